@@ -1,0 +1,109 @@
+"""The whole model: frozen encoder -> downsampling -> Conformer -> embedding head and decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from auricle.model.bart import BartDecoder
+from auricle.model.beats import Beats
+from auricle.model.config import CaptionerConfig, YamnetConfig
+from auricle.model.conformer import Conformer
+from auricle.model.downsample import Downsample
+from auricle.model.encoder import Encoder
+from auricle.model.pooling import EmbeddingHead
+
+
+@dataclass(frozen=True)
+class AudioMemory:
+    """What decoding needs of B clips, computed once.
+
+    Attributes:
+        memory: [B, T, D] Conformer output.
+        lengths: [B] valid frames of ``memory``.
+        embedding: [B, E] audio embedding in the text embedder's space, not normalised.
+    """
+
+    memory: Tensor
+    lengths: Tensor
+    embedding: Tensor
+
+    def __len__(self) -> int:
+        return self.memory.shape[0]
+
+
+class AudioCaptioner(nn.Module):
+    """The published architecture (Wu et al., ICASSP 2024, figure 1), its encoder frozen."""
+
+    def __init__(self, config: CaptionerConfig) -> None:
+        super().__init__()
+        self.config = config
+        published, dim = config.published_behaviour, config.conformer.dim
+        self.encoder = build_encoder(config).requires_grad_(False)
+        self.downsample = Downsample(config.downsample, self.encoder.dim, dim, published)
+        self.conformer = Conformer(config.conformer, published)
+        self.memory_projection = (
+            nn.Linear(dim, config.decoder.dim, bias=False)
+            if dim != config.decoder.dim
+            else nn.Identity()
+        )
+        self.embedding_head = EmbeddingHead(config.embedding, config.decoder.dim, published)
+        self.decoder = BartDecoder(config.decoder)
+        for block in (self.downsample, self.conformer, self.embedding_head, self.decoder):
+            block.apply(_initialise)
+
+    @property
+    def device(self) -> torch.device:
+        return self.decoder.logits_bias.device
+
+    def train(self, mode: bool = True) -> AudioCaptioner:
+        """Training mode for everything but the frozen encoder (quirk 5 of the published system)."""
+        super().train(mode)
+        self.encoder.eval()
+        return self
+
+    def encode(self, waveforms: Sequence[Tensor | np.ndarray]) -> AudioMemory:
+        """Waveforms [L_i], float32 mono at the encoder's rate, in [-1, 1] -> their memory."""
+        clips = [torch.as_tensor(w, dtype=torch.float32) for w in waveforms]
+        lengths = torch.tensor([len(clip) for clip in clips], device=self.device)
+        batch = pad_sequence(clips, batch_first=True).to(self.device)
+        with torch.no_grad():
+            features, lengths = self.encoder(batch, lengths)
+        return self.encode_features(features, lengths)
+
+    def encode_features(self, features: Tensor, lengths: Tensor) -> AudioMemory:
+        """[B, T, encoder dim] features and [B] frames -> memory; where training starts."""
+        x, lengths = self.downsample(features, lengths)
+        x = self.memory_projection(self.conformer(x, lengths))
+        return AudioMemory(x, lengths, self.embedding_head(x, lengths))
+
+    def logits(self, memory: AudioMemory, token_ids: Tensor) -> Tensor:
+        """Teacher forcing: decoder inputs [B * N, L], start token first -> [B * N, L, V].
+
+        The rows are N token sequences per clip, a clip's rows together.
+        """
+        return self.decoder(token_ids, self.decoder.read_memory(memory.memory, memory.lengths))
+
+
+def build_encoder(config: CaptionerConfig) -> Encoder:
+    """The encoder a configuration names, with random weights."""
+    if isinstance(config.encoder, YamnetConfig):
+        from auricle.model.yamnet import Yamnet
+
+        return Yamnet(config.encoder)
+    return Beats(config.encoder, config.published_behaviour)
+
+
+def _initialise(module: nn.Module) -> None:
+    """Normal weights of standard deviation 0.02, zero biases (published training set-up)."""
+    if isinstance(module, nn.Linear | nn.Embedding | nn.Conv1d):
+        nn.init.normal_(module.weight, std=0.02)
+        if getattr(module, "bias", None) is not None:
+            nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+    if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+        nn.init.zeros_(module.weight[module.padding_idx])

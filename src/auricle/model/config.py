@@ -1,0 +1,144 @@
+"""The architecture in numbers: one frozen dataclass per block of the figure.
+
+Defaults are the published system (Wu et al., ICASSP 2024, arXiv 2309.17352; figures from its
+released configuration).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from auricle.errors import ModelError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class BeatsConfig:
+    """BEATs, the frozen encoder. ``layers`` sets the deep-norm scale; only the first
+    ``output_layer`` of them are built, for the others are never run."""
+
+    type: Literal["beats"] = "beats"
+    layers: int = 12
+    output_layer: int = 10
+    patch_size: int = 16
+    patch_dim: int = 512
+    dim: int = 768
+    heads: int = 12
+    ffn_dim: int = 3072
+    position_kernel: int = 128
+    position_groups: int = 16
+    buckets: int = 320
+    max_distance: int = 800
+    patch_bias: bool = False
+
+
+@dataclass(frozen=True)
+class YamnetConfig:
+    """YAMNet's scores as features. ``hop_s`` is the step between its 0.96 s patches."""
+
+    type: Literal["yamnet"] = "yamnet"
+    hop_s: float = 0.48
+
+
+@dataclass(frozen=True)
+class DownsampleConfig:
+    """Strided convolution over the encoder's frames; ``kernel`` is int(round(rate * 1.5))."""
+
+    rate: int = 3
+    kernel: int = 4
+
+
+@dataclass(frozen=True)
+class ConformerConfig:
+    dim: int = 768
+    layers: int = 2
+    heads: int = 12
+    ffn_dim: int = 1536
+    kernel: int = 31
+    dropout: float = 0.1
+
+
+@dataclass(frozen=True)
+class EmbeddingConfig:
+    """Pooling and the MLP that predicts the caption's text embedding of width ``dim``."""
+
+    hidden_dim: int = 3072
+    dim: int = 768
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """BART's decoder: post-norm, learned positions, tied output embedding."""
+
+    vocab_size: int = 50_265
+    dim: int = 768
+    layers: int = 6
+    heads: int = 16
+    ffn_dim: int = 3072
+    max_positions: int = 128
+    max_memory: int = 512
+    dropout: float = 0.1
+    attention_dropout: float = 0.1
+    activation_dropout: float = 0.1
+    pad_id: int = 1
+    eos_id: int = 2
+    start_id: int = 2
+
+
+@dataclass(frozen=True)
+class CaptionerConfig:
+    """The whole model. ``published_behaviour`` reproduces the published system's treatment of
+    padded batches (heuristic masks, unmasked convolutions, pooling over padding) for parity."""
+
+    encoder: BeatsConfig | YamnetConfig = field(default_factory=BeatsConfig)
+    downsample: DownsampleConfig = field(default_factory=DownsampleConfig)
+    conformer: ConformerConfig = field(default_factory=ConformerConfig)
+    embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    max_duration_s: float = 30.0
+    published_behaviour: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> CaptionerConfig:
+        """Read what ``to_dict`` wrote; a missing key takes its default.
+
+        Raises:
+            ModelError: for an unknown key or encoder type, naming it.
+        """
+        blocks = {
+            "encoder": _encoder_class(values.get("encoder", {})),
+            "downsample": DownsampleConfig,
+            "conformer": ConformerConfig,
+            "embedding": EmbeddingConfig,
+            "decoder": DecoderConfig,
+        }
+        known = {
+            name: build(blocks[name], value, name) if name in blocks else value
+            for name, value in values.items()
+        }
+        return build(cls, known, "model")
+
+
+def build(cls: type[T], values: dict[str, Any], where: str) -> T:
+    """``cls(**values)`` for a dataclass, with a ModelError that names an unknown key."""
+    names = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    for key in values:
+        if key not in names:
+            raise ModelError(
+                f"configuration key {key!r} of {where!r} is unknown; known keys: {', '.join(names)}"
+            )
+    return cls(**values)
+
+
+def _encoder_class(values: dict[str, Any]) -> type:
+    kinds = {"beats": BeatsConfig, "yamnet": YamnetConfig}
+    kind = values.get("type", "beats")
+    if kind not in kinds:
+        raise ModelError(f"encoder type {kind!r} is unknown; known types: {', '.join(kinds)}")
+    return kinds[kind]

@@ -1,0 +1,27 @@
+"""The contract every frozen feature extractor keeps."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class Encoder(nn.Module):
+    """Turns waveforms into features: BEATs for the published system, YAMNet for ``tiny``.
+
+    Attributes:
+        sample_rate_hz: the rate of the waveforms it reads.
+        frame_rate_hz: features per second it gives.
+        dim: width of a feature.
+    """
+
+    sample_rate_hz: int
+    frame_rate_hz: float
+    dim: int
+
+    def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, L] float32 in [-1, 1] and [B] samples -> [B, T, dim] features and [B] frames.
+
+        A recording padded in a batch gives the features it gives alone; what stands beyond its
+        length is undefined.
+        """
+        raise NotImplementedError

@@ -1,0 +1,22 @@
+"""Lengths travel between the blocks of the model; masks are made from them where they are used."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def valid_mask(lengths: Tensor, size: int) -> Tensor:
+    """[B] lengths -> [B, size] bool, True on the frames that belong to the recording."""
+    return torch.arange(size, device=lengths.device) < lengths.unsqueeze(1)
+
+
+def published_lengths(lengths: Tensor, size_in: int, size_out: int) -> Tensor:
+    """The lengths the published system arrives at when a block turns ``size_in`` steps into fewer.
+
+    It cuts the padding mask into ``size_out`` equal groups, drops the remainder at the end, and
+    keeps a step that has anything valid in its group, whatever the block's true receptive field
+    (quirk 1 of the published system). Only for parity: in a padded batch these lengths are wrong.
+    """
+    group = size_in // size_out
+    return (lengths + group - 1).div(group, rounding_mode="floor").clamp(max=size_out)
