@@ -1,0 +1,97 @@
+"""Each format holds the record whole, as it is written, and is complete at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+
+import pytest
+
+from auricle.records import Candidate, Caption
+from auricle.writers import WRITERS
+
+RAIN = Caption(
+    audio="소리/비 one.wav",
+    start_s=0.0,
+    end_s=4.5,
+    caption='rain falls, "softly", 창밖',
+    score=-0.5,
+    candidates=(
+        Candidate("rain falls", -1.25, 0.5, -0.025, True),
+        Candidate("wind", -2.0, None, -2.0, None),
+    ),
+    model="tiny",
+    decode="nucleus",
+    seed=7,
+)
+DOG = Caption("dog.wav", 0.0, 1.0, "a dog barks", None, (), "tiny", "greedy", 0)
+
+
+def written(format: str, *captions: Caption) -> str:
+    stream = io.StringIO()
+    with WRITERS[format](stream) as writer:
+        for caption in captions:
+            writer.write(caption)
+    return stream.getvalue()
+
+
+def test_text():
+    assert written("text", RAIN, DOG) == (
+        '소리/비 one.wav\train falls, "softly", 창밖\ndog.wav\ta dog barks\n'
+    )
+    assert written("text") == ""
+
+
+def test_jsonl_keys_and_values():
+    lines = written("jsonl", RAIN, DOG).splitlines()
+    assert "창밖" in lines[0]
+    rain, dog = map(json.loads, lines)
+    assert list(rain) == [
+        *("audio", "start_s", "end_s", "caption", "score", "candidates", "model", "decode", "seed")
+    ]
+    assert rain["candidates"][0] == {
+        "text": "rain falls",
+        "log_likelihood": -1.25,
+        "similarity": 0.5,
+        "score": -0.025,
+        "fluent": True,
+    }
+    assert rain["audio"] == RAIN.audio
+    assert dog["candidates"] == []
+    assert dog["score"] is None
+
+
+def test_json_is_the_array_of_the_same_objects():
+    for captions in ((), (RAIN,), (RAIN, DOG)):
+        lines = written("jsonl", *captions).splitlines()
+        assert json.loads(written("json", *captions)) == [json.loads(line) for line in lines]
+
+
+def test_csv_is_the_dcase_submission_format():
+    rows = list(csv.reader(io.StringIO(written("csv", RAIN, DOG))))
+    assert rows == [
+        ["file_name", "caption_predicted"],
+        ["비 one.wav", RAIN.caption],
+        ["dog.wav", "a dog barks"],
+    ]
+    assert written("csv") == "file_name,caption_predicted\n"
+
+
+@pytest.mark.parametrize("format", WRITERS)
+def test_a_record_is_on_disk_before_the_next(tmp_path, format):
+    path = tmp_path / "out"
+    with path.open("w", encoding="utf-8") as stream, WRITERS[format](stream) as writer:
+        writer.write(RAIN)
+        assert "창밖" in path.read_text(encoding="utf-8")
+        writer.write(DOG)
+        assert "a dog barks" in path.read_text(encoding="utf-8")
+
+
+def test_json_is_valid_after_an_interruption():
+    stream = io.StringIO()
+    with contextlib.suppress(KeyboardInterrupt), WRITERS["json"](stream) as writer:
+        writer.write(RAIN)
+        raise KeyboardInterrupt
+    assert [record["audio"] for record in json.loads(stream.getvalue())] == [RAIN.audio]
