@@ -1,0 +1,47 @@
+"""The command line, `auricle`: it alone talks to the terminal and decides on exit codes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from auricle.cli import caption, import_, models
+from auricle.cli.console import quiet_libraries, use_utf8
+
+app = typer.Typer(
+    name="auricle",
+    help="Automated audio captioning: says in one sentence what can be heard in a recording.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain messages, and rich need not be loaded for --help
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("caption", epilog=caption.EPILOG, no_args_is_help=False)(caption.caption)
+app.command("import")(import_.import_)
+app.add_typer(models.app, name="models")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"auricle {version('auricle')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point of the program `auricle`."""
+    use_utf8()
+    quiet_libraries()
+    app()

