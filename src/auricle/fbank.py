@@ -25,10 +25,9 @@ INT16_SCALE = 2.0**15  # Kaldi reads 16-bit integers
 DATASET_MEAN, DATASET_STD = 15.41663, 6.55582
 
 
-def frame_count(samples: Tensor | int) -> Tensor | int:
-    """Frames that fit whole into ``samples`` (Kaldi's snip-edges); no fewer than zero."""
-    frames = 1 + (samples - WINDOW) // HOP
-    return frames.clamp(min=0) if isinstance(frames, Tensor) else max(frames, 0)
+def frame_counts(lengths: Tensor) -> Tensor:
+    """Frames that fit whole into ``lengths`` samples (Kaldi's snip-edges), same shape."""
+    return (1 + (lengths - WINDOW).div(HOP, rounding_mode="floor")).clamp(min=0)
 
 
 def fbank(waveforms: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Names and folders -> models: bundled, local, on the Hugging Face Hub, or published checkpoints."""
+"""Names and folders -> models: bundled, local, on the Hugging Face Hub, or published."""
 
 from auricle.hub.published import load_beats, load_published
 

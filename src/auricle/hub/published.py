@@ -29,10 +29,15 @@ from auricle.model.config import (
     EmbeddingConfig,
 )
 
+CONFIG_FILES = ("model_config.json", "conformer_config.json", "beats_config.json")
 WEIGHT_FILES = ("state_dict.safetensors", "model.safetensors", "pytorch_model.bin")
 
+
 def load_published(
-    folder: str | Path, published_behaviour: bool = False, device: str = "cpu"
+    folder: str | Path,
+    published_behaviour: bool = False,
+    device: str = "cpu",
+    config_folder: str | Path | None = None,
 ) -> AudioCaptioner:
     """Build our model, in eval mode, from a checkpoint in the published format.
 
@@ -44,12 +49,13 @@ def load_published(
         published_behaviour: treat padded batches as the published system does (see
             `CaptionerConfig`); a clip alone gives the same either way.
         device: where the model goes.
+        config_folder: where the three configurations are, if not in ``folder``.
 
     Raises:
         ModelError: a file, key or shape is missing or unexpected; the message names each.
     """
     folder = Path(folder)
-    config, beats = read_config(folder)
+    config, beats, unused = read_config(Path(config_folder or folder))
     config = replace(config, published_behaviour=published_behaviour)
     weights = read_weights(folder)
     with torch.device("meta"):
@@ -57,7 +63,7 @@ def load_published(
     names = {ours: published_name(ours) for ours in model.state_dict()}
     shapes = {names[ours]: tensor.shape for ours, tensor in model.state_dict().items()}
     shapes |= {f"encoder.{key}": shape for key, shape in _unused_beats(beats, config).items()}
-    shapes |= _unused_conformer(config.conformer, folder)
+    shapes |= unused
     tied = {"lm_head.weight": "decoder.embed_tokens.weight"}
     tied |= {f"encoder.{later}": f"encoder.{first}" for later, first in _tied_biases(beats).items()}
     _check(weights, shapes, tied, folder)
@@ -98,11 +104,10 @@ def load_beats(path: str | Path, output_layer: int | None = None) -> Beats:
     return model.float().requires_grad_(False).eval()
 
 
-def read_config(folder: Path) -> tuple[CaptionerConfig, dict[str, Any]]:
-    """The three published configuration files -> our configuration, and BEATs' own."""
-    model = _read_json(folder / "model_config.json")
-    conformer = _read_json(folder / "conformer_config.json")
-    beats = _read_json(folder / "beats_config.json")
+def read_config(folder: Path) -> tuple[CaptionerConfig, dict[str, Any], dict[str, torch.Size]]:
+    """The three published configuration files -> our configuration, BEATs' own, and the names and
+    shapes of what the Conformer carries and never runs."""
+    model, conformer, beats = (_read_json(folder / name) for name in CONFIG_FILES)
     _require(folder, model, use_weighted_encoder_repr=False, use_encoder_embed_mlp=True)
     if not model.get("use_conv_downsample"):
         raise ModelError(f"{folder}: only convolutional downsampling is supported")
@@ -110,8 +115,8 @@ def read_config(folder: Path) -> tuple[CaptionerConfig, dict[str, Any]]:
     layer = model.get("encoder_repr_layer_idx") or model["encoder_layers"]
     rate = model["encoder_downsample_rate"]
     # round() is Python's: halves go to the even number, so rate 3 gives a kernel of 4.
-    kernel = int(round(rate * model.get("downsample_kernel_size", 1.5)))
-    return CaptionerConfig(
+    kernel = round(rate * model.get("downsample_kernel_size", 1.5))
+    config = CaptionerConfig(
         encoder=_beats_config(beats, layer),
         downsample=DownsampleConfig(rate, kernel),
         conformer=ConformerConfig(
@@ -140,7 +145,8 @@ def read_config(folder: Path) -> tuple[CaptionerConfig, dict[str, Any]]:
             eos_id=model.get("eos_token_id", 2),
             start_id=model.get("decoder_start_token_id", 2),
         ),
-    ), beats
+    )
+    return config, beats, _unused_conformer(conformer)
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
@@ -169,7 +175,9 @@ def _beats_config(beats: Mapping[str, Any], output_layer: int) -> BeatsConfig:
         "gru_rel_pos": True,
     }.items():
         if beats.get(key) != value:
-            raise ModelError(f"BEATs configuration {key}={beats.get(key)!r}: only {value!r} is ours")
+            raise ModelError(
+                f"BEATs configuration {key}={beats.get(key)!r}: only {value!r} is ours"
+            )
     return BeatsConfig(
         layers=beats["encoder_layers"],
         output_layer=output_layer,
@@ -205,16 +213,16 @@ def _unused_beats(beats: Mapping[str, Any], config: CaptionerConfig) -> dict[str
     return shapes
 
 
-def _unused_conformer(config: ConformerConfig, folder: Path) -> dict[str, torch.Size]:
+def _unused_conformer(conformer: Mapping[str, Any]) -> dict[str, torch.Size]:
     """The convolutional positions that the Conformer carries and never runs."""
-    values = _read_json(folder / "conformer_config.json")
-    kernel = values.get("num_conv_pos_embeddings", 128)
-    groups = values.get("num_conv_pos_embedding_groups", 16)
+    dim = conformer["hidden_size"]
+    kernel = conformer.get("num_conv_pos_embeddings", 128)
+    groups = conformer.get("num_conv_pos_embedding_groups", 16)
     conv = "postencoder.pos_conv_embed.conv."
     return {
-        conv + "bias": torch.Size([config.dim]),
+        conv + "bias": torch.Size([dim]),
         conv + "weight_g": torch.Size([1, 1, kernel]),
-        conv + "weight_v": torch.Size([config.dim, config.dim // groups, kernel]),
+        conv + "weight_v": torch.Size([dim, dim // groups, kernel]),
     }
 
 

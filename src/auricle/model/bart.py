@@ -7,6 +7,7 @@ keys and values of a clip's memory are computed once and never copied per row.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -72,7 +73,8 @@ class BartDecoder(nn.Module):
                 f"{self.config.max_memory}: cut the recording into shorter windows"
             )
         memory = memory + self.memory_positions.weight[POSITION_OFFSET:][:frames]
-        pairs = [layer.cross_attention.keys_values(memory) for layer in self.layers]
+        attentions = [cast(BartLayer, layer).cross_attention for layer in self.layers]
+        pairs = [attention.keys_values(memory) for attention in attentions]
         keys, values = zip(*pairs, strict=True)
         return CrossMemory(keys, values, valid_mask(lengths, frames)[:, None, None, :])
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
-from auricle.fbank import HOP, MEL_BINS, SAMPLE_RATE_HZ, WINDOW, fbank, frame_count
+from auricle.fbank import HOP, MEL_BINS, SAMPLE_RATE_HZ, WINDOW, fbank, frame_counts
 from auricle.model.config import BeatsConfig
 from auricle.model.encoder import Encoder
 from auricle.model.lengths import published_lengths, valid_mask
@@ -82,7 +82,7 @@ class Beats(Encoder):
             lengths = published_lengths(lengths, waveforms.shape[1], frames.shape[1])
             lengths = published_lengths(lengths, frames.shape[1], x.shape[1])
         else:
-            own_frames = frame_count(lengths.clamp(min=self.min_samples))
+            own_frames = frame_counts(lengths.clamp(min=self.min_samples))
             lengths = own_frames // self.config.patch_size * self.bands
         return self.projection(self.patch_norm(x)), lengths
 
@@ -149,8 +149,8 @@ class GatedAttention(nn.Module):
             for layer in (self.query, self.key, self.value)
         )
         # The gate reads the query before it is scaled by 1/sqrt(D/H).
-        update, reset = (
-            torch.sigmoid(self.gate(query).unflatten(-1, (2, 4)).sum(-1)).chunk(2, dim=-1)
+        update, reset = torch.sigmoid(self.gate(query).unflatten(-1, (2, 4)).sum(-1)).chunk(
+            2, dim=-1
         )  # [B, H, T, 1] each
         gated = (update * (reset * self.gate_scale - 1.0) + 2.0) * bias
         if mask is not None:

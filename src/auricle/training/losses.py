@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-IGNORE_ID = -100
+from auricle.model.likelihood import IGNORE_ID
 
 
 def label_smoothed_nll(logits: Tensor, labels: Tensor, smoothing: float = 0.1) -> Tensor:
@@ -20,15 +20,6 @@ def label_smoothed_nll(logits: Tensor, labels: Tensor, smoothing: float = 0.1) -
     )
 
 
-def token_nll(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean negative log-likelihood per token of each row, end token included: [R, L, V], [R, L]
-    with -100 where padded -> [R] in nats."""
-    rows = F.cross_entropy(
-        logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORE_ID, reduction="none"
-    ).view_as(labels)
-    return rows.sum(dim=1) / (labels != IGNORE_ID).sum(dim=1)
-
-
 def info_nce(audio: Tensor, text: Tensor, temperature: float = 0.5) -> Tensor:
     """Symmetric InfoNCE with in-batch negatives: [B, E], [B, E] -> scalar.
 
@@ -38,9 +29,3 @@ def info_nce(audio: Tensor, text: Tensor, temperature: float = 0.5) -> Tensor:
     cosines = F.normalize(audio, dim=-1) @ F.normalize(text, dim=-1).T / temperature
     target = torch.arange(len(audio), device=audio.device)
     return 0.5 * (F.cross_entropy(cosines, target) + F.cross_entropy(cosines.T, target))
-
-
-def decoder_inputs(labels: Tensor, start_id: int, pad_id: int) -> Tensor:
-    """Labels [B, L] shifted right behind the start token, padding replaced by ``pad_id``."""
-    shifted = torch.cat([labels.new_full((len(labels), 1), start_id), labels[:, :-1]], dim=1)
-    return shifted.masked_fill(shifted == IGNORE_ID, pad_id)

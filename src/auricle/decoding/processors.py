@@ -1,0 +1,48 @@
+"""What happens to logits before a token is chosen, in the published order.
+
+no repeated n-grams -> minimum length -> forced end at the last position (all methods), then
+temperature -> top-k -> top-p (sampling only); the chain of transformers 4.22.2 under the
+published configuration.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from auricle.decoding.options import DecodeOptions
+
+
+def constrain(scores: Tensor, tokens: Tensor, eos_id: int, options: DecodeOptions) -> Tensor:
+    """Rule tokens out: ``scores`` [R, V] of the token after ``tokens`` [R, t] -> [R, V].
+
+    ``tokens`` includes the start token. What is ruled out becomes -inf.
+    """
+    scores = scores.clone()
+    n, length = options.no_repeat_ngram, tokens.shape[1]
+    if n and length + 1 >= n:
+        ngrams = tokens.unfold(1, n, 1) if length >= n else tokens.new_empty(len(tokens), 0, n)
+        seen = (ngrams[..., :-1] == tokens[:, None, length - n + 1 :]).all(dim=-1)  # [R, t-n+1]
+        row, position = seen.nonzero(as_tuple=True)
+        scores[row, ngrams[row, position, -1]] = -torch.inf
+    if length < options.min_length:
+        scores[:, eos_id] = -torch.inf
+    if length == options.max_length - 1:
+        scores[:] = -torch.inf
+        scores[:, eos_id] = 0.0
+    return scores
+
+
+def nucleus(scores: Tensor, options: DecodeOptions) -> tuple[Tensor, Tensor]:
+    """Temperature, top-k and top-p: [R, V] -> probabilities [R, K], descending, and ids [R, K].
+
+    The most probable token always stays (Holtzman et al., ICLR 2020).
+    """
+    k = min(options.top_k or scores.shape[-1], scores.shape[-1])
+    values, ids = (scores / options.temperature).topk(k, dim=-1)
+    probabilities = values.softmax(dim=-1)
+    mass_before = probabilities.cumsum(dim=-1) - probabilities
+    outside = mass_before > options.top_p
+    outside[:, 0] = False
+    probabilities = probabilities.masked_fill(outside, 0.0)
+    return probabilities / probabilities.sum(dim=-1, keepdim=True), ids

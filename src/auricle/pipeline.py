@@ -1,0 +1,228 @@
+"""The one path a recording takes: load, encode once, decode, rerank, Caption."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from auricle.audio import AudioInput, Recording, load_audio, source_name
+from auricle.decoding.options import BEAM_DEFAULTS, GREEDY_DEFAULTS, DecodeOptions
+from auricle.decoding.rerank import choose, rank, score_candidates
+from auricle.decoding.search import decode as decode_tokens
+from auricle.errors import AudioError, ModelError
+from auricle.hub.folder import Bundle, load_bundle, save_bundle
+from auricle.records import Caption
+from auricle.text.embedder import TextEmbedder
+from auricle.text.tokenizer import strip_punctuation
+
+SILENCE = "no sound can be heard"
+SILENCE_PEAK = 10 ** (-80 / 20)  # -80 dBFS: under the last bits of a 16-bit recording
+
+_BATCHES_AHEAD = 4  # recordings of so many batches are sorted by length together
+
+OnError = Callable[[AudioInput, AudioError], None]
+OnNote = Callable[[AudioInput, str], None]
+
+
+class Captioner:
+    """A model with its tokenizer and text embedder, from waveforms to `Caption` records."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self.model = bundle.model
+        if bundle.tokenizer is None:
+            raise ModelError(
+                f"{bundle.name}: the model folder has no tokenizer.json; put the tokenizer it was "
+                "trained with there (facebook/bart-base's for the published architecture)"
+            )
+        self.tokenizer = bundle.tokenizer
+        self.embedder = TextEmbedder(
+            bundle.embedder.name, bundle.embedder.prompt, self.model.device
+        )
+
+    @classmethod
+    def from_pretrained(cls, name_or_folder: str | Path, device: str = "auto") -> Captioner:
+        """Load ``tiny``, ``clotho``, a model folder, or owner/name on the Hugging Face Hub.
+
+        Args:
+            device: ``auto`` takes a GPU when there is one; ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+
+        Raises:
+            ModelError: no such model or device; what to do about it.
+        """
+        return cls(load_bundle(name_or_folder, pick_device(device)))
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write config.json, model.safetensors, tokenizer.json and the model card."""
+        save_bundle(folder, self.bundle)
+
+    def push_to_hub(self, repo_id: str, private: bool = False, token: str | None = None) -> str:
+        """Upload the model folder to the Hugging Face Hub and return its address."""
+        from huggingface_hub import HfApi
+
+        api = HfApi(token=token)
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            api.create_repo(repo_id, private=private, exist_ok=True)
+            return str(api.upload_folder(repo_id=repo_id, folder_path=folder))
+
+    def caption(
+        self, audio: AudioInput | np.ndarray | Iterable[AudioInput | np.ndarray], **settings: Any
+    ) -> list[Caption]:
+        """Caption one recording or several; an array alone is taken to be at the model's rate.
+
+        ``settings`` are those of `stream`. Without ``on_error`` the first recording that cannot
+        be captioned raises its AudioError.
+        """
+        single = isinstance(audio, str | os.PathLike | bytes | tuple | np.ndarray)
+        sources = [audio] if single or hasattr(audio, "read") else audio
+        return list(self.stream(sources, **settings))  # type: ignore[arg-type]
+
+    def stream(
+        self,
+        sources: Iterable[AudioInput | np.ndarray],
+        *,
+        decode: str | None = None,
+        candidates: int | None = None,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        top_k: int | None = None,
+        seed: int = 0,
+        batch_size: int = 8,
+        on_error: OnError | None = None,
+        on_note: OnNote | None = None,
+    ) -> Iterator[Caption]:
+        """Captions of ``sources`` as they are ready, in the order given.
+
+        Args:
+            sources: recordings (`AudioInput`), or arrays [L] at the model's sample rate.
+            decode: ``nucleus`` | ``beam`` | ``greedy``; None for the model's own, as for the
+                other decoding settings (see `DecodeOptions`).
+            seed: fixes the samples of every clip, whatever the batch.
+            on_error: called with a source that cannot be read and why, and the others go on;
+                None raises instead.
+            on_note: called with a source and what its user should know, such as that only its
+                start was heard.
+        """
+        options = self.options(decode, candidates, temperature, top_p, top_k)
+        iterator = iter(sources)
+        while chunk := list(islice(iterator, batch_size * _BATCHES_AHEAD)):
+            loaded = [self._load(source, on_error, on_note) for source in chunk]
+            recordings = [recording for recording in loaded if recording is not None]
+            by_length = sorted(range(len(recordings)), key=lambda i: -len(recordings[i].waveform))
+            captions: dict[int, Caption] = {}
+            for start in range(0, len(by_length), batch_size):
+                batch = by_length[start : start + batch_size]
+                heard = self._caption_batch([recordings[i] for i in batch], options, seed)
+                captions.update(zip(batch, heard, strict=True))
+            yield from (captions[i] for i in range(len(recordings)))
+
+    def options(
+        self,
+        decode: str | None = None,
+        candidates: int | None = None,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        top_k: int | None = None,
+    ) -> DecodeOptions:
+        """The model's decoding settings with these changed.
+
+        Raises:
+            ValueError: a setting is out of range.
+        """
+        options = self.bundle.decoding
+        if decode and decode != options.method:
+            defaults = {"beam": BEAM_DEFAULTS, "greedy": GREEDY_DEFAULTS}.get(decode, {})
+            options = replace(options, method=decode, **defaults)  # type: ignore[arg-type]
+        asked = {
+            "candidates": candidates,
+            "temperature": temperature,
+            "top_p": top_p,
+            "top_k": top_k,
+        }
+        return replace(options, **{k: v for k, v in asked.items() if v is not None})  # type: ignore[arg-type]
+
+    def _load(
+        self, source: AudioInput | np.ndarray, on_error: OnError | None, on_note: OnNote | None
+    ) -> Recording | None:
+        rate, limit = self.model.encoder.sample_rate_hz, self.model.config.max_duration_s
+        given = (source, rate) if isinstance(source, np.ndarray) else source
+        try:
+            recording = load_audio(given, rate, limit)
+        except AudioError as error:
+            if on_error is None:
+                raise
+            on_error(given, error)
+            return None
+        heard_s = len(recording.waveform) / rate
+        if on_note and recording.duration_s > heard_s + 0.05:
+            on_note(
+                given,
+                f"{source_name(given)}: {recording.duration_s:.0f} s long; "
+                f"captioned its first {heard_s:.0f} s",
+            )
+        return recording
+
+    @torch.inference_mode()
+    def _caption_batch(
+        self, recordings: list[Recording], options: DecodeOptions, seed: int
+    ) -> list[Caption]:
+        """Captions of recordings that fit in memory together."""
+        audible = [r for r in recordings if np.abs(r.waveform).max(initial=0.0) > SILENCE_PEAK]
+        scored = iter(self._candidates(audible, options, seed) if audible else [])
+        captions = []
+        for recording in recordings:
+            candidates = next(scored) if any(recording is r for r in audible) else []
+            if options.method == "nucleus":
+                candidates = rank(candidates)
+            best = choose(candidates) if candidates else None
+            captions.append(
+                Caption(
+                    audio=recording.name,
+                    start_s=0.0,
+                    end_s=round(len(recording.waveform) / recording.sample_rate_hz, 3),
+                    caption=best.text if best else SILENCE,
+                    score=best.score if best else None,
+                    candidates=tuple(candidates),
+                    model=self.bundle.name,
+                    decode=options.method,
+                    seed=seed,
+                )
+            )
+        return captions
+
+    def _candidates(self, recordings: list[Recording], options: DecodeOptions, seed: int) -> list:
+        """Each recording is encoded once; its memory serves search, likelihood and similarity."""
+        decoder = self.model.decoder
+        memory = self.model.encode([r.waveform for r in recordings])
+        cross = decoder.read_memory(memory.memory, memory.lengths)
+        found = decode_tokens(decoder, cross, options, seed)
+        texts = [
+            [strip_punctuation(self.tokenizer.decode(sequence.ids)) for sequence in clip]
+            for clip in found
+        ]
+        return score_candidates(
+            decoder, cross, memory.embedding, texts, self.tokenizer, self.embedder, options
+        )
+
+
+def pick_device(name: str) -> torch.device:
+    """``auto`` -> a GPU when there is one; anything else is checked to be there.
+
+    Raises:
+        ModelError: the device is not on this machine.
+    """
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next((kind for kind, there in found.items() if there), "cpu"))
+    if not found.get(name.split(":")[0], name == "cpu"):
+        raise ModelError(f"device {name!r} is not on this machine; use auto or cpu")
+    return torch.device(name)
