@@ -1,0 +1,250 @@
+"""YAMNet, the frozen encoder of the embedded default: waveform -> 521 AudioSet posteriors.
+
+    waveform ─► log-mel ─► patches 96 x 64 ─► MobileNet v1 ─► mean ─► linear, sigmoid
+    16 kHz      100/s      one every hop_s                    1024    521
+
+Front end and network follow the description of YAMNet in TensorFlow's model garden
+(research/audioset/yamnet: params.py, features.py, yamnet.py); the network is MobileNet v1 (Howard
+et al., 2017, arXiv 1704.04861) with its batch normalisation folded into the convolutions. The
+published ReLUs have no ceiling. The weights come from an 8-bit graph that clips activations at
+calibrated ceilings, which explains nearly all of what it says differently and is left out here.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from auricle.errors import ModelError
+
+SAMPLE_RATE_HZ = 16_000
+WINDOW = 400  # samples, 25 ms
+STEP = 160  # samples, 10 ms
+FFT_SIZE = 512  # the power of two above WINDOW
+MEL_BINS = 64
+MEL_RANGE_HZ = (125.0, 7500.0)
+LOG_OFFSET = 0.001
+PATCH_FRAMES = 96  # 0.96 s of frames, which read PATCH samples
+PATCH = WINDOW + (PATCH_FRAMES - 1) * STEP  # samples, 0.975 s
+
+# Output channels of the stem and of the 13 separable blocks, and the strides of the blocks.
+CHANNELS = (32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
+STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
+CLASSES = 521
+
+FRAMES_PER_CHUNK = (
+    4096  # of the front end, over the whole batch: about 13 MB of samples and spectrum
+)
+PATCHES_PER_CHUNK = 32  # of the network: the fastest on a CPU, whose cache still holds a layer
+
+
+@dataclass(frozen=True, slots=True)
+class YamnetConfig:
+    """How densely YAMNet looks and what it returns.
+
+    ``hop_s`` is the time from one patch to the next in seconds, a multiple of 0.01 up to 0.96 (0.48
+    as published; 0.24 or 0.16 for a finer timeline at two or three times the cost). ``features``
+    are the class "scores" (521 posteriors in [0, 1]), the "embeddings" under them (1024 values, not
+    negative) or "both" (scores first).
+
+    Raises ModelError for a value outside these.
+    """
+
+    hop_s: float = 0.48
+    features: Literal["scores", "embeddings", "both"] = "scores"
+
+    def __post_init__(self) -> None:
+        frames = self.hop_s * SAMPLE_RATE_HZ / STEP
+        if not 1 <= round(frames) <= PATCH_FRAMES or abs(frames - round(frames)) > 1e-6:
+            raise ModelError(
+                f"hop_s {self.hop_s!r}: YAMNet's hop is a multiple of 0.01 s from 0.01 to 0.96; "
+                "choose for example 0.48"
+            )
+        if self.features not in ("scores", "embeddings", "both"):
+            raise ModelError(
+                f"features {self.features!r}: YAMNet gives scores, embeddings or both; name one"
+            )
+
+    @property
+    def hop_frames(self) -> int:
+        return round(self.hop_s * SAMPLE_RATE_HZ / STEP)
+
+    @property
+    def dim(self) -> int:
+        return {
+            "scores": CLASSES,
+            "embeddings": CHANNELS[-1],
+            "both": CLASSES + CHANNELS[-1],
+        }[self.features]
+
+
+class Yamnet(nn.Module):
+    """YAMNet by the encoder contract. Its weights are random until loaded, and frozen.
+
+    Frame t of the features hears 0.975 s from ``t * hop_s`` on. A clip of L samples has
+    ``1 + ceil(max(0, L - 15600) / hop)`` frames: it is padded with zeros until whole patches cover
+    its last sample, so a clip shorter than one patch has one frame.
+    """
+
+    sample_rate_hz = SAMPLE_RATE_HZ
+
+    def __init__(
+        self, config: YamnetConfig | None = None, class_names: tuple[str, ...] | None = None
+    ) -> None:
+        super().__init__()
+        self.config = config or YamnetConfig()
+        self.frame_rate_hz = SAMPLE_RATE_HZ / STEP / self.config.hop_frames
+        self.dim = self.config.dim
+        self.class_names = class_names or tuple(f"class {i}" for i in range(CLASSES))
+        self.log_mel = LogMel()
+        self.stem = nn.Conv2d(1, CHANNELS[0], 3, stride=2)
+        self.blocks = nn.ModuleList(
+            SeparableBlock(inputs, outputs, stride)
+            for (inputs, outputs), stride in zip(pairwise(CHANNELS), STRIDES, strict=True)
+        )
+        self.classifier = nn.Linear(CHANNELS[-1], CLASSES)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):  # keeps the signal alive through 27 ReLUs
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        # Depthwise convolutions are several times faster on a CPU with the channels last.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.requires_grad_(False)
+
+    @classmethod
+    def from_safetensors(cls, path: str | Path, config: YamnetConfig | None = None) -> Yamnet:
+        """The trained YAMNet, in eval mode, from the file `auricle.hub.yamnet_wheel` writes.
+
+        Raises ModelError when the file cannot be read or holds another network.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, framework="pt") as file:
+                names = tuple(json.loads((file.metadata() or {}).get("class_names", "[]")))
+                state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError) as error:
+            raise ModelError(f"{path}: not a readable safetensors file ({error})") from error
+        model = cls(config, names)
+        try:
+            model.load_state_dict(state)
+        except RuntimeError as error:
+            raise ModelError(
+                f"{path}: these are not YAMNet's weights; delete the file and run "
+                "`auricle models fetch tiny`"
+            ) from error
+        return model.eval()
+
+    def frame_counts(self, lengths: Tensor) -> Tensor:
+        """Frames of clips of ``lengths`` samples: LongTensor of the same shape."""
+        hop = self.config.hop_frames * STEP
+        return 1 + (lengths - PATCH).clamp(min=0).add(hop - 1).div(hop, rounding_mode="floor")
+
+    def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Features [B, T, dim] float32, zero after a clip's end, and their lengths [B] in frames.
+
+        ``waveforms``: [B, L] float32 mono in [-1, 1] at 16 kHz; ``lengths``: LongTensor [B] in
+        samples. Whatever stands after a clip's length is not heard. Autocast is switched off: the
+        logarithm of the mel magnitudes needs float32.
+        """
+        with torch.autocast(waveforms.device.type, enabled=False):
+            return self.encode(waveforms.float(), lengths)
+
+    def encode(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What `forward` gives, in the arithmetic it chose."""
+        lengths = lengths.to(waveforms.device)
+        counts = self.frame_counts(lengths)
+        steps = int(counts.max())
+        hop = self.config.hop_frames
+        padding = torch.arange(waveforms.shape[1], device=waveforms.device) >= lengths[:, None]
+        samples = PATCH + (steps - 1) * hop * STEP
+        waveforms = F.pad(
+            waveforms.masked_fill(padding, 0.0), (0, samples - waveforms.shape[1])
+        )  # a negative pad cuts
+
+        patches = self.log_mel(waveforms).unfold(1, PATCH_FRAMES, hop)  # [B, T, 64, 96], a view
+        heard = torch.arange(steps, device=counts.device) < counts[:, None]
+        clip, step = heard.nonzero(as_tuple=True)
+        features = waveforms.new_zeros(len(waveforms), steps, self.dim)
+        for some_clips, some_steps in zip(
+            clip.split(PATCHES_PER_CHUNK), step.split(PATCHES_PER_CHUNK), strict=True
+        ):
+            chunk = patches[some_clips, some_steps].transpose(1, 2)  # [N, 96, 64]
+            features[some_clips, some_steps] = self.features(chunk)
+        return features, counts
+
+    def features(self, patches: Tensor) -> Tensor:
+        """Log-mel patches [N, 96, 64] -> [N, dim]."""
+        x = patches.unsqueeze(1).contiguous(memory_format=torch.channels_last)
+        x = F.relu(self.stem(F.pad(x, (0, 1, 0, 1))), inplace=True)
+        for block in self.blocks:
+            x = block(x)
+        embeddings = x.mean(dim=(2, 3))
+        if self.config.features == "embeddings":
+            return embeddings
+        scores = self.classifier(embeddings).sigmoid()
+        return scores if self.config.features == "scores" else torch.cat([scores, embeddings], -1)
+
+
+class LogMel(nn.Module):
+    """YAMNet's front end: waveforms [B, L] -> log-mel frames [B, 1 + (L - 400) // 160, 64]."""
+
+    window: Tensor
+    filters: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)
+        self.register_buffer("filters", mel_filters(), persistent=False)
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """Natural log of (mel magnitude + 0.001), from windows that lie wholly inside L."""
+        frames = waveforms.unfold(-1, WINDOW, STEP)  # a view; in chunks, a long clip stays light
+        chunks = [
+            torch.fft.rfft(chunk * self.window, FFT_SIZE).abs() @ self.filters
+            for chunk in frames.split(max(1, FRAMES_PER_CHUNK // len(waveforms)), dim=1)
+        ]
+        return torch.cat(chunks, dim=1).add_(LOG_OFFSET).log_()
+
+
+class SeparableBlock(nn.Module):
+    """A depthwise 3 x 3 and a pointwise convolution, each with ReLU; [N, C, H, W]."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.depthwise = nn.Conv2d(
+            inputs, inputs, 3, stride=stride, padding=1 if stride == 1 else 0, groups=inputs
+        )
+        self.pointwise = nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.stride == 2:  # TensorFlow's SAME pads an even side after its end only
+            x = F.pad(x, (0, 1, 0, 1))
+        x = F.relu(self.depthwise(x), inplace=True)
+        return F.relu(self.pointwise(x), inplace=True)
+
+
+def mel_filters() -> Tensor:
+    """Triangles on the HTK mel scale, straight in mel (not in Hz), [257, 64] float32.
+
+    As TensorFlow's ``linear_to_mel_weight_matrix``, whose edges are equally spaced in mel between
+    125 and 7500 Hz.
+    """
+    bins_hz = torch.linspace(0, SAMPLE_RATE_HZ / 2, FFT_SIZE // 2 + 1, dtype=torch.float64)
+    bins, limits = hz_to_mel(bins_hz), hz_to_mel(torch.tensor(MEL_RANGE_HZ, dtype=torch.float64))
+    edges = torch.linspace(float(limits[0]), float(limits[1]), MEL_BINS + 2, dtype=torch.float64)
+    position = (bins[:, None] - edges[0]) / (edges[1] - edges[0])  # in units of one edge's spacing
+    centres = torch.arange(1, MEL_BINS + 1, dtype=torch.float64)
+    return (1 - (position - centres).abs()).clamp(min=0).float()
+
+
+def hz_to_mel(hz: Tensor) -> Tensor:
+    """The HTK mel scale."""
+    return 1127.0 * torch.log1p(hz / 700.0)
