@@ -22,8 +22,10 @@ def test_all_stages_are_within_tolerance(stages):
 
 @pytest.mark.parametrize(
     "part",
-    "fbank beats_h2 conv_out conformer_out audio_embed logits nll_norm loss_lsm".split()
-    + ["greedy ids", "beam-4 ids", "beam-4 scores"],
+    [
+        *"fbank beats_h2 conv_out conformer_out audio_embed logits nll_norm loss_lsm".split(),
+        *("greedy ids", "beam-4 ids", "beam-4 scores"),
+    ],
 )
 def test_each_part_is_compared_in_the_batch_and_alone(stages, part):
     assert sum(part in stage.name for stage in stages) >= 4

@@ -125,6 +125,28 @@ class CaptionerConfig:
         return build(cls, known, "model")
 
 
+def debug_config(vocab_size: int = 300, embedding_dim: int = 384) -> CaptionerConfig:
+    """A model of the published shape small enough for a test: 0.4 M parameters."""
+    dim = 48
+    return CaptionerConfig(
+        encoder=BeatsConfig(
+            layers=3,
+            output_layer=2,
+            patch_dim=32,
+            dim=dim,
+            heads=4,
+            ffn_dim=96,
+            position_kernel=16,
+            position_groups=4,
+            buckets=32,
+            max_distance=80,
+        ),
+        conformer=ConformerConfig(dim=dim, layers=2, heads=4, ffn_dim=96),
+        embedding=EmbeddingConfig(hidden_dim=96, dim=embedding_dim),
+        decoder=DecoderConfig(vocab_size=vocab_size, dim=dim, layers=2, heads=4, ffn_dim=96),
+    )
+
+
 def build(cls: type[T], values: dict[str, Any], where: str) -> T:
     """``cls(**values)`` for a dataclass, with a ModelError that names an unknown key."""
     names = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]

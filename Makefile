@@ -1,0 +1,35 @@
+# The two commands of a fresh clone are `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+AUDIO ?= examples
+
+.PHONY: demo test lint slow parity clean
+
+demo: .venv/installed  ## caption the example recordings, or AUDIO="a.wav b.mp3"
+	$(BIN)/auricle caption $(AUDIO)
+
+test: .venv/installed lint  ## style, types, tests
+	$(BIN)/pytest
+
+slow: .venv/installed  ## the tests that take minutes
+	$(BIN)/pytest -m slow
+
+lint: .venv/installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+parity: .venv/installed  ## compare with stored tensors of the published system: GOLDEN=FOLDER
+	$(BIN)/python -m auricle.parity $(or $(GOLDEN),tests/golden/published-small)
+
+# torch first and under its pin, so that nothing brings a CUDA build; YAMNet's wheel comes without its
+# dependencies (`auricle models fetch tiny`), for they would break torch's CPU build.
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(BIN)/auricle models fetch tiny
+	touch $@
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
