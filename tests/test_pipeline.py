@@ -1,0 +1,187 @@
+"""Recordings to Caption records: batching, seeds, silence, long and broken input, model folders."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from torch.nn import functional as F
+
+import auricle
+from auricle.decoding.options import DecodeOptions
+from auricle.decoding.rerank import choose, log_likelihoods, rank
+from auricle.errors import AudioError, ModelError
+from auricle.hub.folder import Bundle, EmbedderSpec
+from auricle.model.captioner import AudioCaptioner
+from auricle.model.config import debug_config
+from auricle.pipeline import SILENCE, Captioner, pick_device
+from auricle.records import Candidate
+from auricle.text.tokenizer import CaptionTokenizer
+
+RATE = 16_000
+WORDS = "a dog barks while rain falls and wind blows as people talk in the distance".split()
+
+
+class HashEmbedder:
+    """A text embedder without a model: each text a fixed random direction."""
+
+    def __init__(self):
+        self.texts = []
+
+    def embed(self, texts):
+        self.texts += texts
+        seeds = [sum(map(ord, text)) for text in texts]
+        rows = [torch.randn(384, generator=torch.Generator().manual_seed(s)) for s in seeds]
+        return F.normalize(torch.stack(rows), dim=-1)
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    torch.manual_seed(0)
+    model = AudioCaptioner(debug_config(vocab_size=300)).eval()
+    torch.nn.init.normal_(model.decoder.tokens.weight, std=0.2)
+    tokenizer = CaptionTokenizer.train([" ".join(WORDS)], 300)
+    spec = EmbedderSpec("all-MiniLM-L6-v2", "")
+    return Bundle("debug", model, tokenizer, spec, DecodeOptions(candidates=6), "# A card\n")
+
+
+@pytest.fixture
+def captioner(bundle):
+    captioner = Captioner(bundle)
+    captioner.embedder = HashEmbedder()
+    return captioner
+
+
+@pytest.fixture(scope="module")
+def sounds():
+    noise = np.random.default_rng(0)
+    return [(noise.standard_normal(int(RATE * s)) * 0.1).astype(np.float32) for s in (2, 0.5, 3, 1)]
+
+
+def test_a_record_holds_everything(captioner, sounds):
+    record = captioner.caption([(sounds[0], RATE)], seed=7)[0]
+    assert (record.start_s, record.end_s) == (0.0, 2.0)
+    assert (record.model, record.decode, record.seed) == ("debug", "nucleus", 7)
+    assert record.caption in [candidate.text for candidate in record.candidates]
+    scores = [candidate.score for candidate in record.candidates]
+    assert scores == sorted(scores, reverse=True)
+    for candidate in record.candidates:
+        hybrid = 0.3 * candidate.log_likelihood + 0.7 * candidate.similarity
+        assert candidate.score == pytest.approx(hybrid)
+
+
+def test_order_batch_size_and_company_change_nothing(captioner, sounds):
+    alone = [captioner.caption(sound)[0].caption for sound in sounds]
+    for order in ([0, 1, 2, 3], [3, 1, 0, 2]):
+        for batch_size in (1, 3, 8):
+            records = captioner.caption([sounds[i] for i in order], batch_size=batch_size)
+            assert [record.caption for record in records] == [alone[i] for i in order]
+
+
+def test_the_seed_and_the_method_matter(captioner, sounds):
+    one, two = (captioner.caption(sounds[0], seed=seed)[0] for seed in (0, 1))
+    assert [c.text for c in one.candidates] != [c.text for c in two.candidates]
+    assert len(captioner.caption(sounds[0], decode="greedy")[0].candidates) == 1
+    assert 1 < len(captioner.caption(sounds[0], decode="beam")[0].candidates) <= 4
+
+
+def test_duplicates_are_merged_before_they_are_embedded(captioner, sounds):
+    captioner.caption(sounds[0], candidates=40, temperature=0.2)
+    assert len(captioner.embedder.texts) == len(set(captioner.embedder.texts)) < 40
+
+
+def test_likelihoods_equal_teacher_forcing_one_at_a_time(bundle, sounds):
+    model, tokenizer = bundle.model, bundle.tokenizer
+    texts = [["a dog barks", "rain"], ["wind blows in the distance"]]
+    with torch.no_grad():
+        memory = model.encode(sounds[:2])
+        cross = model.decoder.read_memory(memory.memory, memory.lengths)
+        found = log_likelihoods(model.decoder, cross, texts, tokenizer)
+        for clip, captions in enumerate(texts):
+            for text, value in zip(captions, found[clip], strict=True):
+                ids = [*tokenizer.encode(text), tokenizer.eos_id]
+                alone = model.encode([sounds[clip]])
+                log_p = model.logits(alone, torch.tensor([[2, *ids[:-1]]])).log_softmax(-1)
+                expected = log_p[0, range(len(ids)), ids].mean().item()
+                assert value == pytest.approx(expected, abs=1e-4)
+
+
+def test_silence_is_named_and_the_others_are_captioned(captioner, sounds):
+    records = captioner.caption([np.zeros(RATE, np.float32), sounds[0]])
+    assert records[0].caption == SILENCE
+    assert records[0].candidates == ()
+    assert records[0].score is None
+    assert records[1].candidates
+
+
+def test_a_bad_file_is_reported_and_the_others_go_on(captioner, sounds, tmp_path):
+    good, bad = tmp_path / "good.wav", tmp_path / "bad.wav"
+    soundfile.write(good, sounds[0], RATE)
+    bad.write_text("not audio")
+    failures = []
+    records = list(
+        captioner.stream([bad, good], on_error=lambda source, error: failures.append(source))
+    )
+    assert failures == [bad]
+    assert [record.audio for record in records] == [str(good)]
+    with pytest.raises(AudioError, match=r"bad\.wav"):
+        captioner.caption([bad, good])
+
+
+def test_a_long_recording_is_captioned_from_its_start_and_said_so(captioner):
+    notes = []
+    long = np.random.default_rng(1).standard_normal(RATE * 33).astype(np.float32) * 0.1
+    record = next(captioner.stream([long], on_note=lambda source, note: notes.append(note)))
+    assert record.end_s == 30.0
+    assert notes == ["<array>: 33 s long; captioned its first 30 s"]
+
+
+def test_the_first_fluent_candidate_wins_and_the_best_when_none_is():
+    broken, whole = (
+        Candidate("rain and the", -1.0, 0.9, 0.6, False),
+        Candidate("rain falls", -1.0, 0.8, 0.5, True),
+    )
+    assert choose(rank([whole, broken])) == whole
+    assert choose(rank([replace(whole, fluent=False), broken])) == broken
+
+
+def test_a_saved_model_captions_the_same(captioner, sounds, tmp_path):
+    captioner.save_pretrained(tmp_path / "saved")
+    names = {"config.json", "model.safetensors", "tokenizer.json", "README.md"}
+    assert {path.name for path in (tmp_path / "saved").iterdir()} == names
+    again = auricle.Captioner.from_pretrained(tmp_path / "saved", device="cpu")
+    again.embedder = HashEmbedder()
+    ours, theirs = captioner.caption(sounds[0])[0], again.caption(sounds[0])[0]
+    assert [c.text for c in ours.candidates] == [c.text for c in theirs.candidates]
+    assert ours.score == pytest.approx(theirs.score, abs=1e-5)
+
+
+def test_upload_sends_the_model_folder(captioner, monkeypatch):
+    import huggingface_hub
+
+    sent = {}
+
+    def upload_folder(self, *, repo_id, folder_path):
+        from pathlib import Path
+
+        sent[repo_id] = sorted(path.name for path in Path(folder_path).iterdir())
+        return f"https://hub.example/{repo_id}"
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", lambda *a, **k: None)
+    monkeypatch.setattr(huggingface_hub.HfApi, "upload_folder", upload_folder)
+    assert captioner.push_to_hub("me/ears").endswith("me/ears")
+    assert sent == {"me/ears": ["README.md", "config.json", "model.safetensors", "tokenizer.json"]}
+
+
+def test_a_model_without_tokenizer_says_what_is_missing(bundle):
+    with pytest.raises(ModelError, match=r"tokenizer\.json"):
+        Captioner(replace(bundle, tokenizer=None))
+
+
+def test_a_device_that_is_not_there(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert pick_device("auto") == torch.device("cpu")
+    with pytest.raises(ModelError, match="'cuda' is not on this machine"):
+        pick_device("cuda")

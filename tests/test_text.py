@@ -1,0 +1,89 @@
+"""Tokenizer, text embedder, fluency rules."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from auricle.errors import ModelError
+from auricle.text.embedder import MINILM, TextEmbedder
+from auricle.text.fluency import is_fluent
+from auricle.text.tokenizer import CaptionTokenizer, strip_punctuation
+
+GPT2 = Path(__file__).parents[2] / "shared" / "data" / "tokenizer"
+CAPTIONS = ["a dog barks while rain falls", "a man speaks as birds chirp in the background"]
+
+
+def test_a_trained_tokenizer_keeps_bart_s_special_ids_and_round_trips(tmp_path):
+    tokenizer = CaptionTokenizer.train(CAPTIONS, 400)
+    assert (tokenizer.pad_id, tokenizer.eos_id) == (1, 2)
+    tokenizer.save(tmp_path)
+    again = CaptionTokenizer.load(tmp_path)
+    for text in [*CAPTIONS, "a café near 시장"]:
+        ids = again.encode(text)
+        assert ids == tokenizer.encode(text)
+        assert again.decode([2, *ids, 2, 1]) == text
+
+
+@pytest.mark.skipif(not GPT2.is_dir(), reason="the project's shared data folder is not there")
+def test_bart_s_vocabulary_and_merges(tmp_path):
+    vocab = json.loads((GPT2 / "gpt2_vocab.json").read_text())
+    tokens = ["<s>", "<pad>", "</s>", "<unk>", *vocab]  # BART's special tokens stand first
+    (tmp_path / "vocab.json").write_text(json.dumps({t: i for i, t in enumerate(tokens)}))
+    (tmp_path / "merges.txt").write_bytes((GPT2 / "gpt2_merges.txt").read_bytes())
+    tokenizer = CaptionTokenizer.load(tmp_path)
+    pieces = [tokens[i] for i in tokenizer.encode("a dog barks loudly")]
+    assert pieces == ["a", "Ġdog", "Ġbar", "ks", "Ġloudly"]
+    assert tokenizer.decode([2, *tokenizer.encode("it's raining"), 2]) == "it's raining"
+
+
+def test_a_folder_without_tokenizer_says_what_it_expects(tmp_path):
+    with pytest.raises(ModelError, match=r"vocab\.json and merges\.txt"):
+        CaptionTokenizer.load(tmp_path)
+    (tmp_path / "tokenizer.json").write_text("{")
+    with pytest.raises(ModelError, match="cannot be read"):
+        CaptionTokenizer.load(tmp_path)
+
+
+def test_punctuation_is_stripped():
+    assert strip_punctuation("A dog's bark, then rain. ") == "A dogs bark then rain"
+
+
+def test_minilm_embeds_captions_and_remembers_them():
+    embedder = TextEmbedder(MINILM)
+    dog, dogs, rain = embedder.embed(["a dog barks", "dogs are barking", "rain falls on a roof"])
+    assert dog.shape == (384,)
+    torch.testing.assert_close(dog.norm(), torch.tensor(1.0))
+    assert dog @ dogs > dog @ rain + 0.3
+    embedder._model = None
+    embedder.embed(["rain falls on a roof"])
+    assert embedder._model is None  # known already: not loaded again
+
+
+def test_a_prompt_changes_the_embedding():
+    plain, prompted = TextEmbedder(MINILM), TextEmbedder(MINILM, "Represent the audio caption: ")
+    assert not torch.allclose(plain.embed(["rain"]), prompted.embed(["rain"]), atol=1e-3)
+
+
+def test_an_embedder_that_is_not_there_says_what_to_fetch(monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelError, match=f"hf download.*hkunlp/instructor-xl.*{tmp_path}"):
+        TextEmbedder("hkunlp/instructor-xl", "Represent the audio caption: ")
+
+
+@pytest.mark.parametrize(
+    ("caption", "fluent"),
+    [
+        ("a dog barks while rain falls", True),
+        ("rain falls", True),
+        ("", False),
+        ("dog", False),
+        ("a man speaks and the", False),
+        ("a dog dog barks", False),
+        ("a man speaks and a man speaks and a man speaks", False),
+    ],
+)
+def test_fluency_rules(caption, fluent):
+    assert is_fluent(caption) is fluent
