@@ -285,3 +285,17 @@ def test_models_are_listed():
     result = CliRunner().invoke(app, ["models", "list"])
     assert result.exit_code == 0
     assert "clotho\t" in result.stdout
+
+
+def test_unknown_models_are_not_fetched():
+    result = CliRunner().invoke(app, ["models", "fetch", "nonsense"])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("auricle: error: nonsense: no such model")
+
+
+def test_a_published_checkpoint_becomes_a_model_folder(tmp_path):
+    golden = Path(__file__).parent / "golden" / "published-small"
+    result = CliRunner().invoke(app, ["import", str(golden), str(tmp_path / "out")])
+    assert result.exit_code == 0, result.stderr
+    assert {"config.json", "model.safetensors"} <= {p.name for p in (tmp_path / "out").iterdir()}
+    assert "tokenizer" in result.stderr  # the golden checkpoint has none, and the user is told

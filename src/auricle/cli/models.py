@@ -13,7 +13,7 @@ app = typer.Typer(help="List the models, fetch what they need.", no_args_is_help
 
 @app.command("list")
 def list_models() -> None:
-    """List names for --model; a model folder or owner/name on the Hugging Face Hub serves as well."""
+    """List names for --model (model folders and names on the Hugging Face Hub serve as well)."""
     with exit_codes():
         from auricle.hub.names import ALIASES, bundled_models
 
