@@ -149,9 +149,12 @@ def _run(
 
     stdout = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):  # should some library print, not among captions
+        from huggingface_hub.utils import disable_progress_bars
+
         from auricle.pipeline import Captioner
 
         captioner = Captioner.from_pretrained(model, device=device)
+        disable_progress_bars()  # downloads are over; from here on there is one bar, ours
         with (
             _opened(output, stdout) as stream,
             WRITERS[format](stream) as writer,

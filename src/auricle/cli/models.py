@@ -50,7 +50,7 @@ def _fetch(name: str) -> list[str]:
         return [str(fetch_yamnet())]
     folders = [resolve(name)]
     if ALIASES.get(name, name) == PUBLISHED:
-        from auricle.text.embedder import INSTRUCTOR
+        from auricle.text.embedder import EMBEDDER_FILES, INSTRUCTOR
 
-        folders += [tokenizer_folder(), download(INSTRUCTOR, ("*",))]
+        folders += [tokenizer_folder(), download(INSTRUCTOR, EMBEDDER_FILES)]
     return [str(folder) for folder in folders]
