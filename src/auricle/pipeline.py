@@ -26,8 +26,6 @@ from auricle.text.tokenizer import strip_punctuation
 SILENCE = "no sound can be heard"
 SILENCE_PEAK = 10 ** (-80 / 20)  # -80 dBFS: under the last bits of a 16-bit recording
 
-_BATCHES_AHEAD = 4  # recordings of so many batches are sorted by length together
-
 OnError = Callable[[AudioInput, AudioError], None]
 OnNote = Callable[[AudioInput, str], None]
 
@@ -114,16 +112,11 @@ class Captioner:
         """
         options = self.options(decode, candidates, temperature, top_p, top_k)
         iterator = iter(sources)
-        while chunk := list(islice(iterator, batch_size * _BATCHES_AHEAD)):
-            loaded = [self._load(source, on_error, on_note) for source in chunk]
+        while chunk := list(islice(iterator, batch_size)):
+            loaded = (self._load(source, on_error, on_note) for source in chunk)
             recordings = [recording for recording in loaded if recording is not None]
-            by_length = sorted(range(len(recordings)), key=lambda i: -len(recordings[i].waveform))
-            captions: dict[int, Caption] = {}
-            for start in range(0, len(by_length), batch_size):
-                batch = by_length[start : start + batch_size]
-                heard = self._caption_batch([recordings[i] for i in batch], options, seed)
-                captions.update(zip(batch, heard, strict=True))
-            yield from (captions[i] for i in range(len(recordings)))
+            if recordings:
+                yield from self._caption_batch(recordings, options, seed)
 
     def options(
         self,

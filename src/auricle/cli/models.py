@@ -35,11 +35,13 @@ def fetch(
 
 def _fetch(name: str) -> list[str]:
     """Where the parts of the model lie, downloaded where they were missing."""
+    from auricle.hub.download import download
     from auricle.hub.names import (
         ALIASES,
+        EMBEDDER_FILES,
+        INSTRUCTOR,
         PUBLISHED,
         bundled_models,
-        download,
         resolve,
         tokenizer_folder,
     )
@@ -50,7 +52,5 @@ def _fetch(name: str) -> list[str]:
         return [str(fetch_yamnet())]
     folders = [resolve(name)]
     if ALIASES.get(name, name) == PUBLISHED:
-        from auricle.text.embedder import EMBEDDER_FILES, INSTRUCTOR
-
         folders += [tokenizer_folder(), download(INSTRUCTOR, EMBEDDER_FILES)]
     return [str(folder) for folder in folders]

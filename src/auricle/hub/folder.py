@@ -12,11 +12,11 @@ from torch import Tensor
 
 from auricle.decoding.options import DecodeOptions
 from auricle.errors import ModelError
-from auricle.hub.names import BUNDLED, PUBLISHED, resolve, tokenizer_folder
+from auricle.hub.names import BUNDLED, INSTRUCTOR, PUBLISHED, resolve, tokenizer_folder
 from auricle.hub.published import CONFIG_FILES, load_published
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import CaptionerConfig, YamnetConfig, build
-from auricle.text.embedder import INSTRUCTOR, INSTRUCTOR_PROMPT
+from auricle.text.embedder import INSTRUCTOR_PROMPT
 from auricle.text.tokenizer import CaptionTokenizer
 
 FORMAT = "auricle-captioner-1"

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from auricle.errors import ModelError
 from auricle.hub.download import download
-from auricle.text.embedder import EMBEDDER_FILES, INSTRUCTOR
 
 BUNDLED = Path(__file__).parent.parent / "models"
 PUBLISHED = "slseanwu/beats-conformer-bart-audio-captioner"
 PUBLISHED_TOKENIZER = "facebook/bart-base"
+INSTRUCTOR = "hkunlp/instructor-xl"
 ALIASES = {"clotho": PUBLISHED}
 
+EMBEDDER_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "*.bin")
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
 _WEIGHT_FILES = ("*.json", "*.safetensors", "pytorch_model.bin", "merges.txt", "README.md")
 

