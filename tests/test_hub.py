@@ -45,6 +45,13 @@ def test_a_folder_round_trip(tmp_path):
         assert torch.equal(ours, theirs), name
 
 
+def test_a_model_without_card_gets_one_that_says_what_it_is(tmp_path):
+    save_debug(tmp_path / "m")
+    card = (tmp_path / "m" / "README.md").read_text()
+    assert "library_name: auricle" in card
+    assert "BART, 2 layers of width 48" in card
+
+
 def test_weights_in_half_precision_are_half_the_size(tmp_path):
     save_debug(tmp_path / "whole")
     save_debug(tmp_path / "half", torch.float16)

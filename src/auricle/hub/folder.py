@@ -12,6 +12,7 @@ from torch import Tensor
 
 from auricle.decoding.options import DecodeOptions
 from auricle.errors import ModelError
+from auricle.hub.card import default_card
 from auricle.hub.names import BUNDLED, INSTRUCTOR, PUBLISHED, resolve, tokenizer_folder
 from auricle.hub.published import CONFIG_FILES, load_published
 from auricle.model.captioner import AudioCaptioner
@@ -99,8 +100,8 @@ def save_bundle(folder: str | Path, bundle: Bundle, dtype: torch.dtype | None = 
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     if bundle.tokenizer:
         bundle.tokenizer.save(folder)
-    if bundle.card:
-        (folder / "README.md").write_text(bundle.card, encoding="utf-8")
+    card = bundle.card or default_card(bundle.name, bundle.model, bundle.embedder.name)
+    (folder / "README.md").write_text(card, encoding="utf-8")
 
 
 def own_weights(model: AudioCaptioner) -> dict[str, Tensor]:
