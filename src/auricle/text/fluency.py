@@ -6,9 +6,10 @@ from itertools import pairwise
 
 # A caption that ends in one of these breaks off.
 _OPEN_ENDS = frozenset(
-    "a an the and or but while as with of to in on at by from for into over under near followed "
-    "then before after is are that who which very his her their its".split()
+    "a an the and or but while as with of to at from for into followed then before after is are "
+    "that who which very his her their its".split()
 )
+_REPEATED = 4  # words: people do say "a man speaks" twice in a caption, hardly anything longer
 
 
 def is_fluent(caption: str) -> bool:
@@ -22,5 +23,5 @@ def is_fluent(caption: str) -> bool:
         return False
     if any(a == b for a, b in pairwise(words)):
         return False
-    trigrams = list(zip(words, words[1:], words[2:], strict=False))
-    return len(set(trigrams)) == len(trigrams)
+    phrases = [tuple(words[i : i + _REPEATED]) for i in range(len(words) - _REPEATED + 1)]
+    return len(set(phrases)) == len(phrases)
