@@ -83,6 +83,9 @@ def test_an_embedder_that_is_not_there_says_what_to_fetch(monkeypatch, tmp_path)
         ("a man speaks and the", False),
         ("a dog dog barks", False),
         ("a man speaks and a man speaks and a man speaks", False),
+        ("birds are chirping and birds are chirping", False),
+        ("a baby cries and cries", False),
+        ("a clock ticks over and over", True),
     ],
 )
 def test_fluency_rules(caption, fluent):
