@@ -79,6 +79,14 @@ def test_order_batch_size_and_company_change_nothing(captioner, sounds):
             assert [record.caption for record in records] == [alone[i] for i in order]
 
 
+def test_an_array_a_tensor_a_pair_and_a_file_are_the_same_recording(captioner, sounds, tmp_path):
+    path = tmp_path / "sound.wav"
+    soundfile.write(path, sounds[0], RATE, subtype="FLOAT")
+    expected = captioner.caption((sounds[0], RATE))[0].caption
+    for source in (sounds[0], torch.from_numpy(sounds[0]), path, str(path), path.read_bytes()):
+        assert captioner.caption(source)[0].caption == expected
+
+
 def test_the_seed_and_the_method_matter(captioner, sounds):
     one, two = (captioner.caption(sounds[0], seed=seed)[0] for seed in (0, 1))
     assert [c.text for c in one.candidates] != [c.text for c in two.candidates]

@@ -80,8 +80,8 @@ class Captioner:
         ``settings`` are those of `stream`. Without ``on_error`` the first recording that cannot
         be captioned raises its AudioError.
         """
-        single = isinstance(audio, str | os.PathLike | bytes | tuple | np.ndarray)
-        sources = [audio] if single or hasattr(audio, "read") else audio
+        single = isinstance(audio, str | os.PathLike | bytes | tuple)
+        sources = [audio] if single or hasattr(audio, "read") or hasattr(audio, "shape") else audio
         return list(self.stream(sources, **settings))  # type: ignore[arg-type]
 
     def stream(
@@ -101,7 +101,8 @@ class Captioner:
         """Captions of ``sources`` as they are ready, in the order given.
 
         Args:
-            sources: recordings (`AudioInput`), or arrays [L] at the model's sample rate.
+            sources: recordings (`AudioInput`), or arrays and tensors [L] at the model's sample
+                rate.
             decode: ``nucleus`` | ``beam`` | ``greedy``; None for the model's own, as for the
                 other decoding settings (see `DecodeOptions`).
             seed: fixes the samples of every clip, whatever the batch.
@@ -147,7 +148,7 @@ class Captioner:
         self, source: AudioInput | np.ndarray, on_error: OnError | None, on_note: OnNote | None
     ) -> Recording | None:
         rate, limit = self.model.encoder.sample_rate_hz, self.model.config.max_duration_s
-        given = (source, rate) if isinstance(source, np.ndarray) else source
+        given: AudioInput = (source, rate) if hasattr(source, "shape") else source  # type: ignore[assignment]
         try:
             recording = load_audio(given, rate, limit)
         except AudioError as error:
