@@ -102,6 +102,23 @@ def test_a_pickle_that_holds_code_is_refused(checkpoint):
         load_published(folder)
 
 
+def test_a_missing_value_is_named(checkpoint):
+    folder = checkpoint()
+    values = json.loads((folder / "beats_config.json").read_text())
+    del values["max_distance"]
+    (folder / "beats_config.json").write_text(json.dumps(values))
+    with pytest.raises(ModelError, match=r"beats_config\.json: .* no 'max_distance'"):
+        load_published(folder)
+
+
+def test_decoder_heads_left_unsaid_are_bart_s_sixteen(checkpoint):
+    folder = checkpoint()
+    values = json.loads((folder / "model_config.json").read_text())
+    del values["decoder_attention_heads"]
+    (folder / "model_config.json").write_text(json.dumps(values))
+    assert load_published(folder).config.decoder.heads == 16
+
+
 def test_missing_files_are_named(tmp_path):
     with pytest.raises(ModelError, match=r"model_config\.json"):
         load_published(tmp_path)

@@ -30,6 +30,7 @@ from auricle.model.config import (
 )
 
 CONFIG_FILES = ("model_config.json", "conformer_config.json", "beats_config.json")
+BART_HEADS = 16  # BartConfig's default, which the published configuration leaves unsaid
 WEIGHT_FILES = ("state_dict.safetensors", "model.safetensors", "pytorch_model.bin")
 
 
@@ -91,7 +92,7 @@ def load_beats(path: str | Path, output_layer: int | None = None) -> Beats:
         raise ModelError(
             f"{path}: not a BEATs checkpoint; expected a dictionary with 'cfg' and 'model'"
         )
-    beats = content["cfg"]
+    beats = _Config(path, content["cfg"])
     config = _beats_config(beats, output_layer or beats["encoder_layers"])
     with torch.device("meta"):
         model = Beats(config)
@@ -134,7 +135,7 @@ def read_config(folder: Path) -> tuple[CaptionerConfig, dict[str, Any], dict[str
             vocab_size=model["vocab_size"],
             dim=model["d_model"],
             layers=model["decoder_layers"],
-            heads=model["decoder_attention_heads"],
+            heads=model.get("decoder_attention_heads", BART_HEADS),
             ffn_dim=model["decoder_ffn_dim"],
             max_positions=model["max_position_embeddings"],
             max_memory=model["max_cross_position_embeddings"],
@@ -272,10 +273,24 @@ def _require(folder: Path, config: Mapping[str, Any], **expected: Any) -> None:
             raise ModelError(f"{folder}: {key}={config[key]!r} is not supported, only {value!r}")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+class _Config(dict[str, Any]):
+    """Values of a configuration; asking for one it lacks names it and the file."""
+
+    def __init__(self, path: Path, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self.path = path
+
+    def __missing__(self, key: str) -> Any:
+        raise ModelError(f"{self.path}: the configuration has no {key!r}, which is needed")
+
+
+def _read_json(path: Path) -> _Config:
     if not path.is_file():
         raise ModelError(f"{path}: no such file; a published checkpoint has three config files")
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return _Config(path, json.loads(path.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise ModelError(f"{path}: not JSON ({error})") from error
 
 
 def _torch_load(path: Path) -> Any:
