@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -70,9 +71,7 @@ def load_published(
     _check(weights, shapes, tied, folder)
     state = {ours: _reshape(ours, weights[theirs]) for ours, theirs in names.items()}
     model.load_state_dict(state, assign=True)
-    for parameter in model.parameters():
-        parameter.data = parameter.data.float()
-    model.encoder.requires_grad_(False)
+    model.float().encoder.requires_grad_(False)
     return model.to(device).eval()
 
 
@@ -249,11 +248,14 @@ def _check(
         found = weights[key].shape
         if _squeeze(found) != _squeeze(shapes[key]):
             problems.append(f"{key} has shape {list(found)}, expected {list(shapes[key])}")
-    for copy, original in tied.items():
-        if copy in weights and original in weights and not weights[copy].equal(weights[original]):
-            problems.append(f"{copy} differs from {original}, to which it is tied")
     if problems:
         raise ModelError(f"{source}: the checkpoint does not fit: " + "; ".join(problems))
+    for copy, original in tied.items():
+        if copy in weights and not weights[copy].equal(weights[original]):
+            warnings.warn(
+                f"{source}: {copy} differs from {original}, to which it is tied; the latter is used",
+                stacklevel=3,
+            )
 
 
 def _squeeze(shape: Iterable[int]) -> list[int]:
