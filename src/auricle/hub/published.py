@@ -253,7 +253,7 @@ def _check(
     for copy, original in tied.items():
         if copy in weights and not weights[copy].equal(weights[original]):
             warnings.warn(
-                f"{source}: {copy} differs from {original}, to which it is tied; the latter is used",
+                f"{source}: {copy} differs from {original}, its tied original, which is used",
                 stacklevel=3,
             )
 
