@@ -13,5 +13,9 @@ class ModelError(AuricleError, ValueError):
     """A model name, folder or checkpoint that cannot be used."""
 
 
+class DataError(AuricleError, ValueError):
+    """A data set, table, archive or manifest that cannot be used."""
+
+
 class MissingDependencyError(AuricleError, ImportError):
     """An optional package or download that is not installed; the message says what brings it."""

@@ -1,0 +1,292 @@
+"""`auricle data`: data sets to manifests, and what is right and wrong with them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auricle.cli.console import SOME_FAILED, exit_codes, say
+
+if TYPE_CHECKING:
+    from auricle.data.check import Report
+    from auricle.data.tables import Reading
+
+app = typer.Typer(help="Turn data sets into manifests, check them.", no_args_is_help=True)
+
+Output = Annotated[
+    Path, typer.Option("--output", "-o", metavar="FILE", help="The manifest to write (.jsonl).")
+]
+Manifests = Annotated[
+    list[Path], typer.Argument(metavar="MANIFEST", help="Of one data set: its splits together.")
+]
+
+
+class Split(StrEnum):
+    development = "development"
+    validation = "validation"
+    evaluation = "evaluation"
+
+
+@app.command()
+def clotho(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds the 7z and CSV files.")],
+    output: Output,
+    split: Annotated[
+        list[Split] | None, typer.Option(help="May be given again.", show_default="all three")
+    ] = None,
+    download: Annotated[
+        bool, typer.Option("--download", help="First fetch what is missing from Zenodo (7 GB).")
+    ] = False,
+) -> None:
+    """Read Clotho v2.1.
+
+    Its development, validation and evaluation become train, val and test. The recordings may lie
+    in the 7z archives, which are unpacked beside them (extra "data"), or unpacked in folders named
+    after the splits. A download goes on where it broke off.
+    """
+    with exit_codes():
+        from auricle.data.clotho import SPLITS, download_clotho, read_clotho
+
+        splits = [one.value for one in split] if split else list(SPLITS)
+        with _progress(counts_bytes=True) as report:
+            if download:
+                download_clotho(folder, splits, report)
+            reading = read_clotho(folder, splits, report)
+        _write(reading, output)
+
+
+@app.command()
+def audiocaps(
+    tables: Annotated[
+        list[Path], typer.Argument(metavar="CSV", help="train.csv, val.csv, test.csv: v1 or 2.0.")
+    ],
+    audio: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Recordings named by YouTube id, at any depth.")
+    ],
+    output: Output,
+    split: Annotated[
+        str | None, typer.Option(metavar="NAME", show_default="by each CSV's name")
+    ] = None,
+) -> None:
+    """Read AudioCaps v1 or 2.0.
+
+    Recordings may be named ID.wav, YID.wav, ID_30.flac, ID_30_40.m4a, ID_30000_40000.wav …; rows
+    without one are counted and listed in a file beside the manifest.
+    """
+    with exit_codes():
+        from auricle.data.audiocaps import read_audiocaps
+
+        with _progress() as report:
+            reading = read_audiocaps(
+                tables, audio, split, lambda done, total: report("clips", done, total)
+            )
+        _write(reading, output)
+
+
+@app.command()
+def folder(
+    output: Output,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[FOLDER]", help="Holds recordings.")
+    ] = None,
+    captions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="CSV, TSV or JSON Lines: audio, caption or caption_1 … caption_5.",
+            show_default="captions.csv, captions.jsonl … in FOLDER",
+        ),
+    ] = None,
+    split: Annotated[
+        str, typer.Option(metavar="NAME", help="Of rows without a split of their own.")
+    ] = "train",
+) -> None:
+    """Read a data set of your own: recordings, and a table of captions."""
+    with exit_codes():
+        from auricle.data.folder import read_folder
+
+        _write(read_folder(folder, captions, split), output)
+
+
+@app.command()
+def check(
+    manifests: Manifests,
+    drop: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write a manifest without the faults, and FILE.dropped.jsonl."
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Every finding, as JSON on stdout.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", min=1, show_default="processors")
+    ] = None,
+    min_duration: Annotated[float, typer.Option(metavar="S", min=0, help="Seconds.")] = 1.0,
+    max_duration: Annotated[float, typer.Option(metavar="S", min=0, help="Seconds.")] = 30.5,
+    max_words: Annotated[int, typer.Option(metavar="N", min=1, help="In a caption.")] = 60,
+) -> None:
+    """Find faults, and leaks between splits.
+
+    Looks for unreadable, silent, clipped, too short or long and duplicate audio, for empty,
+    duplicate and broken captions, and for the same recording in two splits.
+
+    Exit status: 0, or 1 where there are leaks, unreadable audio or broken rows.
+    """
+    with exit_codes():
+        from auricle.data.captions import CaptionLimits
+        from auricle.data.check import Limits
+        from auricle.data.check import check as check_manifests
+        from auricle.data.cleaning import clean
+
+        if drop and any(drop.resolve() == path.resolve() for path in manifests):
+            raise typer.BadParameter(f"{drop} is one of the manifests.", param_hint="'--drop'")
+        limits = Limits(min_duration, max_duration, captions=CaptionLimits(max_words=max_words))
+        with _progress() as show:
+            report = check_manifests(
+                manifests, limits, workers, lambda done, total: show("clips", done, total)
+            )
+        if as_json:
+            json.dump(
+                {**asdict(report), "counts": report.counts},
+                sys.stdout,
+                ensure_ascii=False,
+                indent=1,
+            )
+            sys.stdout.write("\n")
+        else:
+            _show(report)
+        if drop:
+            done = clean(manifests, report, drop)
+            say(
+                "note",
+                f"{drop}: {done.kept} clips kept; {done.rows} clips and {done.captions} captions of"
+                f" the others dropped, with reasons in {done.dropped}",
+            )
+    if report.fatal:
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def card(
+    manifests: Manifests,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help='Write card.md and plots (extra "data").'
+        ),
+    ] = None,
+) -> None:
+    """Show clips, hours, caption lengths, words, licences."""
+    with exit_codes():
+        from auricle.data.card import markdown, survey, tables
+
+        with _progress() as report:
+            splits = survey(manifests, lambda done, total: report("clips", done, total))
+        for table in tables(splits):
+            _print(table.title, table.columns, table.rows)
+        if output:
+            from auricle.data.manifest import atomic_writer
+            from auricle.data.plots import draw
+
+            plots = draw(splits, output)
+            with atomic_writer(output / "card.md") as file:
+                file.write(markdown(splits, plots))
+            say("note", f"wrote {output / 'card.md'} and {len(plots)} plots beside it")
+
+
+def _write(reading: Reading, output: Path) -> None:
+    """The manifest, and what is not in it: counted on stderr, listed row by row beside it."""
+    from auricle.data.manifest import atomic_writer, write_manifest
+
+    count = write_manifest(output, reading.clips)
+    captions = sum(len(clip.captions) for clip in reading.clips)
+    say("note", f"{output}: {count} clips with {captions} captions")
+    listed = output.with_suffix(".left_out.jsonl")
+    if not reading.left_out:
+        listed.unlink(missing_ok=True)  # an earlier run's
+        return
+    with atomic_writer(listed) as file:
+        for item in reading.left_out:
+            file.write(json.dumps(asdict(item), ensure_ascii=False) + "\n")
+    for reason, number in reading.reasons().most_common():
+        say("note", f"left out, {reason}: {number}, listed in {listed}")
+
+
+def _show(report: Report) -> None:
+    from auricle.data.check import FATAL, KINDS
+
+    rows = []
+    for kind, fate in KINDS.items():
+        if count := report.counts[kind]:
+            first = next(item for item in report.findings if item.kind == kind)
+            example = f"{first.manifest}:{first.line} {first.detail}".replace(
+                f"{first.manifest}:{first.line}: ", "", kind == "broken row"
+            )
+            rows.append((f"{kind} !" if kind in FATAL else kind, f"{count:,}", fate, example))
+    title = (
+        f"{report.clips:,} clips, {report.captions:,} captions, {report.duration_s / 3600:.2f} h"
+    )
+    columns = ("finding", "number", "with --drop", "first")
+    note = "! the check fails" if report.fatal else ""
+    _print(title, columns, rows or [("none", "0", "", "")], note)
+
+
+def _print(
+    title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], note: str = ""
+) -> None:
+    """A table on stdout; figures to the right, text that is too wide in several lines."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", caption=note or None, caption_justify="left")
+    for number, name in enumerate(columns):
+        figures = all(row[number][:1].isdigit() or row[number] == "-" for row in rows)
+        table.add_column(name, justify="right" if figures and number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console(file=sys.stdout).print(table)
+
+
+@contextlib.contextmanager
+def _progress(counts_bytes: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+    """A callable for (task, done, total) that moves a bar on stderr; nothing without a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda task, done, total: None
+        return
+    from rich import progress
+    from rich.console import Console
+
+    counts = (
+        [progress.DownloadColumn(), progress.TransferSpeedColumn()]
+        if counts_bytes
+        else [progress.MofNCompleteColumn()]
+    )
+    bar = progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        *counts,
+        progress.TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+    )
+    tasks: dict[str, progress.TaskID] = {}
+
+    def report(task: str, done: int, total: int) -> None:
+        if task not in tasks:
+            tasks[task] = bar.add_task(task)
+        bar.update(tasks[task], completed=done, total=total or None)
+
+    with bar:
+        yield report

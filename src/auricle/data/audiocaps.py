@@ -1,0 +1,159 @@
+"""AudioCaps (Kim et al., NAACL 2019), versions 1 and 2.0: its CSV files, and audio one has.
+
+The tables name a YouTube video and the second at which a clip of 10 s starts; every downloader
+names files in its own way. These are understood, below any folder and with any audio suffix:
+
+    ID  YID  ID_30  ID_30_40  ID-30-40  YID_30.000_40.000  ID_30000_40000  ID_000030
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from auricle.data.manifest import Clip
+from auricle.data.probe import audio_files, probe
+from auricle.data.tables import LeftOut, Reading, read_table
+from auricle.errors import AudioError, DataError
+
+COLUMNS = ("audiocap_id", "youtube_id", "start_time", "caption")
+CLIP_S = 10.0  # AudioSet's segments
+WHOLE_VIDEO_S = 15.0  # a file of more than this, with no start in its name, was never cut
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+    "eval": "test",
+}
+
+_NUMBER = r"[_-](\d+(?:\.\d+)?)"
+_NAME = re.compile(rf"([\w-]{{11}})(?:{_NUMBER}(?:{_NUMBER})?)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """An audio file, and the start that its name gives, in seconds or milliseconds."""
+
+    path: Path
+    start: float | None
+
+    def begins_at(self, start_s: float) -> bool:
+        return self.start is None or self.start in (start_s, 1000 * start_s)
+
+
+def read_audiocaps(
+    tables: Sequence[Path],
+    audio: Path,
+    split: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Reading:
+    """The clips of ``tables`` whose recordings lie below the folder ``audio``.
+
+    ``split`` is read off each table's name ("train.csv") unless it is given. Rows of one clip
+    become one clip with all their captions, in their order. A file without a start in its name
+    that lasts longer than 15 s is taken for the whole video, of which the clip is a section. Rows
+    without a recording are left out. ``progress`` is told clips and their number.
+
+    Raises DataError: a broken table, a table whose name tells no split, a folder without audio.
+    """
+    left_out: list[LeftOut] = []
+    rows: dict[tuple[str, str, str], list[tuple[str, str]]] = {}  # clip -> (where, caption)
+    for table in tables:
+        name = split or _split_of(table)
+        for line, row in read_table(table, COLUMNS):
+            key = (name, row["youtube_id"], _start(row["start_time"], f"{table}:{line}"))
+            rows.setdefault(key, []).append((f"{table}:{line}", row["caption"]))
+    files = _index(audio, {video for _, video, _ in rows})
+    clips: list[Clip] = []
+    for done, ((name, video, start), captions) in enumerate(rows.items(), 1):
+        known = files.get(video, [])
+        file = _best([file for file in known if file.begins_at(float(start))], name, audio)
+        if file is None:
+            reason = "no recording of this section of the video" if known else "no recording"
+            left_out += [LeftOut(where, reason, f"{video} at {start} s") for where, _ in captions]
+        else:
+            texts = tuple(caption for _, caption in captions)
+            clips.append(_clip(file, name, video, start, texts))
+        if progress:
+            progress(done, len(rows))
+    return Reading(clips, left_out)
+
+
+def _clip(file: _File, split: str, video: str, start: str, captions: tuple[str, ...]) -> Clip:
+    start_s = end_s = None
+    if file.start is None and _duration_s(file.path) > WHOLE_VIDEO_S:
+        start_s, end_s = float(start), float(start) + CLIP_S
+    return Clip(
+        audio=file.path,
+        captions=captions,
+        id=f"audiocaps/{split}/{video}_{start}",
+        split=split,
+        start_s=start_s,
+        end_s=end_s,
+        source=f"youtube:{video}",
+    )
+
+
+def _duration_s(path: Path) -> float:
+    try:
+        return probe(path)[1]
+    except AudioError:
+        return 0.0  # `auricle data check` names files that cannot be read
+
+
+def _index(audio: Path, videos: set[str]) -> dict[str, list[_File]]:
+    paths = audio_files(audio)
+    if not paths:
+        raise DataError(
+            f"{audio}: no folder with audio files; name the one that holds the recordings"
+        )
+    files: dict[str, list[_File]] = {}
+    for path in paths:
+        for video, start in _readings(path.stem):
+            if video in videos:
+                files.setdefault(video, []).append(_File(path, start))
+    return files
+
+
+def _readings(stem: str) -> Iterator[tuple[str, float | None]]:
+    """(YouTube id, start) in each way that ``stem`` can be read; an id may itself begin with Y."""
+    for name in (stem, stem.removeprefix("Y")):
+        if found := _NAME.fullmatch(name):
+            yield found[1], float(found[2]) if found[2] else None
+        if name == stem and not stem.startswith("Y"):
+            return
+
+
+def _best(files: list[_File], split: str, audio: Path) -> _File | None:
+    """The file that names its start, in a folder named after the split, if there is a choice."""
+
+    def rank(file: _File) -> tuple[bool, bool, str]:
+        folders = file.path.relative_to(audio).parts[:-1]
+        elsewhere = not any(SPLITS.get(part.lower()) == split for part in folders)
+        return file.start is None, elsewhere, str(file.path)
+
+    return min(files, key=rank, default=None)
+
+
+def _split_of(table: Path) -> str:
+    names = {SPLITS[word] for word in re.findall(r"[a-z]+", table.stem.lower()) if word in SPLITS}
+    if len(names) != 1:
+        raise DataError(
+            f"{table}: its name tells no split (train, val or test); say which with --split"
+        )
+    return names.pop()
+
+
+def _start(text: str, where: str) -> str:
+    """ "30", "30.0" -> "30": seconds as they stand in ids."""
+    try:
+        return f"{float(text):g}"
+    except ValueError as error:
+        raise DataError(f"{where}: start_time is {text!r}; it must be seconds") from error

@@ -1,0 +1,212 @@
+"""A data card: what a data set holds, in tables that a terminal and Markdown can show."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from auricle.data.captions import words
+from auricle.data.leaks import SPLIT_RANK, canonical_split
+from auricle.data.manifest import Clip, read_manifest
+from auricle.data.probe import probe
+from auricle.errors import AudioError
+
+UNKNOWN = "not given"
+BATCH = 1024  # clips whose headers are read before the next are
+
+
+@dataclass
+class SplitStatistics:
+    """One split: seconds and licence of each clip, words of each caption, how often each word."""
+
+    clips: int = 0
+    unreadable: int = 0
+    durations_s: list[float] = field(default_factory=list)
+    captions_per_clip: Counter[int] = field(default_factory=Counter)
+    caption_words: list[int] = field(default_factory=list)
+    captions: Counter[str] = field(default_factory=Counter)
+    vocabulary: Counter[str] = field(default_factory=Counter)
+    licences: Counter[str] = field(default_factory=Counter)
+    licence_ms: Counter[str] = field(default_factory=Counter)  # milliseconds of audio under each
+
+    def add(self, clip: Clip, duration_s: float | None) -> None:
+        self.clips += 1
+        licence = clip.licence or UNKNOWN
+        self.licences[licence] += 1
+        if duration_s is None:
+            self.unreadable += 1
+        else:
+            self.durations_s.append(duration_s)
+            self.licence_ms[licence] += round(1000 * duration_s)
+        self.captions_per_clip[len(clip.captions)] += 1
+        for caption in clip.captions:
+            found = words(caption)
+            self.caption_words.append(len(found))
+            self.captions[" ".join(found)] += 1
+            self.vocabulary.update(found)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A heading, the names of columns and rows of text; columns but the first hold numbers."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+    def markdown(self) -> str:
+        lines = ["| " + " | ".join(self.columns) + " |"]
+        lines.append("|---" + "|---:" * (len(self.columns) - 1) + "|")
+        lines += [
+            "| " + " | ".join(cell.replace("|", "\\|") for cell in r) + " |" for r in self.rows
+        ]
+        return f"## {self.title}\n\n" + "\n".join(lines) + "\n"
+
+
+def survey(
+    manifests: Iterable[Path],
+    progress: Callable[[int, int], None] | None = None,
+    workers: int | None = None,
+) -> dict[str, SplitStatistics]:
+    """Statistics by split. Of the audio only headers are read; clips without one are counted.
+
+    ``progress`` is told clips and 0, for their number is not known before. Raises DataError for a
+    manifest that cannot be read.
+    """
+    splits: dict[str, SplitStatistics] = {}
+    done = 0
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        for clips in _batches(clip for path in manifests for clip in read_manifest(path)):
+            for clip, duration_s in zip(clips, pool.map(_duration_s, clips), strict=True):
+                splits.setdefault(clip.split, SplitStatistics()).add(clip, duration_s)
+            done += len(clips)
+            if progress:
+                progress(done, 0)
+    return dict(sorted(splits.items(), key=lambda item: _order(item[0])))
+
+
+def tables(splits: dict[str, SplitStatistics]) -> list[Table]:
+    """Audio, captions, vocabulary and licences, a row per split and one for all of several."""
+    shown = dict(splits)
+    trained = set(splits["train"].vocabulary) if "train" in splits else None
+    if len(splits) > 1:
+        shown["all"] = _sum(splits.values())
+    audio = Table(
+        "Audio",
+        ("split", "clips", "unreadable", "hours", "shortest s", "median s", "longest s"),
+        [
+            (
+                name,
+                f"{s.clips:,}",
+                f"{s.unreadable:,}",
+                f"{sum(s.durations_s) / 3600:.2f}",
+                *_range(s.durations_s, ".1f"),
+            )
+            for name, s in shown.items()
+        ],
+    )
+    captions = Table(
+        "Captions",
+        ("split", "captions", "per clip", "different", "fewest words", "median", "most", "mean"),
+        [
+            (
+                name,
+                f"{len(s.caption_words):,}",
+                _span(s.captions_per_clip),
+                f"{len(s.captions):,}",
+                *_range(s.caption_words, ".0f"),
+                f"{statistics.fmean(s.caption_words):.1f}" if s.caption_words else "-",
+            )
+            for name, s in shown.items()
+        ],
+    )
+    vocabulary = Table(
+        "Vocabulary",
+        ("split", "words", "different", "used once", "not in train"),
+        [
+            (
+                name,
+                f"{s.vocabulary.total():,}",
+                f"{len(s.vocabulary):,}",
+                f"{sum(count == 1 for count in s.vocabulary.values()):,}",
+                "-" if trained is None else f"{len(s.vocabulary.keys() - trained):,}",
+            )
+            for name, s in shown.items()
+        ],
+    )
+    total = _sum(splits.values())
+    licences = Table(
+        "Licences of the audio",
+        ("licence", *splits, "clips", "hours"),
+        [
+            (
+                licence,
+                *(f"{s.licences[licence]:,}" for s in splits.values()),
+                f"{clips:,}",
+                f"{total.licence_ms[licence] / 3_600_000:.2f}",
+            )
+            for licence, clips in total.licences.most_common()
+        ],
+    )
+    return [audio, captions, vocabulary, licences]
+
+
+def markdown(splits: dict[str, SplitStatistics], plots: Sequence[Path] = ()) -> str:
+    """The card as Markdown; ``plots`` are pictures that lie beside it."""
+    parts = ["# Data card\n", *(table.markdown() for table in tables(splits))]
+    parts += [f"![{path.stem.replace('_', ' ')}]({path.name})\n" for path in plots]
+    return "\n".join(parts)
+
+
+def _order(split: str) -> tuple[int, str]:
+    """Train, val and test in this order, others after them."""
+    return SPLIT_RANK.get(canonical_split(split), len(SPLIT_RANK)), split
+
+
+def _duration_s(clip: Clip) -> float | None:
+    try:
+        whole_s = probe(clip.audio)[1]
+    except AudioError:
+        return None
+    end_s = whole_s if clip.end_s is None else min(clip.end_s, whole_s)
+    return max(0.0, end_s - (clip.start_s or 0.0))
+
+
+def _batches(clips: Iterable[Clip]) -> Iterator[list[Clip]]:
+    batch: list[Clip] = []
+    for clip in clips:
+        batch.append(clip)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _sum(splits: Iterable[SplitStatistics]) -> SplitStatistics:
+    total = SplitStatistics()
+    for one in splits:
+        total.clips += one.clips
+        total.unreadable += one.unreadable
+        total.durations_s += one.durations_s
+        total.caption_words += one.caption_words
+        for name in ("captions_per_clip", "captions", "vocabulary", "licences", "licence_ms"):
+            getattr(total, name).update(getattr(one, name))
+    return total
+
+
+def _range(values: Sequence[float], form: str) -> list[str]:
+    if not values:
+        return ["-"] * 3
+    return [format(f(values), form) for f in (min, statistics.median, max)]
+
+
+def _span(counts: Counter[int]) -> str:
+    """{5: 10} -> "5"; {1: 4, 5: 2} -> "1 to 5"."""
+    low, high = min(counts, default=0), max(counts, default=0)
+    return f"{low}" if low == high else f"{low} to {high}"

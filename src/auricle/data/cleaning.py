@@ -1,0 +1,64 @@
+"""A manifest without what a check found, and beside it what was dropped and why."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from auricle.data.check import CAPTION, KINDS, ROW, Finding, Report
+from auricle.data.manifest import atomic_writer, read_lines, to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What `clean` wrote: clips kept; rows and single captions dropped; where those are listed."""
+
+    kept: int
+    rows: int
+    captions: int
+    dropped: Path
+
+
+def clean(manifests: Iterable[Path], report: Report, out: Path) -> Cleaned:
+    """Write the rows of ``manifests`` that ``report`` leaves whole to the manifest ``out``.
+
+    A row goes with its last caption. ``out`` with the suffix .dropped.jsonl gets a line for every
+    row that lost something: the row with what was dropped of its captions, and ``reasons``. Both
+    files appear whole or not at all.
+    """
+    found: dict[tuple[str, int], list[Finding]] = defaultdict(list)
+    for finding in report.findings:
+        if KINDS[finding.kind] in (ROW, CAPTION):
+            found[finding.manifest, finding.line].append(finding)
+    dropped = out.with_suffix(".dropped.jsonl")
+    kept = rows = captions = 0
+    with atomic_writer(dropped) as bad, atomic_writer(out) as good:
+        for manifest in map(Path, manifests):
+            broken: list[int] = []
+            for line, clip in read_lines(manifest, lambda line, _: broken.append(line)):  # noqa: B023
+                wrong = found[str(manifest), line]
+                faulty = {item.caption for item in wrong if item.caption is not None}
+                left = tuple(c for n, c in enumerate(clip.captions) if n not in faulty)
+                whole = not left or any(KINDS[item.kind] == ROW for item in wrong)
+                if whole:
+                    rows += 1
+                    left = ()
+                else:
+                    kept += 1
+                    captions += len(faulty)
+                    good.write(to_json(replace(clip, captions=left), out.parent) + "\n")
+                if wrong:
+                    lost = tuple(c for n, c in enumerate(clip.captions) if whole or n in faulty)
+                    reasons = [f"{item.kind}: {item.detail}" for item in wrong]
+                    row = replace(clip, captions=lost)
+                    place = f"{manifest}:{line}"
+                    text = to_json(row, out.parent, reasons=reasons, row=place, whole_row=whole)
+                    bad.write(text + "\n")
+            for line in broken:
+                rows += 1
+                reasons = [item.detail for item in found[str(manifest), line]]
+                bad.write(json.dumps({"row": f"{manifest}:{line}", "reasons": reasons}) + "\n")
+    return Cleaned(kept, rows, captions, dropped)

@@ -1,0 +1,98 @@
+"""Files from the web: resumed where they broke off, and checked against a digest."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from auricle.errors import DataError
+
+BLOCK_BYTES = 1 << 20
+TIMEOUT_S = 60.0
+ATTEMPTS = 5  # in a row without a single new byte
+PAUSE_S = 2.0  # before the second attempt; doubled before each further one
+RANGE_REFUSED = 416  # HTTP: nothing lies beyond the byte that was asked for
+
+Progress = Callable[[int, int], None]
+
+
+def download(
+    url: str, path: Path, md5: str, progress: Progress | None = None, pause_s: float = PAUSE_S
+) -> bool:
+    """Bring ``url`` to ``path``; True if anything had to be done.
+
+    A file that is there and has the digest ``md5`` stays. What has come so far lies in
+    ``path``.part, where the next call goes on, also after this process has been killed.
+    ``progress`` is told bytes and their total (0 while unknown).
+
+    Raises DataError: no connection, or another content than the digest says.
+    """
+    if path.is_file() and digest(path) == md5:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    failures = 0
+    while True:
+        size = part.stat().st_size if part.exists() else 0
+        try:
+            _fetch(url, part, progress)
+            break
+        except (OSError, http.client.HTTPException) as error:
+            status = getattr(error, "code", None)
+            if status == RANGE_REFUSED:
+                break  # all of it has come; the digest will tell
+            came = (part.stat().st_size if part.exists() else 0) > size
+            failures = 1 if came else failures + 1
+            final = isinstance(status, int) and 400 <= status < 500
+            if final or failures == ATTEMPTS or _no_space(error):
+                raise DataError(
+                    f"{url}: not downloaded ({error}); run this again to go on, or fetch it"
+                    f" another way and put it at {path}"
+                ) from error
+            time.sleep(pause_s * 2 ** (failures - 1))
+    if (found := digest(part)) != md5:
+        part.unlink()
+        raise DataError(
+            f"{url}: what came has the MD5 digest {found}, not the published {md5}; it was"
+            " deleted, run this again"
+        )
+    part.replace(path)
+    return True
+
+
+def digest(path: Path) -> str:
+    """MD5 of a file in hexadecimal: what Zenodo publishes, good against accidents only."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _fetch(url: str, part: Path, progress: Progress | None) -> None:
+    """Append to ``part`` what it lacks of ``url``."""
+    done = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"User-Agent": "auricle"})
+    if done:
+        request.add_header("Range", f"bytes={done}-")
+    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
+        if response.status != http.client.PARTIAL_CONTENT:
+            done = 0  # a server without ranges starts over
+        length = response.headers.get("Content-Length")
+        total = done + int(length) if length else 0
+        with part.open("ab" if done else "wb") as file:
+            while block := response.read(BLOCK_BYTES):
+                file.write(block)
+                done += len(block)
+                if progress:
+                    progress(done, total)
+    if done < total:
+        raise http.client.IncompleteRead(b"", total - done)
+
+
+def _no_space(error: Exception) -> bool:
+    import errno
+
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EACCES}

@@ -1,0 +1,96 @@
+"""The plots of a data card, by matplotlib, which comes with the extra "data"."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auricle.data.card import SplitStatistics
+from auricle.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SIZE_INCHES, DPI = (6.4, 3.6), 150
+BINS = 40
+SHOWN = 30  # licences, the most frequent
+
+Splits = dict[str, SplitStatistics]
+
+
+def draw(splits: Splits, folder: Path) -> list[Path]:
+    """Draw every plot into ``folder`` as PNG; their paths.
+
+    Raises MissingDependencyError without matplotlib.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingDependencyError(
+            'plots are drawn by matplotlib, which is not installed: pip install "auricle[data]"'
+        ) from error
+
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, plot in PLOTS.items():
+        figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")  # no display needed
+        FigureCanvasAgg(figure)
+        plot(figure.add_subplot(), splits)
+        paths.append(folder / f"{name}.png")
+        figure.savefig(paths[-1])
+    return paths
+
+
+def _durations(axes: Axes, splits: Splits) -> None:
+    given = {name: s.durations_s for name, s in splits.items() if s.durations_s}
+    if given:
+        axes.hist(list(given.values()), bins=BINS, stacked=True, label=list(given))
+        axes.legend()
+    axes.set(xlabel="seconds", ylabel="clips", title="Durations")
+
+
+def _caption_lengths(axes: Axes, splits: Splits) -> None:
+    """Lines, not bars: splits differ in size, so each shows shares of its own captions."""
+    for name, s in splits.items():
+        if s.caption_words:
+            counts = Counter(s.caption_words)
+            lengths = range(max(counts) + 1)
+            shares = [100 * counts[length] / counts.total() for length in lengths]
+            axes.plot(lengths, shares, marker=".", label=name)
+            axes.legend()
+    axes.set(xlabel="words", ylabel="% of the split's captions", title="Caption lengths")
+
+
+def _vocabulary(axes: Axes, splits: Splits) -> None:
+    """Zipf's view: how often the word of each rank is used."""
+    for name, s in splits.items():
+        if s.vocabulary:
+            axes.loglog(sorted(s.vocabulary.values(), reverse=True), label=name)
+            axes.legend()
+    axes.set(xlabel="rank of the word", ylabel="times used", title="Vocabulary")
+
+
+def _licences(axes: Axes, splits: Splits) -> None:
+    order = sorted(
+        {licence for s in splits.values() for licence in s.licences},
+        key=lambda licence: sum(s.licences[licence] for s in splits.values()),
+    )[-SHOWN:]
+    left = [0] * len(order)
+    for name, s in splits.items():
+        counts = [s.licences[licence] for licence in order]
+        axes.barh(order, counts, left=left, label=name)
+        left = [a + b for a, b in zip(left, counts, strict=True)]
+    if order:
+        axes.legend()
+    axes.set(xlabel="clips", title="Licences of the audio")
+
+
+PLOTS: dict[str, Callable[[Axes, Splits], None]] = {
+    "durations": _durations,
+    "caption_lengths": _caption_lengths,
+    "vocabulary": _vocabulary,
+    "licences": _licences,
+}

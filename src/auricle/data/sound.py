@@ -1,0 +1,70 @@
+"""What can be measured of a clip's sound: can it be decoded, is it loud enough, is it clipped."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auricle.audio import load_audio
+from auricle.data.probe import probe
+from auricle.errors import AudioError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FULL_SCALE = 0.98  # converters and editors leave a margin of up to 0.2 dB when they clip
+FLAT_RUN = 3  # equal samples: at 8 kHz and up, no wave's own peak stays within 1/32768 longer
+FLOOR_DBFS = -120.0  # below 16-bit noise; stands for digital silence
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """``level_dbfs``: RMS without the mean, relative to full scale; ``clipped``: share of samples.
+
+    ``digest`` is equal for equal samples (16 bit, mono, at the file's own rate), however they are
+    packed: wav, flac, other tags or another name.
+    """
+
+    duration_s: float
+    sample_rate_hz: int
+    level_dbfs: float
+    clipped: float
+    digest: str
+
+
+def measure(path: Path, start_s: float | None = None, end_s: float | None = None) -> Sound:
+    """Decode the section of ``path`` from ``start_s`` to ``end_s`` (seconds), or all, and measure.
+
+    Raises AudioError: unreadable, damaged, or the section lies beyond the end.
+    """
+    import numpy as np
+
+    rate_hz, _ = probe(path)
+    recording = load_audio(path, rate_hz, end_s)
+    waveform = recording.waveform[round((start_s or 0.0) * rate_hz) :]
+    if not len(waveform):
+        raise AudioError(
+            f"{path}: lasts {len(recording.waveform) / rate_hz:.4g} s, but the section starts at"
+            f" {start_s:g} s; correct start_s"
+        )
+    deviation = float(waveform.std(dtype=np.float64))
+    pcm = np.round(waveform * 32767).astype("<i2")
+    return Sound(
+        duration_s=len(waveform) / rate_hz,
+        sample_rate_hz=rate_hz,
+        level_dbfs=max(FLOOR_DBFS, 20 * float(np.log10(max(deviation, 1e-9)))),
+        clipped=_clipped(waveform),
+        digest=hashlib.blake2b(pcm.tobytes(), digest_size=16).hexdigest(),
+    )
+
+
+def _clipped(waveform: np.ndarray) -> float:
+    """Share of samples in runs of `FLAT_RUN` or more equal ones near full scale."""
+    import numpy as np
+
+    flat = (np.diff(waveform) == 0) & (np.abs(waveform[1:]) >= FULL_SCALE)
+    edges = np.flatnonzero(np.diff(flat, prepend=False, append=False))
+    runs = edges[1::2] - edges[::2] + 1  # in samples: n equal neighbours are n + 1 samples
+    return float(runs[runs >= FLAT_RUN].sum()) / len(waveform)
