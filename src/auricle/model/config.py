@@ -42,7 +42,9 @@ class YamnetConfig:
     ``hop_s`` is the time from one patch to the next in seconds, a multiple of 0.01 up to 0.96 (0.48
     as published; 0.24 or 0.16 for a finer timeline at two or three times the cost). ``features``
     are the class "scores" (521 posteriors in [0, 1]), the "embeddings" under them (1024 values, 0
-    or more) or "both" (scores first).
+    or more) or "both" (scores first). ``scale`` is what the scores are measured in: "posterior" p,
+    "sqrt-odds" sqrt(p) / (sqrt(p) + sqrt(1 - p)), or "log-odds", of which -8 to 4 become 0 to 2;
+    the latter two keep apart the many small posteriors that tell quiet sounds.
 
     Raises ModelError for a value outside these.
     """
@@ -50,6 +52,7 @@ class YamnetConfig:
     type: Literal["yamnet"] = "yamnet"
     hop_s: float = 0.48
     features: Literal["scores", "embeddings", "both"] = "scores"
+    scale: Literal["posterior", "sqrt-odds", "log-odds"] = "posterior"
 
     def __post_init__(self) -> None:
         hops = self.hop_s * 100
@@ -61,6 +64,10 @@ class YamnetConfig:
         if self.features not in ("scores", "embeddings", "both"):
             raise ModelError(
                 f"features {self.features!r}: YAMNet gives scores, embeddings or both; name one"
+            )
+        if self.scale not in ("posterior", "sqrt-odds", "log-odds"):
+            raise ModelError(
+                f"scale {self.scale!r}: the scores' scale is posterior, sqrt-odds or log-odds"
             )
 
 

@@ -150,7 +150,7 @@ class Yamnet(Encoder):
         embeddings = x.mean(dim=(2, 3))
         if self.config.features == "embeddings":
             return embeddings
-        scores = self.classifier(embeddings).sigmoid()
+        scores = scaled(self.classifier(embeddings), self.config.scale)
         return scores if self.config.features == "scores" else torch.cat([scores, embeddings], -1)
 
 
@@ -191,6 +191,15 @@ class SeparableBlock(nn.Module):
             x = F.pad(x, (0, 1, 0, 1))
         x = F.relu(self.depthwise(x), inplace=True)
         return F.relu(self.pointwise(x), inplace=True)
+
+
+def scaled(log_odds: Tensor, scale: str) -> Tensor:
+    """Scores in the scale a `YamnetConfig` names."""
+    if scale == "posterior":
+        return log_odds.sigmoid()
+    if scale == "sqrt-odds":
+        return (log_odds / 2).sigmoid()
+    return (log_odds.clamp(-8.0, 4.0) + 8.0) / 6.0
 
 
 def mel_filters() -> Tensor:

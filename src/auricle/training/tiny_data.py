@@ -1,0 +1,254 @@
+"""The batches the embedded model learns from: captions, and pseudo-recordings of them.
+
+captions ─► tags ─┐
+sounds ─► tracks ─┴─► pseudo-recordings ─► Batch
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from auricle.hub.yamnet_wheel import yamnet_weights
+from auricle.model.config import CaptionerConfig, YamnetConfig
+from auricle.model.likelihood import IGNORE_ID
+from auricle.model.yamnet import Yamnet, scaled
+from auricle.text.embedder import MINILM, TextEmbedder
+from auricle.text.tokenizer import CaptionTokenizer, strip_punctuation
+from auricle.training.card import model_card
+from auricle.training.loop import Batch
+from auricle.training.ontology import Ontology
+from auricle.training.plain import plain_recordings
+from auricle.training.pseudo import Event, PseudoRecordings, Scene
+from auricle.training.recipe import Recipe
+from auricle.training.sounds import read_sounds
+from auricle.training.tagging import CaptionTagger, normalised, phrases
+from auricle.training.tracks import load_tracks, log_odds, read_tracks, save_tracks
+
+POOL = 12  # batches whose captions are sorted by length together, so that little is padding
+EMBEDDED_AT_ONCE = 2048
+USUAL_FRAMES = 20  # 10 s
+LONG_FRAMES = 62  # 30 s, in LONG_SHARE of the batches
+LONG_SHARE = 0.05
+
+
+class TinyData:
+    """Prepares everything under ``work``; then `batch_at` is a pure function of the step.
+
+    Args:
+        base: folder the recipe's folders are relative to.
+        note: told what is being prepared.
+    """
+
+    def __init__(self, recipe: Recipe, base: Path, work: Path, note: Callable[[str], None]) -> None:
+        self.recipe, self.work, self.note = recipe, work, note
+        self.shared = base / recipe.data.shared
+        work.mkdir(parents=True, exist_ok=True)
+        encoder_config = recipe.model.encoder
+        assert isinstance(encoder_config, YamnetConfig), "tiny listens through YAMNet"
+        self.scale = encoder_config.scale
+        listener = dataclasses.replace(encoder_config, scale="posterior")
+        encoder = Yamnet.from_safetensors(yamnet_weights(), listener)
+        labels = tomllib.loads((base / recipe.data.labels).read_text(encoding="utf-8"))
+        self.sounds = read_sounds(self.shared, base / recipe.data.fetched, labels)
+        self.ontology = Ontology(encoder.class_names, self.shared / "audioset")
+        self.captions = self._read_captions("train")
+        self.tokenizer = CaptionTokenizer.train(
+            map(_as_written, self.captions), recipe.data.vocab_size
+        )
+        self._vectors = _Vectors(work, note)
+        told = tomllib.loads((base / recipe.data.class_captions).read_text(encoding="utf-8"))
+        self._classes = [(self._single(name), tuple(texts)) for name, texts in told.items()]
+        self._prepare_plain(encoder)
+        self._prepare_scenes()
+        weights = encoder.classifier.weight.numpy()
+        weights = weights / np.linalg.norm(weights, axis=1, keepdims=True)
+        self.pseudo = PseudoRecordings(
+            self._tracks(encoder),
+            self.ontology,
+            self._labels[1],
+            weights @ weights.T,
+            recipe.pseudo,
+        )
+        self._ids = [self.tokenizer.encode(_as_written(c)) for c in self.captions]
+        self._epoch: tuple[int, list[np.ndarray]] = (-1, [])
+
+    @property
+    def model_config(self) -> CaptionerConfig:
+        """The recipe's model with the tokenizer's numbers filled in."""
+        tokens = self.tokenizer
+        assert tokens.pad_id is not None
+        assert tokens.eos_id is not None
+        decoder = dataclasses.replace(
+            self.recipe.model.decoder,
+            vocab_size=tokens.vocab_size,
+            pad_id=tokens.pad_id,
+            eos_id=tokens.eos_id,
+            start_id=tokens.eos_id,
+        )
+        return dataclasses.replace(self.recipe.model, decoder=decoder)
+
+    def batch_at(self, step: int) -> Batch:
+        """The batch of ``step`` (from 1), the same at every call."""
+        config, data = self.recipe.training, self.recipe.data
+        per_epoch = len(self.captions) // (POOL * config.batch_size) * POOL
+        epoch, place = divmod(step - 1, per_epoch)
+        if self._epoch[0] != epoch:
+            self._epoch = (epoch, self._shuffled(epoch, config.batch_size))
+        rng = np.random.default_rng((config.seed, 1, step))
+        frames = LONG_FRAMES if rng.random() < LONG_SHARE else USUAL_FRAMES
+        heard, written, texts_told = [], [], []
+        for index in self._epoch[1][place]:
+            lot = rng.random() - data.plain_share
+            if lot < 0.0:
+                odds, texts = self._plain[rng.integers(len(self._plain))]
+                odds = odds + rng.normal(0.0, self.recipe.pseudo.noise, odds.shape)
+                text = texts[rng.integers(len(texts))]
+            elif lot < data.class_share:
+                scene, texts = self._classes[rng.integers(len(self._classes))]
+                odds = self.pseudo.draw(scene, rng, USUAL_FRAMES, clean=True)
+                text = texts[rng.integers(len(texts))]
+            else:
+                odds = self.pseudo.draw(self._scenes[index], rng, frames)
+                text = self.captions[index]
+            heard.append(odds.astype(np.float32))
+            written.append(self.tokenizer.encode(_as_written(text)))
+            texts_told.append(normalised(text))
+        longest = self.recipe.model.decoder.max_positions - 1
+        vectors, eos_id = self._vectors(texts_told), self.model_config.decoder.eos_id
+        return collate(heard, written, vectors, self.scale, eos_id, longest)
+
+    def card(self) -> str:
+        return model_card(self.recipe, self.sounds)
+
+    def _single(self, name: str) -> Scene:
+        """The scene of one class alone."""
+        index, certain = np.array([self.ontology.index[name]]), np.ones(1)
+        return Scene((Event(0, False, index, certain),), index, certain)
+
+    def _shuffled(self, epoch: int, batch_size: int) -> list[np.ndarray]:
+        rng = np.random.default_rng((self.recipe.training.seed, 0, epoch))
+        order = rng.permutation(len(self.captions))
+        pool = POOL * batch_size
+        batches: list[np.ndarray] = []
+        for start in range(0, len(order) - pool + 1, pool):
+            by_length = sorted(order[start : start + pool], key=lambda i: len(self._ids[i]))
+            batches += np.split(np.array(by_length), POOL)
+        return [batches[i] for i in rng.permutation(len(batches))]
+
+    def _read_captions(self, split: str) -> list[str]:
+        path = self.shared / "captions" / f"{split}.csv"
+        with path.open(encoding="utf-8") as file:
+            rows = {row["audiocap_id"]: row["caption"] for row in csv.DictReader(file)}
+        self._by_id = rows
+        return list(rows.values())
+
+    def _tracks(self, encoder: Yamnet) -> list:
+        path = self.work / "tracks.npz"
+        if not path.is_file():
+            self.note(f"hearing {len(self.sounds)} sounds, {self.recipe.data.variants} times each")
+            save_tracks(
+                path,
+                read_tracks(self.sounds, encoder, self.ontology.index, self.recipe.data.variants),
+            )
+        return load_tracks(path)
+
+    def _prepare_plain(self, encoder: Yamnet) -> None:
+        recordings = plain_recordings(self.recipe.data.plain, encoder.sample_rate_hz)
+        heard = log_odds(encoder, [recording.waveform for recording in recordings])
+        self._plain = [(o, r.captions) for o, r in zip(heard, recordings, strict=True)]
+
+    def _prepare_scenes(self) -> None:
+        """Tags of every caption and phrase, as the tagger fitted on people's labels sees them."""
+        cut = [phrases(caption) for caption in self.captions]
+        whole = [normalised(caption) for caption in self.captions]
+        texts = sorted({*whole, *(phrase.text for row in cut for phrase in row)})
+        ours = {text for _, captions in [*self._plain, *self._classes] for text in captions}
+        self._vectors([*texts, *sorted(ours)])
+        self._labels = self._read_labels()
+        path = self.work / "tags.npz"
+        if not path.is_file():
+            self.note(f"tagging {len(texts)} captions and phrases")
+            tagger = CaptionTagger(self.ontology, self._vectors).fit(*self._labels)
+            classes, odds = [], []
+            for start in range(0, len(texts), EMBEDDED_AT_ONCE):
+                found = tagger.predict(texts[start : start + EMBEDDED_AT_ONCE])
+                best = np.argsort(-found, axis=1)[:, : self.recipe.data.tags]
+                classes.append(best.astype(np.int16))
+                odds.append(np.take_along_axis(found, best, axis=1))
+            np.savez(path, classes=np.concatenate(classes), odds=np.concatenate(odds))
+        with np.load(path) as file:
+            tags = dict(zip(texts, zip(file["classes"], file["odds"], strict=True), strict=True))
+        self._scenes = [
+            Scene(tuple(Event(p.order, p.faint, *tags[p.text]) for p in row), *tags[text])
+            for row, text in zip(cut, whole, strict=True)
+        ]
+
+    def _read_labels(self) -> tuple[list[str], np.ndarray]:
+        """Captions of the recordings that people labelled, and their labels [N, C]."""
+        path = self.shared / "audioset" / "audiocaps_train_labels.csv"
+        with path.open(encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if row["audiocap_id"] in self._by_id]
+        targets = [self.ontology.targets(row["audioset_mids"].split(";")) for row in rows]
+        return [self._by_id[row["audiocap_id"]] for row in rows], np.stack(targets)
+
+
+def collate(
+    heard: Sequence[np.ndarray],
+    written: Sequence[Sequence[int]],
+    vectors: np.ndarray,
+    scale: str,
+    eos_id: int,
+    longest: int,
+) -> Batch:
+    """Log-odds [T_i, C], token ids and text embeddings of B recordings -> a batch."""
+    lengths = torch.tensor([len(odds) for odds in heard])
+    features = torch.zeros(len(heard), int(lengths.max()), heard[0].shape[1])
+    for row, odds in enumerate(heard):
+        features[row, : len(odds)] = scaled(torch.from_numpy(odds), scale)
+    ends = [[*ids[:longest], eos_id] for ids in written]
+    labels = torch.full((len(ends), max(map(len, ends))), IGNORE_ID)
+    for row, ids in enumerate(ends):
+        labels[row, : len(ids)] = torch.tensor(ids)
+    return Batch(features, lengths, labels, torch.from_numpy(vectors))
+
+
+def _as_written(caption: str) -> str:
+    """Lower case, no punctuation: the form captions are generated in."""
+    return strip_punctuation(caption.lower())
+
+
+class _Vectors:
+    """Text embeddings, computed once and kept on disk: texts -> [N, E] float32."""
+
+    def __init__(self, folder: Path, note: Callable[[str], None]) -> None:
+        self.texts_path, self.vectors_path = folder / "texts.json", folder / "vectors.npy"
+        self.note = note
+        self.row: dict[str, int] = {}
+        self.vectors = np.zeros((0, 384), dtype=np.float16)
+        if self.texts_path.is_file() and self.vectors_path.is_file():
+            texts = json.loads(self.texts_path.read_text(encoding="utf-8"))
+            self.row = {text: i for i, text in enumerate(texts)}
+            self.vectors = np.load(self.vectors_path)
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        new = [text for text in dict.fromkeys(texts) if text not in self.row]
+        if new:
+            if len(new) > EMBEDDED_AT_ONCE:
+                self.note(f"embedding {len(new)} texts")
+            model = TextEmbedder(MINILM).model
+            vectors = np.asarray(model.encode(new, normalize_embeddings=True, batch_size=128))
+            first = len(self.row)
+            self.row.update({text: first + i for i, text in enumerate(new)})
+            self.vectors = np.concatenate([self.vectors, vectors.astype(np.float16)])
+            if len(new) > EMBEDDED_AT_ONCE:
+                np.save(self.vectors_path, self.vectors)
+                self.texts_path.write_text(json.dumps(list(self.row)), encoding="utf-8")
+        return self.vectors[[self.row[text] for text in texts]].astype(np.float32)
