@@ -50,7 +50,7 @@ def measure(path: Path, start_s: float | None = None, end_s: float | None = None
             f" {start_s:g} s; correct start_s"
         )
     deviation = float(waveform.std(dtype=np.float64))
-    pcm = np.round(waveform * 32767).astype("<i2")
+    pcm = np.clip(np.round(waveform * 32768), -32768, 32767).astype("<i2")  # as decoders scale
     return Sound(
         duration_s=len(waveform) / rate_hz,
         sample_rate_hz=rate_hz,

@@ -1,0 +1,142 @@
+"""Manifests: what is read is what was written, and errors name file and line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from auricle.data import Clip, read_manifest, write_manifest
+from auricle.data.licences import licence_name
+from auricle.data.manifest import atomic_writer, read_lines
+from auricle.data.tables import read_table
+from auricle.errors import DataError
+
+ROW = {"audio": "a.wav", "captions": ["A dog barks"], "id": "1", "split": "train"}
+
+
+def write_rows(path: Path, *rows: object) -> Path:
+    lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_what_is_written_is_read(tmp_path):
+    clips = [
+        Clip(tmp_path / "소리" / "비.wav", ("비가 온다", "Rain"), "1", "train"),
+        Clip(Path("/elsewhere/b.wav"), ("b",), "2", "test", 1.5, 4.0, "CC0", "freesound:7"),
+        Clip(tmp_path / "not \udcff unicode.wav", ("c",), "3", "val", extra={"author": "me"}),
+    ]
+    path = tmp_path / "new" / ".." / "clips.jsonl"
+    (tmp_path / "new").mkdir()
+    assert write_manifest(path, clips) == 3
+    read = list(read_manifest(tmp_path / "clips.jsonl"))
+    assert read == clips
+    assert [clip.id for clip in read_manifest(path, split="test")] == ["2"]
+
+
+def test_a_folder_with_its_manifest_can_be_moved(tmp_path):
+    before, after = tmp_path / "before", tmp_path / "after"
+    write_manifest(before / "m.jsonl", [Clip(before / "x" / "a.wav", ("a",), "1", "train")])
+    shutil.move(before, after)
+    assert next(read_manifest(after / "m.jsonl")).audio == after / "x" / "a.wav"
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("{", "not a line of JSON"),
+        ("[1]", "a JSON list"),
+        ({"audio": "a.wav", "captions": []}, 'has no "id"'),
+        (ROW | {"captions": "A dog barks"}, "must be a list of strings"),
+        (ROW | {"captions": [None]}, "must be a list of strings"),
+        (ROW | {"audio": ""}, "\"audio\" is ''"),
+        (ROW | {"id": 7}, '"id" is 7'),
+        (ROW | {"license": "CC0"}, 'unknown key "license"; write "licence"'),
+        (ROW | {"licence": 0}, '"licence" is 0'),
+        (ROW | {"start_s": "1"}, "\"start_s\" is '1'"),
+        (ROW | {"start_s": True}, '"start_s" is True'),
+        (ROW | {"start_s": -1}, '"start_s" is -1'),
+        ('{"audio":"a","captions":[],"id":"1","split":"t","end_s":NaN}', '"end_s" is nan'),
+        (ROW | {"start_s": 2, "end_s": 2.0}, 'must come after "start_s"'),
+    ],
+)
+def test_errors_name_file_line_and_rule(tmp_path, row, message):
+    path = write_rows(tmp_path / "m.jsonl", ROW, "", row, ROW)
+    with pytest.raises(DataError) as caught:
+        list(read_manifest(path))
+    assert str(caught.value).startswith(f"{path}:3: ")
+    assert message in str(caught.value)
+    errors = []
+    lines = [line for line, _ in read_lines(path, lambda line, error: errors.append(line))]
+    assert (lines, errors) == ([1, 4], [3])
+
+
+def test_no_manifest(tmp_path):
+    with pytest.raises(DataError, match="no manifest that can be read"):
+        list(read_manifest(tmp_path / "gone.jsonl"))
+
+
+def test_reading_is_lazy(tmp_path):
+    path = write_rows(tmp_path / "m.jsonl", ROW, "{")
+    assert next(read_manifest(path)).id == "1"
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path):
+    path = tmp_path / "m.jsonl"
+    path.write_text("old")
+
+    def clips():
+        yield Clip(Path("a.wav"), ("a",), "1", "train")
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_manifest(path, clips())
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+    with atomic_writer(path) as file:
+        file.write("new")
+    assert path.read_text() == "new"
+
+
+def test_tables_in_latin_1_with_commas_and_blank_lines(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes('name,text\n"Café, 01.wav", a  \n\nb,"c ""d"""\n'.encode("latin-1"))
+    assert list(read_table(path, ("name",))) == [
+        (2, {"name": "Café, 01.wav", "text": "a"}),
+        (4, {"name": "b", "text": 'c "d"'}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n1,2,3\n", ":2: 3 fields under 2 columns"),
+        ("a,b\n1\n", ":2: 1 fields under 2 columns"),
+        ("b\n1\n", "no column a; it has b"),
+        ("", "is empty"),
+    ],
+)
+def test_broken_tables(tmp_path, text, message):
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    with pytest.raises(DataError) as caught:
+        list(read_table(path, ("a",)))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("http://creativecommons.org/publicdomain/zero/1.0/", "CC0 1.0"),
+        ("http://creativecommons.org/licenses/by/3.0/", "CC BY 3.0"),
+        ("https://creativecommons.org/licenses/by-nc/4.0/", "CC BY-NC 4.0"),
+        ("http://creativecommons.org/licenses/sampling+/1.0/", "CC Sampling+ 1.0"),
+        ("MIT", "MIT"),
+        ("  ", None),
+    ],
+)
+def test_licences(text, name):
+    assert licence_name(text) == name
