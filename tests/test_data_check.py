@@ -109,6 +109,16 @@ def test_every_fault_of_audio(tmp_path, write_noise):
     assert report.fatal == 4
 
 
+def test_a_file_that_is_cut_short(tmp_path, write_noise):
+    path = write_noise("a.flac", 1, 4.0)
+    clip = Clip(path, ("a good caption",), "1", "train")
+    assert report_of(tmp_path, clip).findings == []
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    report = report_of(tmp_path, clip)
+    assert kinds(report) == [("cut short", 1)]
+    assert 1.5 < report.duration_s < 2.5
+
+
 def test_every_fault_of_captions(tmp_path, write_noise):
     captions = ("A dog barks.", "", "a dog barks", "<b>Rain</b> falls", "Wind blows")
     report = report_of(

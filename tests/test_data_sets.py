@@ -106,6 +106,9 @@ def test_clotho_unpacked_needs_no_archive(small_clotho, monkeypatch):
 
 def test_clotho_unpacks_only_what_is_missing(small_clotho):
     archive, folder = small_clotho / "clotho_audio_development.7z", small_clotho / "development"
+    killed = small_clotho / ".development.part"
+    killed.mkdir()
+    (killed / "half.wav").write_bytes(b"RIFF")
     assert extract_audio(archive, folder) == 3
     kept, lost = folder / "Café 01.wav", folder / "Rain, heavy.wav"
     inode = kept.stat().st_ino
@@ -114,6 +117,8 @@ def test_clotho_unpacks_only_what_is_missing(small_clotho):
     assert lost.is_file()
     assert kept.stat().st_ino == inode
     assert extract_audio(archive, folder) == 0
+    assert not killed.exists()
+    assert len(list(folder.iterdir())) == 3
 
 
 def test_clotho_rows_without_a_recording_are_listed(small_clotho):
@@ -139,6 +144,18 @@ def test_clotho_without_recordings_or_with_a_broken_archive(small_clotho):
     (small_clotho / "clotho_captions_validation.csv").unlink()
     with pytest.raises(DataError, match=r"clotho_captions_validation\.csv: no table"):
         read_clotho(small_clotho, ["validation"])
+
+
+@pytest.mark.parametrize("place", [10, 60, 300])
+def test_a_damaged_archive_leaves_nothing_behind(small_clotho, place):
+    archive, folder = small_clotho / "clotho_audio_development.7z", small_clotho / "development"
+    content = bytearray(archive.read_bytes())
+    content[place] ^= 0x55
+    archive.write_bytes(content)
+    with pytest.raises(DataError, match="cannot be unpacked"):
+        extract_audio(archive, folder)
+    assert list(folder.iterdir()) == []
+    assert not (small_clotho / ".development.part").exists()
 
 
 def test_clotho_without_py7zr(small_clotho, monkeypatch):

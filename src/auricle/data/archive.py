@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
@@ -49,11 +48,10 @@ def extract_audio(
         def report_warning(self, message: str) -> None: ...
 
     folder.mkdir(parents=True, exist_ok=True)
+    work = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
     try:
-        with (
-            tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as work,
-            py7zr.SevenZipFile(archive) as file,
-        ):
+        with py7zr.SevenZipFile(archive) as file:
             members = {
                 entry.filename: entry.uncompressed
                 for entry in file.list()
@@ -73,13 +71,15 @@ def extract_audio(
             file.extract(work, targets=set(members), callback=Callback(sum(members.values())))
             for member in members:
                 shutil.move(Path(work, member), folder / PurePosixPath(member).name)
-    except (py7zr.exceptions.ArchiveError, EOFError, OSError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
+    except DataError:
+        raise
+    except Exception as error:  # of damaged data py7zr lets any decoder's own errors through
         raise DataError(
             f"{archive}: cannot be unpacked ({error or type(error).__name__}); fetch it again, and"
             " see that the disk has room"
         ) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
     return len(members)
 
 

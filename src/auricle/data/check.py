@@ -27,6 +27,7 @@ KINDS = {
     "no caption": ROW,
     "duplicate id": KEPT,
     "too long": KEPT,
+    "cut short": KEPT,
     "clipped": KEPT,
     "same file name": KEPT,
     "empty caption": CAPTION,
@@ -44,6 +45,7 @@ class Limits:
     max_duration_s: float = 30.5
     silent_dbfs: float = -60.0  # RMS; a quiet room recorded well lies about 10 dB above
     clipped_share: float = 0.001
+    missing_s: float = 0.5  # of what the header declares; mp3 headers are a frame or two off
     captions: CaptionLimits = field(default_factory=CaptionLimits)
 
 
@@ -180,6 +182,8 @@ def _sound_findings(row: _Row, sound: Sound, limits: Limits) -> Iterator[Finding
         yield row.finding("too short", detail)
     if sound.duration_s > limits.max_duration_s:
         yield row.finding("too long", f"{sound.duration_s:.1f} s, over {limits.max_duration_s:g} s")
+    if sound.missing_s > limits.missing_s:
+        yield row.finding("cut short", f"the file's last {sound.missing_s:.1f} s are missing")
     if sound.level_dbfs < limits.silent_dbfs:
         level = "digital" if sound.level_dbfs <= FLOOR_DBFS else f"{sound.level_dbfs:.0f} dBFS"
         yield row.finding("silent", f"{level} silence")

@@ -21,7 +21,8 @@ FLOOR_DBFS = -120.0  # below 16-bit noise; stands for digital silence
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """``level_dbfs``: RMS without the mean, relative to full scale; ``clipped``: share of samples.
+    """``level_dbfs``: RMS without the mean, relative to full scale; ``clipped``: share of samples;
+    ``missing_s``: seconds that the file declares and does not hold.
 
     ``digest`` is equal for equal samples (16 bit, mono, at the file's own rate), however they are
     packed: wav, flac, other tags or another name.
@@ -31,6 +32,7 @@ class Sound:
     sample_rate_hz: int
     level_dbfs: float
     clipped: float
+    missing_s: float
     digest: str
 
 
@@ -41,7 +43,7 @@ def measure(path: Path, start_s: float | None = None, end_s: float | None = None
     """
     import numpy as np
 
-    rate_hz, _ = probe(path)
+    rate_hz, declared_s = probe(path)
     recording = load_audio(path, rate_hz, end_s)
     waveform = recording.waveform[round((start_s or 0.0) * rate_hz) :]
     if not len(waveform):
@@ -56,6 +58,7 @@ def measure(path: Path, start_s: float | None = None, end_s: float | None = None
         sample_rate_hz=rate_hz,
         level_dbfs=max(FLOOR_DBFS, 20 * float(np.log10(max(deviation, 1e-9)))),
         clipped=_clipped(waveform),
+        missing_s=max(0.0, declared_s - recording.duration_s),
         digest=hashlib.blake2b(pcm.tobytes(), digest_size=16).hexdigest(),
     )
 
