@@ -109,13 +109,11 @@ def check(
     rows: list[_Row] = []
     findings: list[Finding] = []
     for manifest in manifests:
-        broken: list[Finding] = []
 
-        def note(line: int, error: DataError, name: str = str(manifest)) -> None:
-            broken.append(Finding("broken row", name, line, "", "", str(error)))  # noqa: B023
+        def broken(line: int, error: DataError, name: str = str(manifest)) -> None:
+            findings.append(Finding("broken row", name, line, "", "", str(error)))
 
-        rows += [_Row(manifest, line, clip) for line, clip in read_lines(manifest, note)]
-        findings += broken
+        rows += [_Row(manifest, line, clip) for line, clip in read_lines(manifest, broken)]
     for row in rows:
         findings += _caption_findings(row, limits.captions)
     sounds: dict[int, Sound] = {}
