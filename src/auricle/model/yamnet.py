@@ -13,6 +13,7 @@ calibrated ceilings, which explains nearly all of what it says differently and i
 from __future__ import annotations
 
 import json
+import math
 from itertools import pairwise
 from pathlib import Path
 
@@ -209,9 +210,8 @@ def mel_filters() -> Tensor:
     125 and 7500 Hz.
     """
     bins_hz = torch.linspace(0, SAMPLE_RATE_HZ / 2, FFT_SIZE // 2 + 1, dtype=torch.float64)
-    bins, limits = hz_to_mel(bins_hz), hz_to_mel(torch.tensor(MEL_RANGE_HZ, dtype=torch.float64))
-    edges = torch.linspace(float(limits[0]), float(limits[1]), MEL_BINS + 2, dtype=torch.float64)
-    position = (bins[:, None] - edges[0]) / (edges[1] - edges[0])  # in units of one edge's spacing
+    low, high = (1127.0 * math.log1p(hz / 700.0) for hz in MEL_RANGE_HZ)
+    position = (hz_to_mel(bins_hz)[:, None] - low) / (high - low) * (MEL_BINS + 1)  # in triangles
     centres = torch.arange(1, MEL_BINS + 1, dtype=torch.float64)
     return (1 - (position - centres).abs()).clamp(min=0).float()
 

@@ -35,7 +35,7 @@ class DataConfig:
     """
 
     shared: str = "../../shared/data"
-    fetched: str = "../sounds"
+    fetched: str = "../runs/sounds"
     labels: str = "tiny/sounds.toml"
     class_captions: str = "tiny/class_captions.toml"
     vocab_size: int = 2000
