@@ -20,7 +20,7 @@ def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="TOML file of the run.")],
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a value: training.steps=100."),
+        typer.Argument(metavar="KEY=VALUE", help="Changed values: training.steps=100."),
     ] = None,
 ) -> None:
     """Train a model by a recipe; a run that was stopped goes on where it was."""
