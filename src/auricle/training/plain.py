@@ -78,7 +78,7 @@ class PlainRecording:
 
 
 def plain_recordings(
-    number: int, sample_rate_hz: int, seed: int = 0, durations_s: tuple[float, float] = (0.5, 10.0)
+    number: int, sample_rate_hz: int, seed: int = 0, durations_s: tuple[float, float] = (0.5, 15.0)
 ) -> list[PlainRecording]:
     """``number`` recordings, the kinds in turn, of random lengths, pitches and levels."""
     rng = np.random.default_rng(seed)
@@ -91,9 +91,20 @@ def plain_recordings(
             x = x / (np.abs(x).max() + 1e-9) * 10 ** (rng.uniform(-26, -1) / 20)
             if rng.random() < 0.3:
                 x = x + coloured_noise(samples, 0.5, rng) * 10 ** (rng.uniform(-75, -50) / 20)
+            if rng.random() < 0.4:  # old recorders and telephones cut the treble off
+                x = low_passed(x, rng.uniform(1500, 7500), sample_rate_hz)
+            if rng.random() < 0.15:
+                x = np.round(x * 127) / 127  # 8 bit
         waveform = np.clip(x, -1.0, 1.0).astype(np.float32)
         found.append(PlainRecording(waveform, tuple(CAPTIONS[kind])))
     return found
+
+
+def low_passed(x: np.ndarray, cutoff_hz: float, sample_rate_hz: int) -> np.ndarray:
+    """[L] -> [L], falling by 48 dB per octave above ``cutoff_hz``."""
+    from scipy import signal
+
+    return signal.sosfilt(signal.butter(8, cutoff_hz, fs=sample_rate_hz, output="sos"), x)
 
 
 def _waveform(kind: str, samples: int, sample_rate_hz: int, rng: np.random.Generator) -> np.ndarray:

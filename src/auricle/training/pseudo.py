@@ -50,7 +50,7 @@ class PseudoConfig:
     unmentioned: float = 0.6
     intruders: float = 0.35
     noise: float = 0.4
-    clean: float = 0.2
+    clean: float = 0.1
     full_length: float = 0.6
 
 

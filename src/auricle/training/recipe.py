@@ -42,7 +42,7 @@ class DataConfig:
     variants: int = 4
     plain: int = 400
     plain_share: float = 0.03
-    class_share: float = 0.06
+    class_share: float = 0.03
     tags: int = 12
 
 

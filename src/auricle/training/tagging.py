@@ -3,7 +3,8 @@
 A ranking is fitted on captions whose recordings people labelled. What it reads of a (text, class)
 pair: a ridge regression and the nearest labelled captions in the text embedding's space, the
 similarity of the text and of its phrases to the class name, the words they share, and how common
-the class is. Boosted trees turn these into a probability.
+the class is. Boosted trees turn these into a probability. Most classes have few labelled captions
+or none: for those, trees that read only what holds for any class decide.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -24,10 +24,12 @@ NEIGHBOURS = 30
 TEMPERATURE = 0.05  # of the neighbours' cosine
 FOLDS = 5
 KEPT_NEGATIVES = 0.15  # of the pairs the trees are grown on; weighted back to all
+ENOUGH = 8.0  # captions labelled with a class at which its own statistics count half
 CANDIDATES = 40  # classes per text the trees look at when predicting
 BATCH = 512
 
 _ROUGH = [0, 1, 3, 4]  # columns of `_features` that preselect the candidates
+_ALL, _GENERAL = list(range(11)), [2, 3, 4, 5, 6, 8, 9, 10]  # the latter know no class by name
 _STOP_WORDS = frozenset("a an the of and or in on with to sound sounds noise for from".split())
 _ENDINGS = ("ing", "ies", "es", "ed", "s", "y", "e")
 _JOINTS = (
@@ -108,14 +110,18 @@ class CaptionTagger:
         rng = np.random.default_rng(seed)
         kept = (labels > 0) | (rng.random(len(labels)) < KEPT_NEGATIVES)
         weights = np.where(labels > 0, 1.0, 1.0 / KEPT_NEGATIVES)
-        self._trees: Any = HistGradientBoostingClassifier(
-            max_iter=120,
-            learning_rate=0.08,
-            max_leaf_nodes=24,
-            min_samples_leaf=60,
-            l2_regularization=5.0,
-            random_state=seed,
-        ).fit(pairs[kept], labels[kept], sample_weight=weights[kept])
+        self._trees, self._general = (
+            HistGradientBoostingClassifier(
+                max_iter=120,
+                learning_rate=0.08,
+                max_leaf_nodes=24,
+                min_samples_leaf=60,
+                l2_regularization=5.0,
+                random_state=seed,
+            ).fit(pairs[kept][:, columns], labels[kept], sample_weight=weights[kept])
+            for columns in (_ALL, _GENERAL)
+        )
+        self._trust = targets.sum(axis=0) / (targets.sum(axis=0) + ENOUGH)
         return self
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
@@ -129,7 +135,10 @@ class CaptionTagger:
             rough = pairs[..., _ROUGH].sum(axis=-1)
             likely = np.argpartition(-rough, CANDIDATES, axis=1)[:, :CANDIDATES]
             pairs = np.take_along_axis(pairs, likely[..., None], axis=1)
-            probability = self._trees.predict_proba(pairs.reshape(-1, pairs.shape[-1]))[:, 1]
+            pairs = pairs.reshape(-1, pairs.shape[-1])
+            trust = self._trust[likely].reshape(-1)
+            probability = trust * self._trees.predict_proba(pairs)[:, 1]
+            probability += (1 - trust) * self._general.predict_proba(pairs[:, _GENERAL])[:, 1]
             rows = found[start : start + BATCH]
             np.put_along_axis(rows, likely, probability.reshape(likely.shape), axis=1)
         return found
@@ -159,7 +168,7 @@ class CaptionTagger:
     def _features(
         self, text: str, vector: np.ndarray, ridge: np.ndarray, neighbours: np.ndarray
     ) -> np.ndarray:
-        """What the trees read of one text and every class: [C, 10] float32."""
+        """What the trees read of one text and every class: [C, 11] float32."""
         parts = _parts(text)
         cosine = self.name_vectors @ vector
         best_part = (self.name_vectors @ self.embed(parts).T).max(axis=1)
@@ -182,6 +191,7 @@ class CaptionTagger:
             np.log(self._frequency + 1e-4),
             cosine >= np.sort(cosine)[-5],
             np.full(len(cosine), len(parts)),
+            best_part - best_part.max(),
         )
         return np.stack([np.asarray(c, dtype=np.float32) for c in columns], axis=1)
 
@@ -196,8 +206,12 @@ def _words(text: str) -> set[str]:
 
 
 def _alternatives(name: str) -> list[set[str]]:
-    """A class name's comma-separated alternatives as words, remarks in brackets left out."""
-    bare = re.sub(r"\(.*?\)", "", name)
+    """A class name's comma-separated alternatives as words.
+
+    Remarks in brackets are left out, except those that say it is a musician's: "Tapping (guitar
+    technique)" is no other tapping.
+    """
+    bare = re.sub(r"\((?!guitar|instrument|performance).*?\)", "", name)
     return [words for words in map(_words, bare.split(",")) if words] or [_words(name)]
 
 

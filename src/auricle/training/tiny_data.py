@@ -77,6 +77,10 @@ class TinyData:
             weights @ weights.T,
             recipe.pseudo,
         )
+        # Only classes with sounds of their own, the commonest most: one that borrows its
+        # kin's tracks would take their place (every rooster a turkey).
+        own = np.array([len(self.pseudo.of_class.get(s.classes[0], ())) for s, _ in self._classes])
+        self._class_odds = np.sqrt(own) / np.sqrt(own).sum()
         self._ids = [self.tokenizer.encode(_as_written(c)) for c in self.captions]
         self._epoch: tuple[int, list[np.ndarray]] = (-1, [])
 
@@ -109,10 +113,10 @@ class TinyData:
             lot = rng.random() - data.plain_share
             if lot < 0.0:
                 odds, texts = self._plain[rng.integers(len(self._plain))]
-                odds = odds + rng.normal(0.0, self.recipe.pseudo.noise, odds.shape)
+                odds = odds[:frames] + rng.normal(0.0, 0.4, (min(frames, len(odds)), 1))
                 text = texts[rng.integers(len(texts))]
             elif lot < data.class_share:
-                scene, texts = self._classes[rng.integers(len(self._classes))]
+                scene, texts = self._classes[rng.choice(len(self._classes), p=self._class_odds)]
                 odds = self.pseudo.draw(scene, rng, USUAL_FRAMES, clean=True)
                 text = texts[rng.integers(len(texts))]
             else:
