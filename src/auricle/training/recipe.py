@@ -41,13 +41,15 @@ class DataConfig:
     vocab_size: int = 2000
     variants: int = 4
     plain: int = 400
-    plain_share: float = 0.03
-    class_share: float = 0.03
+    plain_share: float = 0.02
+    class_share: float = 0.02
     tags: int = 12
 
 
 @dataclass(frozen=True)
 class Recipe:
+    """A run. ``measured`` is what the model card says of the result, once that is known."""
+
     name: str
     out: str
     training: TrainingConfig
@@ -55,6 +57,7 @@ class Recipe:
     data: DataConfig = field(default_factory=DataConfig)
     pseudo: PseudoConfig = field(default_factory=PseudoConfig)
     decoding: DecodeOptions = field(default_factory=DecodeOptions)
+    measured: str = ""
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
