@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from auricle.training.pseudo import Event, PseudoConfig, PseudoRecordings, Scene
-from auricle.training.tracks import Track
+from auricle.training.unpaired.pseudo import Event, PseudoConfig, PseudoRecordings, Scene
+from auricle.training.unpaired.tracks import Track
 
 CLASSES = 6  # 0 and 1 have tracks, 2 is a kind of 0 without any
 QUIET = PseudoConfig(

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from auricle.training import sounds
-from auricle.training.plain import CAPTIONS, KINDS, plain_recordings
-from auricle.training.tracks import Track, coloured_noise, load_tracks, save_tracks, varied
+from auricle.training.unpaired import sounds
+from auricle.training.unpaired.plain import CAPTIONS, KINDS, plain_recordings
+from auricle.training.unpaired.tracks import Track, coloured_noise, load_tracks, save_tracks, varied
 
 TABLE = """\
 | Filename (sounds_) / Source       | Author         | License      | Notes |

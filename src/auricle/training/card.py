@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from auricle.training.sounds import Sound
+from auricle.training.unpaired.sounds import Sound
 
 if TYPE_CHECKING:
     from auricle.training.recipe import Recipe

@@ -13,7 +13,7 @@ from auricle.decoding.options import DecodeOptions
 from auricle.errors import ModelError
 from auricle.model.config import CaptionerConfig
 from auricle.training.loop import Progress, TrainingConfig
-from auricle.training.pseudo import PseudoConfig
+from auricle.training.unpaired.pseudo import PseudoConfig
 
 T = TypeVar("T")
 
@@ -105,12 +105,12 @@ def run_recipe(
     from auricle.model.captioner import AudioCaptioner
     from auricle.text.embedder import MINILM
     from auricle.training.loop import train
-    from auricle.training.tiny_data import TinyData
+    from auricle.training.unpaired.batches import UnpairedBatches
 
     path = Path(path)
     recipe = load_recipe(path, overrides)
     out = path.parent / recipe.out
-    data = TinyData(recipe, path.parent, out / "work", note or (lambda _: None))
+    data = UnpairedBatches(recipe, path.parent, out / "work", note or (lambda _: None))
     torch.manual_seed(recipe.training.seed)
     torch.set_flush_denormal(True)  # AdamW's moments of rare tokens shrink into slow denormals
     model = AudioCaptioner(data.model_config)

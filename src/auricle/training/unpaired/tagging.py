@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from auricle.training.ontology import Ontology
+from auricle.training.unpaired.ontology import Ontology
 
 Embed = Callable[[Sequence[str]], np.ndarray]  # N texts -> [N, E] float32, rows of length 1
 

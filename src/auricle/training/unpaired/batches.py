@@ -24,13 +24,13 @@ from auricle.text.embedder import MINILM, TextEmbedder
 from auricle.text.tokenizer import CaptionTokenizer, strip_punctuation
 from auricle.training.card import model_card
 from auricle.training.loop import Batch
-from auricle.training.ontology import Ontology
-from auricle.training.plain import plain_recordings
-from auricle.training.pseudo import Event, PseudoRecordings, Scene
 from auricle.training.recipe import Recipe
-from auricle.training.sounds import read_sounds
-from auricle.training.tagging import CaptionTagger, normalised, phrases
-from auricle.training.tracks import load_tracks, log_odds, read_tracks, save_tracks
+from auricle.training.unpaired.ontology import Ontology
+from auricle.training.unpaired.plain import plain_recordings
+from auricle.training.unpaired.pseudo import Event, PseudoRecordings, Scene
+from auricle.training.unpaired.sounds import read_sounds
+from auricle.training.unpaired.tagging import CaptionTagger, normalised, phrases
+from auricle.training.unpaired.tracks import load_tracks, log_odds, read_tracks, save_tracks
 
 POOL = 12  # batches whose captions are sorted by length together, so that little is padding
 EMBEDDED_AT_ONCE = 2048
@@ -39,7 +39,7 @@ LONG_FRAMES = 62  # 30 s, in LONG_SHARE of the batches
 LONG_SHARE = 0.05
 
 
-class TinyData:
+class UnpairedBatches:
     """Prepares everything under ``work``; then `batch_at` is a pure function of the step.
 
     Args:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from auricle.training.tracks import coloured_noise
+from auricle.training.unpaired.tracks import coloured_noise
 
 CAPTIONS: dict[str, Sequence[str]] = {
     "low tone": (

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from auricle.training.ontology import Ontology
-from auricle.training.tracks import Track
+from auricle.training.unpaired.ontology import Ontology
+from auricle.training.unpaired.tracks import Track
 
 NOTHING = -14.0  # log-odds where no track is
 USUAL_RANGE = (-12.0, 6.0)  # log-odds the covariance is measured and extended in

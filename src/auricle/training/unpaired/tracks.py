@@ -11,7 +11,7 @@ import torch
 
 from auricle.errors import AudioError
 from auricle.model.yamnet import Yamnet
-from auricle.training.sounds import Sound
+from auricle.training.unpaired.sounds import Sound
 
 MAX_DURATION_S = 20.0
 CERTAIN = 1e-7  # posteriors closer to 0 or 1 than this are taken as that close

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from auricle.training import tiny_data
 from auricle.training.card import model_card
 from auricle.training.loop import TrainingConfig
 from auricle.training.recipe import Recipe
-from auricle.training.sounds import Sound
-from auricle.training.tiny_data import collate
+from auricle.training.unpaired import batches
+from auricle.training.unpaired.batches import collate
+from auricle.training.unpaired.sounds import Sound
 
 
 def test_collate_pads_scales_and_ends_every_caption():
@@ -34,12 +34,12 @@ def test_embeddings_are_kept_and_asked_for_once(tmp_path, monkeypatch):
             asked.append(list(texts))
             return np.array([[len(text)] * 384 for text in texts], dtype=np.float32)
 
-    monkeypatch.setattr(tiny_data, "TextEmbedder", Embedder)
-    monkeypatch.setattr(tiny_data, "EMBEDDED_AT_ONCE", 2)
-    vectors = tiny_data._Vectors(tmp_path, lambda _: None)
+    monkeypatch.setattr(batches, "TextEmbedder", Embedder)
+    monkeypatch.setattr(batches, "EMBEDDED_AT_ONCE", 2)
+    vectors = batches._Vectors(tmp_path, lambda _: None)
     found = vectors(["a", "bbb", "a", "cc", "dddd"])
     assert found[:, 0].tolist() == [1, 3, 1, 2, 4]
-    again = tiny_data._Vectors(tmp_path, lambda _: None)
+    again = batches._Vectors(tmp_path, lambda _: None)
     assert again(["dddd", "bbb"])[:, 0].tolist() == [4, 3]
     assert asked == [["a", "bbb", "cc", "dddd"]]
 

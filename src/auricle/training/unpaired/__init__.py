@@ -1,0 +1,1 @@
+"""Training without paired recordings: captions -> tags, labelled sounds -> pseudo-recordings."""
