@@ -7,6 +7,8 @@ released configuration).
 from __future__ import annotations
 
 import dataclasses
+import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -175,15 +177,22 @@ def debug_config(vocab_size: int = 300, embedding_dim: int = 384) -> CaptionerCo
     )
 
 
-def build(cls: type[T], values: dict[str, Any], where: str) -> T:
-    """``cls(**values)`` for a dataclass, with a ModelError that names an unknown key."""
+def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
+    """``cls(**values)`` for a dataclass.
+
+    Raises:
+        ModelError: a key is unknown, or a value wrong; names ``where``, and the nearest known key.
+    """
     names = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
     for key in values:
         if key not in names:
-            raise ModelError(
-                f"configuration key {key!r} of {where!r} is unknown; known keys: {', '.join(names)}"
-            )
-    return cls(**values)
+            near = difflib.get_close_matches(key, names, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(names)}"
+            raise ModelError(f"{where}: key {key!r} is unknown; {hint}")
+    try:
+        return cls(**values)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{where}: {error}") from error
 
 
 def _encoder_class(values: dict[str, Any]) -> type:

@@ -209,11 +209,12 @@ def mel_filters() -> Tensor:
     As TensorFlow's ``linear_to_mel_weight_matrix``, whose edges are equally spaced in mel between
     125 and 7500 Hz.
     """
-    bins_hz = torch.linspace(0, SAMPLE_RATE_HZ / 2, FFT_SIZE // 2 + 1, dtype=torch.float64)
-    low, high = (1127.0 * math.log1p(hz / 700.0) for hz in MEL_RANGE_HZ)
-    position = (hz_to_mel(bins_hz)[:, None] - low) / (high - low) * (MEL_BINS + 1)  # in triangles
-    centres = torch.arange(1, MEL_BINS + 1, dtype=torch.float64)
-    return (1 - (position - centres).abs()).clamp(min=0).float()
+    with torch.device("cpu"):  # also where the model is being built without memory, on "meta"
+        bins_hz = torch.linspace(0, SAMPLE_RATE_HZ / 2, FFT_SIZE // 2 + 1, dtype=torch.float64)
+        low, high = (1127.0 * math.log1p(hz / 700.0) for hz in MEL_RANGE_HZ)
+        position = (hz_to_mel(bins_hz)[:, None] - low) / (high - low) * (MEL_BINS + 1)
+        centres = torch.arange(1, MEL_BINS + 1, dtype=torch.float64)  # of the triangles
+        return (1 - (position - centres).abs()).clamp(min=0).float()
 
 
 def hz_to_mel(hz: Tensor) -> Tensor:

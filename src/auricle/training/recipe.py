@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from auricle.decoding.options import DecodeOptions
 from auricle.errors import ModelError
-from auricle.model.config import CaptionerConfig
+from auricle.model.config import CaptionerConfig, build
 from auricle.training.loop import Progress, TrainingConfig
 from auricle.training.unpaired.pseudo import PseudoConfig
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -81,11 +78,11 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         "decoding": DecodeOptions,
     }
     built: dict[str, Any] = {
-        name: _checked(kind, values.pop(name), f"{path} [{name}]")
+        name: build(kind, values.pop(name), f"{path} [{name}]")
         for name, kind in sections.items()
         if name in values
     }
-    return _checked(Recipe, {**values, **built, "model": model}, str(path))
+    return build(Recipe, {**values, **built, "model": model}, str(path))
 
 
 def run_recipe(
@@ -125,20 +122,6 @@ def run_recipe(
     )
     save_bundle(out, bundle, torch.float16)
     return out
-
-
-def _checked(kind: type[T], values: Mapping[str, Any], where: str) -> T:
-    """``kind(**values)``, with one clear line for an unknown key or a value out of range."""
-    names = [f.name for f in fields(kind)]  # type: ignore[arg-type]
-    for key in values:
-        if key not in names:
-            near = difflib.get_close_matches(key, names, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(names)}"
-            raise ModelError(f"{where}: key {key!r} is unknown; {hint}")
-    try:
-        return kind(**values)
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"{where}: {error}") from error
 
 
 def _parse(override: str) -> dict[str, Any]:
