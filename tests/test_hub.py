@@ -45,6 +45,12 @@ def test_a_folder_round_trip(tmp_path):
         assert torch.equal(ours, theirs), name
 
 
+def test_what_others_may_read_of_a_folder_includes_the_weights(tmp_path):
+    save_debug(tmp_path)
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1
+
+
 def test_a_model_without_card_gets_one_that_says_what_it_is(tmp_path):
     save_debug(tmp_path / "m")
     card = (tmp_path / "m" / "README.md").read_text()

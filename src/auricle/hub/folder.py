@@ -97,7 +97,9 @@ def save_bundle(folder: str | Path, bundle: Bundle, dtype: torch.dtype | None = 
         key: tensor.cpu().to(dtype if tensor.is_floating_point() else None).contiguous()
         for key, tensor in own_weights(bundle.model).items()
     }
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    path = folder / "model.safetensors"
+    save_file(weights, path, metadata={"format": "pt"})
+    path.chmod((folder / "config.json").stat().st_mode)  # safetensors leaves it to the owner alone
     if bundle.tokenizer:
         bundle.tokenizer.save(folder)
     card = bundle.card or default_card(bundle.name, bundle.model, bundle.embedder.name)
