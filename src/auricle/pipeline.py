@@ -19,7 +19,7 @@ from auricle.decoding.rerank import choose, rank, score_candidates
 from auricle.decoding.search import decode as decode_tokens
 from auricle.errors import AudioError, ModelError
 from auricle.hub.folder import Bundle, load_bundle, save_bundle
-from auricle.records import Caption
+from auricle.records import Candidate, Caption
 from auricle.text.embedder import TextEmbedder
 from auricle.text.tokenizer import strip_punctuation
 
@@ -170,11 +170,12 @@ class Captioner:
         self, recordings: list[Recording], options: DecodeOptions, seed: int
     ) -> list[Caption]:
         """Captions of recordings that fit in memory together."""
-        audible = [r for r in recordings if np.abs(r.waveform).max(initial=0.0) > SILENCE_PEAK]
-        scored = iter(self._candidates(audible, options, seed) if audible else [])
+        audible = [np.abs(r.waveform).max(initial=0.0) > SILENCE_PEAK for r in recordings]
+        heard = [r for r, loud in zip(recordings, audible, strict=True) if loud]
+        scored = iter(self._candidates(heard, options, seed) if heard else [])
         captions = []
-        for recording in recordings:
-            candidates = next(scored) if any(recording is r for r in audible) else []
+        for recording, loud in zip(recordings, audible, strict=True):
+            candidates = next(scored) if loud else []
             if options.method == "nucleus":
                 candidates = rank(candidates)
             best = choose(candidates) if candidates else None
@@ -193,7 +194,9 @@ class Captioner:
             )
         return captions
 
-    def _candidates(self, recordings: list[Recording], options: DecodeOptions, seed: int) -> list:
+    def _candidates(
+        self, recordings: list[Recording], options: DecodeOptions, seed: int
+    ) -> list[list[Candidate]]:
         """Each recording is encoded once; its memory serves search, likelihood and similarity."""
         decoder = self.model.decoder
         memory = self.model.encode([r.waveform for r in recordings])
