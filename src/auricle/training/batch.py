@@ -1,0 +1,59 @@
+"""What a training step reads, and the contract of whatever makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from auricle.model.likelihood import IGNORE_ID
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B captioned recordings.
+
+    Attributes:
+        audio: [B, L] float32 waveforms at the encoder's rate, or [B, T, D] features of the frozen
+            encoder.
+        lengths: [B] valid samples or frames.
+        labels: [B, N] token ids ending in the end token, padded with -100.
+        text_embeddings: [B, E] float32 of the same captions, L2-normalised.
+    """
+
+    audio: Tensor
+    lengths: Tensor
+    labels: Tensor
+    text_embeddings: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device) -> Batch:
+        return Batch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+
+
+class Batches(Protocol):
+    """Training data: the micro-batches of a step are a pure function of the step, so that a run
+    goes on where it stopped, and whoever prepares them may do so in any order."""
+
+    @property
+    def steps_per_epoch(self) -> int: ...
+
+    def at(self, step: int, rank: int = 0, world: int = 1) -> Sequence[Batch]:
+        """The micro-batches of ``step`` (from 1) for process ``rank`` of ``world``, which together
+        read what one process would with a batch ``world`` times as large."""
+        ...
+
+
+def pad_labels(token_ids: Sequence[Sequence[int]], eos_id: int, max_tokens: int) -> Tensor:
+    """Token ids of B captions -> labels [B, N]: cut to ``max_tokens`` with the end token, padded
+    with -100."""
+    ends = [[*ids[: max_tokens - 1], eos_id] for ids in token_ids]
+    labels = torch.full((len(ends), max(map(len, ends))), IGNORE_ID)
+    for row, ids in enumerate(ends):
+        labels[row, : len(ids)] = torch.tensor(ids)
+    return labels

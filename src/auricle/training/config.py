@@ -1,0 +1,141 @@
+"""The numbers of a training run, one frozen dataclass per section of a recipe.
+
+Defaults are the published ones (Wu et al., ICASSP 2024, sections 2.2 and 3.1, and the released
+configuration) where those are known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Optimisation. Exactly one of ``epochs`` and ``steps`` says how long.
+
+    Attributes:
+        batch_size: clips of a micro-batch in one process; InfoNCE's negatives are those of the
+            micro-batch over all processes.
+        accumulate: micro-batches of an optimiser step.
+        schedule: what follows the linear warm-up: "cosine" to a hundredth of the peak, "linear" to
+            zero, or "constant".
+        average_last: share of the steps, at the end, over which the weights are averaged.
+        tune_encoder: train the encoder as well; frozen otherwise.
+        bf16: matrix products in bfloat16.
+        checkpoint_every: steps; a checkpoint is written at the end of every epoch as well.
+        workers: processes that prepare batches ahead, for each training process; 0 for none.
+    """
+
+    epochs: int | None = None
+    steps: int | None = None
+    batch_size: int = 32
+    accumulate: int = 1
+    learning_rate: float = 2e-5
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup_steps: int = 1000
+    weight_decay: float = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.98
+    clip_norm: float = 1.0
+    label_smoothing: float = 0.1
+    nll_weight: float = 1.0
+    info_nce_weight: float = 1.0
+    temperature: float = 0.5
+    average_last: float = 0.0
+    tune_encoder: bool = False
+    bf16: bool = False
+    checkpoint_every: int = 500
+    workers: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give either epochs or steps, and not both")
+        rules = {
+            "epochs": (self.epochs is None or self.epochs >= 1, "at least 1"),
+            "steps": (self.steps is None or self.steps >= 1, "at least 1"),
+            "batch_size": (self.batch_size >= 1, "at least 1"),
+            "accumulate": (self.accumulate >= 1, "at least 1"),
+            "learning_rate": (self.learning_rate > 0, "above 0"),
+            "warmup_steps": (self.warmup_steps >= 0, "0 or more"),
+            "clip_norm": (self.clip_norm > 0, "above 0"),
+            "label_smoothing": (0 <= self.label_smoothing < 1, "from 0 to below 1"),
+            "temperature": (self.temperature > 0, "above 0"),
+            "average_last": (0 <= self.average_last <= 1, "from 0 to 1"),
+            "checkpoint_every": (self.checkpoint_every >= 1, "at least 1"),
+            "workers": (self.workers >= 0, "0 or more"),
+        }
+        for name, (kept, rule) in rules.items():
+            if not kept:
+                raise ValueError(f"{name}={getattr(self, name)!r}: must be {rule}")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Manifests (see `auricle.data.manifest`), and how their clips are read.
+
+    Attributes:
+        train, validation: manifest files; ``train_split`` and ``validation_split`` are the splits
+            read of them ("" for every row).
+        features: "cached" encodes every clip once before training; "computed" encodes in every
+            step, which SpecAugment on the fbank, mix-ups drawn anew and a tuned encoder need.
+        cache: folder of cached features and caption embeddings; runs may share it.
+        min_words: captions of fewer words are dropped (published: 6).
+        bucket: batches whose clips are sorted by length together, so that little is padding.
+        mix_range_db: levels of mixed recordings differ by up to this, either way (published: 5).
+    """
+
+    train: tuple[str, ...] = ()
+    validation: tuple[str, ...] = ()
+    train_split: str = "train"
+    validation_split: str = "val"
+    features: Literal["cached", "computed"] = "cached"
+    cache: str = "cache"
+    min_words: int = 6
+    bucket: int = 12
+    mix_range_db: float = 5.0
+
+
+@dataclass(frozen=True)
+class SpecAugmentConfig:
+    """SpecAugment (Park et al., Interspeech 2019) with the published numbers.
+
+    Attributes:
+        place: "fbank" masks the encoder's input, "memory" the frames after downsampling (the
+            published code computes the latter and drops it: quirk 4), "none" masks nothing.
+        frequency_width: bins of a frequency mask at most.
+        time_share: share of a clip's frames that a time mask covers at most.
+        time_warp: frames by which a point in time is moved at most; 0 for none.
+    """
+
+    place: Literal["fbank", "memory", "none"] = "none"
+    frequency_masks: int = 2
+    frequency_width: int = 64
+    time_masks: int = 5
+    time_share: float = 0.12
+    time_warp: int = 5
+
+
+@dataclass(frozen=True)
+class ValidationConfig:
+    """What is measured at the end of epochs, and what follows from it.
+
+    Attributes:
+        every: epochs from one validation to the next.
+        captions_every: epochs from one captioning of validation clips to the next; 0 for never.
+        clips: validation clips that are captioned, the first ones; 0 for all.
+        monitor: the value that is best when it is lowest ("loss") or highest ("cider_d", "recall":
+            audio-to-text R@1); of validations that do not measure it nothing follows.
+        patience: validations without a better one after which training stops; 0 for never.
+        keep: best weights kept on disk.
+        select: which weights become the model folder: the "best", or the "last".
+    """
+
+    every: int = 1
+    captions_every: int = 1
+    clips: int = 0
+    monitor: Literal["loss", "cider_d", "recall"] = "loss"
+    patience: int = 0
+    keep: int = 1
+    select: Literal["best", "last"] = "best"
