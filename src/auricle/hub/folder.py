@@ -16,7 +16,8 @@ from auricle.hub.card import default_card
 from auricle.hub.names import BUNDLED, INSTRUCTOR, PUBLISHED, resolve, tokenizer_folder
 from auricle.hub.published import CONFIG_FILES, load_published
 from auricle.model.captioner import AudioCaptioner
-from auricle.model.config import CaptionerConfig, YamnetConfig, build
+from auricle.model.config import CaptionerConfig, YamnetConfig
+from auricle.schema import build
 from auricle.text.embedder import INSTRUCTOR_PROMPT
 from auricle.text.tokenizer import CaptionTokenizer
 

@@ -7,14 +7,11 @@ released configuration).
 from __future__ import annotations
 
 import dataclasses
-import difflib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from auricle.errors import ModelError
-
-T = TypeVar("T")
+from auricle.schema import build
 
 
 @dataclass(frozen=True)
@@ -141,18 +138,7 @@ class CaptionerConfig:
         Raises:
             ModelError: for an unknown key or encoder type, naming it.
         """
-        blocks = {
-            "encoder": _encoder_class(values.get("encoder", {})),
-            "downsample": DownsampleConfig,
-            "conformer": ConformerConfig,
-            "embedding": EmbeddingConfig,
-            "decoder": DecoderConfig,
-        }
-        known = {
-            name: build(blocks[name], value, name) if name in blocks else value
-            for name, value in values.items()
-        }
-        return build(cls, known, "model")
+        return build(cls, values, "model")
 
 
 def debug_config(vocab_size: int = 300, embedding_dim: int = 384) -> CaptionerConfig:
@@ -175,29 +161,3 @@ def debug_config(vocab_size: int = 300, embedding_dim: int = 384) -> CaptionerCo
         embedding=EmbeddingConfig(hidden_dim=96, dim=embedding_dim),
         decoder=DecoderConfig(vocab_size=vocab_size, dim=dim, layers=2, heads=4, ffn_dim=96),
     )
-
-
-def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
-    """``cls(**values)`` for a dataclass.
-
-    Raises:
-        ModelError: a key is unknown, or a value wrong; names ``where``, and the nearest known key.
-    """
-    names = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
-    for key in values:
-        if key not in names:
-            near = difflib.get_close_matches(key, names, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(names)}"
-            raise ModelError(f"{where}: key {key!r} is unknown; {hint}")
-    try:
-        return cls(**values)
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"{where}: {error}") from error
-
-
-def _encoder_class(values: dict[str, Any]) -> type:
-    kinds = {"beats": BeatsConfig, "yamnet": YamnetConfig}
-    kind = values.get("type", "beats")
-    if kind not in kinds:
-        raise ModelError(f"encoder type {kind!r} is unknown; known types: {', '.join(kinds)}")
-    return kinds[kind]
