@@ -1,0 +1,94 @@
+"""Plain values (of TOML or JSON) into nested frozen dataclasses, every key and type checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from auricle.errors import ModelError
+
+T = TypeVar("T")
+NAMES = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
+
+
+def build(cls: type[T], values: Mapping[str, Any], where: str, section: str = "") -> T:
+    """``cls(**values)`` for a dataclass; nested mappings become its nested dataclasses.
+
+    Raises:
+        ModelError: a key is unknown, missing or of the wrong type, or a value out of its range;
+            names ``where`` and the key, and the nearest known key.
+    """
+    hints = _hints(cls)
+    built = {}
+    for key, value in values.items():
+        name = f"{section}.{key}" if section else key
+        if key not in hints:
+            near = difflib.get_close_matches(key, hints, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(hints)}"
+            raise ModelError(f"{where}: key {name!r} is unknown; {hint}")
+        built[key] = _fit(value, hints[key], where, name)
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+        optional = (field.default, field.default_factory) != (dataclasses.MISSING,) * 2
+        if field.name not in built and not optional:
+            name = f"{section}.{field.name}" if section else field.name
+            raise ModelError(f"{where}: key {name!r} is missing; it must be given")
+    try:
+        return cls(**built)
+    except ValueError as error:
+        raise ModelError(f"{where}: {section + ': ' if section else ''}{error}") from error
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls)
+
+
+def _fit(value: Any, hint: Any, where: str, name: str) -> Any:
+    """``value`` as ``hint`` has it: a whole number is a number, a list a tuple, and a single string
+    a tuple of one."""
+    origin, options = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        if value is None and types.NoneType in options:
+            return None
+        kinds = [kind for kind in options if kind is not types.NoneType]
+        return _fit(value, _kind(kinds, value, where, name), where, name)
+    if dataclasses.is_dataclass(hint):
+        if dataclasses.is_dataclass(value):
+            return value
+        if isinstance(value, Mapping):
+            return build(hint, value, where, name)  # type: ignore[arg-type]
+        raise _wrong(value, f"a section, [{name}]", where, name)
+    if origin is Literal:
+        if value not in options:
+            raise _wrong(value, " or ".join(map(repr, options)), where, name)
+        return value
+    if origin is tuple:
+        items = [value] if isinstance(value, str) else value
+        if not isinstance(items, list | tuple):
+            raise _wrong(value, "a list", where, name)
+        return tuple(_fit(item, options[0], where, name) for item in items)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise _wrong(value, NAMES[hint], where, name)
+    return value
+
+
+def _kind(kinds: list[Any], value: Any, where: str, name: str) -> Any:
+    """The one of several dataclasses that ``value`` names by its key "type", the first if none."""
+    if len(kinds) == 1:
+        return kinds[0]
+    by_type = {_hints(kind)["type"].__args__[0]: kind for kind in kinds}
+    wanted = value.get("type", next(iter(by_type))) if isinstance(value, Mapping) else None
+    if wanted not in by_type and isinstance(value, Mapping):
+        known = ", ".join(by_type)
+        raise ModelError(f"{where}: {name} type {wanted!r} is unknown; known types: {known}")
+    return by_type.get(wanted, kinds[0])
+
+
+def _wrong(value: Any, expected: str, where: str, name: str) -> ModelError:
+    return ModelError(f"{where}: {name} is {value!r}, but must be {expected}")
