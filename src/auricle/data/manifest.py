@@ -5,7 +5,8 @@
 
 A relative ``audio`` is meant from the manifest's folder. ``source`` names the recording a clip was
 cut from ("freesound:66304", "youtube:r1nicOVtvkQ"): two clips of one source must not stand on both
-sides of a split. Keys beyond these are kept and written back.
+sides of a split. ``mix`` names a second recording that is mixed into the first (see
+`auricle.data.mixing`). Keys beyond these are kept and written back.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import difflib
 import json
-import math
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from auricle.data.fields import section
+from auricle.data.mixing import mix_of, parse_mix
 from auricle.errors import DataError
 
 REQUIRED = ("audio", "captions", "id", "split")
@@ -33,7 +35,8 @@ class Clip:
     """A recording, or its section from ``start_s`` to ``end_s`` (seconds), and its captions.
 
     ``audio`` can be opened as it stands; ``split`` is "train", "val", "test" or a name of one's
-    own; ``licence`` is that of the audio; ``extra`` holds the manifest's other keys.
+    own; ``licence`` is that of the audio; ``extra`` holds the manifest's other keys, of
+    which "mix" can be opened as well.
     """
 
     audio: Path
@@ -108,9 +111,10 @@ def parse_clip(line: bytes | str, folder: Path) -> Clip:
     for key in ("licence", "source"):
         if not isinstance(row.get(key), str | None):
             raise DataError(f'"{key}" is {row[key]!r}; it must be a string, or left out')
-    start_s, end_s = _seconds(row, "start_s"), _seconds(row, "end_s")
-    if end_s is not None and end_s <= (start_s or 0.0):
-        raise DataError(f'"end_s" is {end_s}; it must come after "start_s", {start_s or 0.0}')
+    start_s, end_s = section(row)
+    extra = {key: row[key] for key in row if key not in {*REQUIRED, *OPTIONAL}}
+    if "mix" in extra:
+        extra["mix"] = extra["mix"] | {"audio": str(folder / parse_mix(extra["mix"]).audio)}
     return Clip(
         audio=folder / row["audio"],
         captions=tuple(captions),
@@ -120,18 +124,8 @@ def parse_clip(line: bytes | str, folder: Path) -> Clip:
         end_s=end_s,
         licence=row.get("licence"),
         source=row.get("source"),
-        extra={key: row[key] for key in row if key not in {*REQUIRED, *OPTIONAL}},
+        extra=extra,
     )
-
-
-def _seconds(row: Mapping[str, Any], key: str) -> float | None:
-    value = row.get(key)
-    if value is None:
-        return None
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value < 0:
-        raise DataError(f'"{key}" is {value!r}; it must be a number of seconds, 0 or more')
-    return float(value)
 
 
 def write_manifest(path: str | os.PathLike[str], clips: Iterable[Clip]) -> int:
@@ -151,17 +145,24 @@ def write_manifest(path: str | os.PathLike[str], clips: Iterable[Clip]) -> int:
 
 def to_json(clip: Clip, folder: Path, **more: object) -> str:
     """The line for ``clip`` in a manifest that lies in ``folder``, with ``more`` keys."""
-    audio = Path(os.path.abspath(clip.audio))  # noqa: PTH100  (a link's target may not be shared)
-    root = Path(os.path.abspath(folder))  # noqa: PTH100
-    inside = audio.is_relative_to(root)
     row: dict[str, object] = {
-        "audio": (audio.relative_to(root) if inside else audio).as_posix(),
+        "audio": _portable(clip.audio, folder),
         "captions": list(clip.captions),
         "id": clip.id,
         "split": clip.split,
     }
     row |= {key: value for key in OPTIONAL if (value := getattr(clip, key)) is not None}
-    return json.dumps(row | dict(clip.extra) | more, ensure_ascii=False)
+    row |= clip.extra
+    if mix := mix_of(clip):
+        row["mix"] = clip.extra["mix"] | {"audio": _portable(mix.audio, folder)}
+    return json.dumps(row | more, ensure_ascii=False)
+
+
+def _portable(audio: Path, folder: Path) -> str:
+    """The path for a manifest in ``folder``: relative for what lies below it, else absolute."""
+    audio = Path(os.path.abspath(audio))  # noqa: PTH100  (a link's target may not be shared)
+    root = Path(os.path.abspath(folder))  # noqa: PTH100
+    return (audio.relative_to(root) if audio.is_relative_to(root) else audio).as_posix()
 
 
 @contextlib.contextmanager

@@ -1,0 +1,123 @@
+"""Two recordings mixed into one, as mix-up captions describe them (Wu et al., ICASSP 2024).
+
+A manifest's row is a mix-up where it has the key
+
+    "mix": {"audio": path, "start_s"?, "end_s"?, "level_db"?, "offset_s"?}
+
+beside its own ``audio``, the first recording. What is left out of level and offset is drawn anew
+whenever the clip is read.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auricle.data.fields import finite, seconds, section
+from auricle.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from auricle.data.manifest import Clip
+
+LEVEL_RANGE_DB = 5.0  # published: the levels differ by -5 to +5 dB
+SILENCE_DBFS = -80.0  # under it there is dither to amplify, not a sound
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """The second recording of a mix-up, or its section from ``start_s`` to ``end_s`` (seconds).
+
+    ``level_db``: how far the first one's RMS lies above this one's in the mix; ``offset_s``:
+    seconds of the longer recording before the shorter one starts. None: drawn when read.
+    """
+
+    audio: Path
+    start_s: float | None = None
+    end_s: float | None = None
+    level_db: float | None = None
+    offset_s: float | None = None
+
+
+def mix_of(clip: Clip) -> Mix | None:
+    """What is mixed into ``clip``, None if nothing is.
+
+    Raises DataError: the rule that its "mix" breaks, and the fix.
+    """
+    return parse_mix(clip.extra["mix"]) if "mix" in clip.extra else None
+
+
+def parse_mix(row: object) -> Mix:
+    """The `Mix` that a manifest's key "mix" holds, its path as it stands there.
+
+    Raises DataError: the rule that it breaks, and the fix.
+    """
+    known = [field.name for field in fields(Mix)]
+    if not isinstance(row, dict):
+        raise DataError(f'"mix" is {row!r}; it must be an object with the keys {", ".join(known)}')
+    for key in row.keys() - set(known):
+        near = difflib.get_close_matches(key, known, 1)
+        fix = f'write "{near[0]}"' if near else f"known are {', '.join(known)}"
+        raise DataError(f'"mix" has the unknown key "{key}"; {fix}')
+    audio = row.get("audio")
+    if not isinstance(audio, str) or not audio:
+        raise DataError(f'"audio" of "mix" is {audio!r}; give the path of the second recording')
+    try:
+        start_s, end_s = section(row)
+        level_db = finite(row, "level_db", "a number of dB")
+        return Mix(Path(audio), start_s, end_s, level_db, seconds(row, "offset_s"))
+    except DataError as error:
+        raise DataError(f'in "mix", {error}') from error
+
+
+def draw(*seed: int | str, range_db: float = LEVEL_RANGE_DB) -> tuple[float, float]:
+    """(``level_db``, ``offset``) for `mix`: uniform over ±``range_db`` and over [0, 1).
+
+    A pure function of ``seed``, for example of run, epoch and clip, in any process.
+    """
+    digest = hashlib.blake2b(repr(seed).encode("utf-8", "backslashreplace"), digest_size=16)
+    level, offset = (
+        (int.from_bytes(half) >> 11) / 2**53  # the bits that a float64 below 1 holds
+        for half in (digest.digest()[:8], digest.digest()[8:])
+    )
+    return (2 * level - 1) * range_db, offset
+
+
+def mix(first: np.ndarray, second: np.ndarray, level_db: float, offset: float) -> np.ndarray:
+    """Both waveforms, float32 [L1] and [L2], in one of the longer's length.
+
+    The second is scaled until the first's RMS lies ``level_db`` above its own, whichever is longer
+    (the published code then scales the wrong one: its quirk 7). The shorter one starts at
+    ``offset``, 0 to 1, of the samples the longer has more. A silent recording has no level to
+    compare, so nothing is scaled. A peak above 1 scales the whole mix down to it, which leaves the
+    levels' difference as it is.
+    """
+    import numpy as np
+
+    levels = level_dbfs(first), level_dbfs(second)
+    if min(levels) > SILENCE_DBFS:
+        second = second * 10 ** ((levels[0] - level_db - levels[1]) / 20)
+    longer, shorter = (first, second) if len(first) >= len(second) else (second, first)
+    start = round(offset * (len(longer) - len(shorter)))
+    mixed = longer.astype(np.float32)  # a copy
+    mixed[start : start + len(shorter)] += shorter
+    return mixed / max(1.0, float(np.abs(mixed).max(initial=0.0)))
+
+
+def share_of_room(offset_s: float, samples: tuple[int, int], sample_rate_hz: int) -> float:
+    """``Mix.offset_s`` as the ``offset`` of `mix` for recordings of two lengths; what would reach
+    beyond the longer's end is moved to end with it."""
+    room = abs(samples[0] - samples[1])
+    return min(1.0, offset_s * sample_rate_hz / room) if room else 0.0
+
+
+def level_dbfs(waveform: np.ndarray) -> float:
+    """RMS in dB below full scale, without the mean: an offset is not heard."""
+    import numpy as np
+
+    deviation = float(waveform.std(dtype=np.float64)) if len(waveform) else 0.0
+    return 20 * float(np.log10(max(deviation, 1e-9)))

@@ -1,0 +1,160 @@
+"""Mixed recordings have the level difference that was asked for, whichever is the longer."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from auricle.data import Clip, read_manifest, write_manifest
+from auricle.data.mixing import Mix, draw, level_dbfs, mix, mix_of, share_of_room
+from auricle.errors import DataError
+
+ROW = {"audio": "a.wav", "captions": ["a"], "id": "1", "split": "train"}
+
+
+def noise(samples, level_dbfs, seed=0):
+    waveform = np.random.default_rng(seed).standard_normal(samples)
+    return (waveform / waveform.std() * 10 ** (level_dbfs / 20)).astype(np.float32)
+
+
+def parts(first, second, mixed, offset):
+    """How loud either recording is in ``mixed``: the factors that explain it best."""
+    size = max(len(first), len(second))
+    columns = np.zeros((size, 2))
+    for column, part in enumerate((first, second)):
+        start = 0 if len(part) == size else round(offset * (size - len(part)))
+        columns[start : start + len(part), column] = part
+    factors, residual, _, _ = np.linalg.lstsq(columns, mixed.astype(np.float64), rcond=None)
+    assert residual[0] < 1e-8 * np.square(mixed).sum()  # nothing else is in it
+    return factors
+
+
+@pytest.mark.parametrize(("first_s", "second_s"), [(3, 2), (2, 3)])
+def test_measured_levels_differ_uniformly_by_up_to_5_db(first_s, second_s):
+    first, second = noise(first_s * 1000, -20, 1), noise(second_s * 1000, -45, 2)
+    asked, measured, offsets = [], [], []
+    for number in range(300):
+        level_db, offset = draw(7, "clip", number)
+        factors = parts(first, second, mix(first, second, level_db, offset), offset)
+        asked.append(level_db)
+        offsets.append(offset)
+        measured.append(level_dbfs(first * factors[0]) - level_dbfs(second * factors[1]))
+    np.testing.assert_allclose(measured, asked, atol=1e-3)
+    assert stats.kstest(measured, stats.uniform(-5, 10).cdf).pvalue > 0.01
+    assert stats.kstest(offsets, stats.uniform(0, 1).cdf).pvalue > 0.01
+
+
+def test_the_first_keeps_its_level():
+    first, second = noise(300, -30, 1), noise(200, -10, 2)
+    factors = parts(first, second, mix(first, second, 4.0, 0.5), 0.5)
+    assert factors[0] == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize(("offset", "start"), [(0.0, 0), (0.25, 50), (0.999999, 200), (1.0, 200)])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_shorter_lies_whole_inside_the_longer(offset, start, swapped):
+    longer, shorter = np.zeros(300, np.float32), noise(100, -20)
+    mixed = mix(*((shorter, longer) if swapped else (longer, shorter)), 0.0, offset)
+    np.testing.assert_array_equal(mixed[start : start + 100], shorter)
+    assert not mixed[:start].any()
+    assert not mixed[start + 100 :].any()
+
+
+def test_a_silent_recording_changes_nothing():
+    loud, dither = noise(300, -20), noise(200, -90, 1)
+    for first, second in ((loud, dither), (dither, loud), (loud, dither + 0.1)):
+        mixed = mix(first, second, 5.0, 0.0)
+        expected = loud.copy()
+        expected[:200] += second if second is not loud else dither
+        np.testing.assert_allclose(mixed, expected / max(1, np.abs(expected).max()), atol=1e-7)
+    silent = np.zeros(10, np.float32)
+    np.testing.assert_array_equal(mix(silent, silent, 0.0, 0.3), silent)
+
+
+@pytest.mark.parametrize("level_db", [-5.0, 0.0, 5.0])
+def test_clipping_is_scaled_away_and_the_difference_kept(level_db):
+    first, second = noise(300, -1, 1), noise(200, -30, 2)
+    mixed = mix(first, second, level_db, 0.5)
+    assert mixed.dtype == np.float32
+    assert np.abs(mixed).max() == pytest.approx(1)
+    factors = parts(first, second, mixed, 0.5)
+    assert factors[0] < 0.9
+    levels = level_dbfs(first * factors[0]), level_dbfs(second * factors[1])
+    assert levels[0] - levels[1] == pytest.approx(level_db, abs=1e-3)
+
+
+def test_nothing_given_is_changed():
+    first, second = noise(300, -20, 1), noise(200, -10, 2)
+    copies = first.copy(), second.copy()
+    mix(first, second, 3.0, 0.5)
+    np.testing.assert_array_equal(first, copies[0])
+    np.testing.assert_array_equal(second, copies[1])
+
+
+def test_draws_depend_on_the_seed_alone():
+    assert draw(0, 1, "a") == draw(0, 1, "a") == pytest.approx((4.99965, 0.33253), abs=1e-5)
+    assert len({draw(0, epoch, clip) for epoch in range(3) for clip in ("a", "b", "\udcff")}) == 9
+    levels = [abs(draw(number, range_db=2.0)[0]) for number in range(200)]
+    assert 1.9 < max(levels) < 2
+
+
+def test_seconds_become_a_share_of_the_room():
+    assert share_of_room(0.5, (32_000, 16_000), 16_000) == 0.5
+    assert share_of_room(0.5, (16_000, 32_000), 16_000) == 0.5
+    assert share_of_room(9.0, (16_000, 32_000), 16_000) == 1
+    assert share_of_room(1.0, (16_000, 16_000), 16_000) == 0
+
+
+def test_manifests_carry_mixes_and_can_be_moved(tmp_path):
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    rows = [
+        ROW,
+        ROW | {"mix": {"audio": "소리/b.wav", "start_s": 1, "end_s": 2.5, "level_db": -3}},
+        ROW | {"mix": {"audio": "/elsewhere/b.wav", "offset_s": 0}},
+    ]
+    (before / "m.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    write_manifest(before / "n.jsonl", read_manifest(before / "m.jsonl"))
+    write_manifest(tmp_path / "o.jsonl", read_manifest(before / "n.jsonl"))
+    assert json.loads((tmp_path / "o.jsonl").read_text().splitlines()[1])["mix"] == (
+        rows[1]["mix"] | {"audio": "before/소리/b.wav"}
+    )
+    shutil.move(before, after)
+    none, drawn, placed = map(mix_of, read_manifest(after / "n.jsonl"))
+    assert none is None
+    assert drawn == Mix(after / "소리" / "b.wav", 1.0, 2.5, -3.0, None)
+    assert placed == Mix(Path("/elsewhere/b.wav"), offset_s=0.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("b.wav", "must be an object with the keys audio, start_s"),
+        ({}, '"audio" of "mix" is None'),
+        ({"audio": ""}, '"audio" of "mix" is \'\''),
+        ({"audio": "b.wav", "level": 3}, 'unknown key "level"; write "level_db"'),
+        ({"audio": "b.wav", "snr": 3}, 'unknown key "snr"; known are audio, start_s'),
+        ({"audio": "b.wav", "level_db": "3"}, 'in "mix", "level_db" is \'3\''),
+        ({"audio": "b.wav", "level_db": float("nan")}, '"level_db" is nan'),
+        ({"audio": "b.wav", "level_db": True}, '"level_db" is True'),
+        ({"audio": "b.wav", "offset_s": -1}, '"offset_s" is -1'),
+        ({"audio": "b.wav", "start_s": 2, "end_s": 1}, 'must come after "start_s"'),
+    ],
+)
+def test_a_wrong_mix_is_named_with_its_line(tmp_path, value, message):
+    path = tmp_path / "m.jsonl"
+    path.write_text(json.dumps(ROW) + "\n" + json.dumps(ROW | {"mix": value}))
+    with pytest.raises(DataError) as caught:
+        list(read_manifest(path))
+    assert str(caught.value).startswith(f"{path}:2: ")
+    assert message in str(caught.value)
+
+
+def test_a_mix_made_in_code_is_checked_as_well():
+    with pytest.raises(DataError, match="level_db"):
+        mix_of(Clip(Path("a.wav"), ("a",), "1", "train", extra={"mix": {"audio": "b", "lvl": 1}}))
