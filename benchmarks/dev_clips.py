@@ -14,26 +14,12 @@ import sys
 from pathlib import Path
 from statistics import mean, pstdev
 
-from pycocoevalcap.cider.cider import Cider
-
 from auricle.decoding.rerank import rank
+from auricle.metrics.cider import cider_d
 from auricle.pipeline import Captioner
 from auricle.records import Caption
-from auricle.text.tokenizer import strip_punctuation
 
 CLIPS = Path(__file__).parents[2] / "shared" / "data" / "dev_clips"
-
-
-def cider_d(references: list[list[str]], captions: list[str]) -> tuple[float, list[float]]:
-    """The set's score and each clip's. pycocoevalcap's Cider is CIDEr-D (clipped, sigma 6)."""
-    said = {i: [plain(caption)] for i, caption in enumerate(captions)}
-    meant = {i: [plain(text) for text in texts] for i, texts in enumerate(references)}
-    score, each = Cider().compute_score(meant, said)
-    return float(score), [float(value) for value in each]
-
-
-def plain(text: str) -> str:
-    return strip_punctuation(text.lower())
 
 
 def first_by(found: Caption, likelihood: float, similarity: float) -> str:
@@ -70,9 +56,9 @@ def main() -> None:
             for method in ("greedy", "beam"):
                 ways[method] = [c.caption for c in captioner.caption(paths, decode=method)]
         for way, captions in ways.items():
-            scores.setdefault(way, []).append(cider_d(references, captions)[0])
+            scores.setdefault(way, []).append(cider_d(captions, references)[0])
         if arguments.show and seed == 0:
-            each = cider_d(references, ways["nucleus, hybrid"])[1]
+            each = cider_d(ways["nucleus, hybrid"], references)[1]
             for clip, found, value in zip(clips, sampled, each, strict=True):
                 print(f"{value:5.2f}  {found.caption}  |  {clip['captions'][0]}")
     for way, values in scores.items():

@@ -1,0 +1,1 @@
+"""Scores of captions and of embeddings, one file per family: corpus values and one per item."""

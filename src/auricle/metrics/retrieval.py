@@ -1,0 +1,68 @@
+"""Retrieval between recordings and captions by cosine: recall at k, both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+ROUNDING = 1e-6  # equal vectors' cosines differ by this at most
+CHUNK = 1024  # queries compared at once
+
+
+def recall_at(
+    audio: Tensor, text: Tensor, owner: Tensor, ks: Sequence[int] = (1, 10)
+) -> dict[str, float]:
+    """R@k: the share of queries that find what belongs to them among their k nearest.
+
+    Args:
+        audio: [N, E] embeddings of clips.
+        text: [M, E] embeddings of captions.
+        owner: [M] the clip of each caption.
+
+    Returns:
+        ``audio_to_text_r1`` (a hit is any of the clip's captions) and ``text_to_audio_r1``, and so
+        on for each k, from 0 to 1.
+    """
+    ranks = retrieval_ranks(audio, text, owner)
+    return {f"{way}_r{k}": hits(found, k).mean().item() for k in ks for way, found in ranks.items()}
+
+
+def retrieval_ranks(audio: Tensor, text: Tensor, owner: Tensor) -> dict[str, Tensor]:
+    """For each query the rank, from 1, of the nearest that belongs to it.
+
+    What is as near and does not belong to the query ranks before it, and so does whatever has no
+    number (NaN). Equal captions are one caption that belongs to all their clips: recordings of one
+    class, captioned alike, are no errors of each other.
+
+    Returns:
+        ``audio_to_text`` [N] and ``text_to_audio`` [M], int64; arguments as in `recall_at`.
+    """
+    distinct, which = torch.unique(text.float(), dim=0, return_inverse=True)
+    owner = owner.to(which.device)
+    clips, captions = F.normalize(audio.float(), dim=-1), F.normalize(distinct, dim=-1)
+    return {
+        "audio_to_text": _ranks(clips, captions, owner, which),
+        "text_to_audio": _ranks(captions, clips, which, owner)[which],
+    }
+
+
+def hits(ranks: Tensor, k: int) -> Tensor:
+    """1.0 where a rank is k or better, else 0.0."""
+    return (ranks <= k).float()
+
+
+def _ranks(queries: Tensor, keys: Tensor, of_query: Tensor, key: Tensor) -> Tensor:
+    """Ranks [Q] of [Q, E] among [K, E]; pair i says that ``key[i]`` belongs to ``of_query[i]``."""
+    ranks = []
+    for start in range(0, len(queries), CHUNK):
+        cosines = queries[start : start + CHUNK] @ keys.T
+        inside = (of_query >= start) & (of_query < start + len(cosines))
+        own = torch.zeros_like(cosines, dtype=torch.bool)
+        own[of_query[inside] - start, key[inside]] = True
+        nearest = cosines.masked_fill(~own, -torch.inf).amax(dim=1, keepdim=True)
+        before = ~(cosines < nearest - ROUNDING) & ~own
+        ranks.append(before.sum(dim=1) + 1)
+    return torch.cat(ranks)
