@@ -14,14 +14,13 @@ import numpy as np
 import torch
 
 from auricle.audio import AudioInput, Recording, load_audio, source_name
+from auricle.decoding.candidates import find_candidates
 from auricle.decoding.options import BEAM_DEFAULTS, GREEDY_DEFAULTS, DecodeOptions
-from auricle.decoding.rerank import choose, rank, score_candidates
-from auricle.decoding.search import decode as decode_tokens
+from auricle.decoding.rerank import choose
 from auricle.errors import AudioError, ModelError
 from auricle.hub.folder import Bundle, load_bundle, save_bundle
 from auricle.records import Candidate, Caption
 from auricle.text.embedder import TextEmbedder
-from auricle.text.tokenizer import strip_punctuation
 
 SILENCE = "no sound can be heard"
 SILENCE_PEAK = 10 ** (-80 / 20)  # -80 dBFS: under the last bits of a 16-bit recording
@@ -176,8 +175,6 @@ class Captioner:
         captions = []
         for recording, loud in zip(recordings, audible, strict=True):
             candidates = next(scored) if loud else []
-            if options.method == "nucleus":
-                candidates = rank(candidates)
             best = choose(candidates) if candidates else None
             captions.append(
                 Caption(
@@ -197,17 +194,10 @@ class Captioner:
     def _candidates(
         self, recordings: list[Recording], options: DecodeOptions, seed: int
     ) -> list[list[Candidate]]:
-        """Each recording is encoded once; its memory serves search, likelihood and similarity."""
-        decoder = self.model.decoder
+        """Each recording is encoded once."""
         memory = self.model.encode([r.waveform for r in recordings])
-        cross = decoder.read_memory(memory.memory, memory.lengths)
-        found = decode_tokens(decoder, cross, options, seed)
-        texts = [
-            [strip_punctuation(self.tokenizer.decode(sequence.ids)) for sequence in clip]
-            for clip in found
-        ]
-        return score_candidates(
-            decoder, cross, memory.embedding, texts, self.tokenizer, self.embedder, options
+        return find_candidates(
+            self.model.decoder, memory, self.tokenizer, self.embedder, options, seed
         )
 
 

@@ -25,7 +25,7 @@ def score_candidates(
     audio_embedding: Tensor,
     texts: Sequence[Sequence[str]],
     tokenizer: CaptionTokenizer,
-    embedder: TextEmbedder,
+    embedder: TextEmbedder | None,
     options: DecodeOptions,
 ) -> list[list[Candidate]]:
     """Score each clip's distinct captions, in the order given.
@@ -33,32 +33,37 @@ def score_candidates(
     Args:
         cross: the clips' memory; ``audio_embedding`` [B, E] theirs too.
         texts: B lists of captions without punctuation; duplicates are merged.
+        embedder: None leaves similarity out of the score.
     """
     unique = [list(dict.fromkeys(clip)) for clip in texts]
     likelihoods = log_likelihoods(decoder, cross, unique, tokenizer)
-    vectors = embedder.embed([text for clip in unique for text in clip])
+    similarities = _similarities(unique, audio_embedding, embedder)
+    return [
+        [
+            Candidate(
+                text=text,
+                log_likelihood=likelihood,
+                similarity=similarity,
+                score=options.likelihood_weight * likelihood
+                + options.similarity_weight * (similarity or 0.0),
+                fluent=is_fluent(text),
+            )
+            for text, likelihood, similarity in zip(*clip, strict=True)
+        ]
+        for clip in zip(unique, likelihoods, similarities, strict=True)
+    ]
+
+
+def _similarities(
+    texts: Sequence[Sequence[str]], audio_embedding: Tensor, embedder: TextEmbedder | None
+) -> Sequence[Sequence[float | None]]:
+    """The cosine of each clip's captions with its audio embedding."""
+    if embedder is None:
+        return [[None] * len(clip) for clip in texts]
+    vectors = embedder.embed([text for clip in texts for text in clip])
     audio = F.normalize(audio_embedding.float(), dim=-1)
-    scored, start = [], 0
-    for clip, captions in enumerate(unique):
-        text_vectors = vectors[start : start + len(captions)].to(audio.device)
-        start += len(captions)
-        similarities = (text_vectors @ audio[clip]).tolist()
-        scored.append(
-            [
-                Candidate(
-                    text=text,
-                    log_likelihood=likelihood,
-                    similarity=similarity,
-                    score=options.likelihood_weight * likelihood
-                    + options.similarity_weight * similarity,
-                    fluent=is_fluent(text),
-                )
-                for text, likelihood, similarity in zip(
-                    captions, likelihoods[clip], similarities, strict=True
-                )
-            ]
-        )
-    return scored
+    rows = vectors.to(audio.device).split([len(clip) for clip in texts])
+    return [(row @ audio[clip]).tolist() for clip, row in enumerate(rows)]
 
 
 def log_likelihoods(
