@@ -19,3 +19,7 @@ class DataError(AuricleError, ValueError):
 
 class MissingDependencyError(AuricleError, ImportError):
     """An optional package or download that is not installed; the message says what brings it."""
+
+
+class TrainingError(AuricleError, RuntimeError):
+    """A training run that cannot start or go on; what was finished is kept."""

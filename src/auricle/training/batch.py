@@ -22,18 +22,21 @@ class Batch:
         lengths: [B] valid samples or frames.
         labels: [B, N] token ids ending in the end token, padded with -100.
         text_embeddings: [B, E] float32 of the same captions, L2-normalised.
+        replaced: ids of clips that could not be read; others stand in for them.
     """
 
     audio: Tensor
     lengths: Tensor
     labels: Tensor
     text_embeddings: Tensor
+    replaced: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def to(self, device: torch.device) -> Batch:
-        return Batch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+        tensors = (self.audio, self.lengths, self.labels, self.text_embeddings)
+        return Batch(*(tensor.to(device) for tensor in tensors), replaced=self.replaced)
 
 
 class Batches(Protocol):

@@ -1,161 +1,227 @@
-"""The training loop: label-smoothed NLL + InfoNCE, AdamW with warm-up and cosine decay.
+"""The training loop, on accelerate: one process or many, with no change.
 
-The batch of a step is a pure function of the step, so a run that is killed continues from its last
-checkpoint as if nothing had happened.
+The batches of a step are a pure function of the step, and a checkpoint holds everything else, so
+a run that is killed continues as if nothing had happened.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
+from auricle.errors import TrainingError
 from auricle.model.captioner import AudioCaptioner
-from auricle.model.likelihood import decoder_inputs
-from auricle.training.losses import info_nce, label_smoothed_nll
+from auricle.model.likelihood import IGNORE_ID
+from auricle.training.average import Average
+from auricle.training.batch import Batch, Batches
+from auricle.training.best import Best, keep_best, load_best
+from auricle.training.checkpoints import State, resume, save
+from auricle.training.clock import Clock, Progress
+from auricle.training.config import SpecAugmentConfig, TrainingConfig, ValidationConfig
+from auricle.training.objective import Objective
+from auricle.training.schedule import learning_rate
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+HIGHER_IS_BETTER = ("cider_d", "recall")
+PREFETCHED = 4  # steps per worker
+PATIENT_HOURS = 6  # processes wait this long for the one that prepares data or validates
+
+Validate = Callable[[int], Mapping[str, float]]
 
 
-@dataclass(frozen=True)
-class TrainingConfig:
-    """Numbers of a run; loss settings default to the published ones (Wu et al., section 2.2).
+def new_accelerator(config: TrainingConfig) -> Accelerator:
+    """The processes and the device of a run, as `accelerate launch` or nothing set them up."""
+    from datetime import timedelta
 
-    ``average_last`` is the share of the steps, at the end, over which the weights are averaged.
-    """
+    from accelerate import Accelerator
+    from accelerate.utils import InitProcessGroupKwargs
 
-    steps: int
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    warmup_steps: int = 200
-    weight_decay: float = 1e-3
-    label_smoothing: float = 0.1
-    info_nce_weight: float = 1.0
-    temperature: float = 0.5
-    clip_norm: float = 1.0
-    average_last: float = 0.0
-    bf16: bool = True
-    checkpoint_every: int = 500
-    seed: int = 0
+    patience = InitProcessGroupKwargs(timeout=timedelta(hours=PATIENT_HOURS))
+    return Accelerator(mixed_precision="bf16" if config.bf16 else "no", kwargs_handlers=[patience])
 
 
-@dataclass(frozen=True)
-class Batch:
-    """``features`` [B, T, D] and ``lengths`` [B] of the frozen encoder, ``labels`` [B, L] token ids
-    ending in the end token and padded with -100, ``text_embeddings`` [B, E] of the captions."""
-
-    features: Tensor
-    lengths: Tensor
-    labels: Tensor
-    text_embeddings: Tensor
-
-    def to(self, device: torch.device) -> Batch:
-        return Batch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a step did: its number (from 1), the losses by name, and the learning rate."""
-
-    step: int
-    losses: dict[str, float]
-    learning_rate: float
+def total_steps(config: TrainingConfig, data: Batches) -> int:
+    return config.steps or (config.epochs or 0) * data.steps_per_epoch
 
 
 def train(
     model: AudioCaptioner,
-    batch_at: Callable[[int], Batch],
+    data: Batches,
     config: TrainingConfig,
     folder: Path,
+    *,
+    accelerator: Accelerator | None = None,
+    augment: SpecAugmentConfig | None = None,
+    validation: ValidationConfig | None = None,
+    validate: Validate | None = None,
     progress: Callable[[Progress], None] | None = None,
-) -> None:
-    """Train ``model`` in place to ``config.steps``, from the checkpoint in ``folder`` if any.
+    replaced: Callable[[Sequence[str]], None] | None = None,
+) -> State:
+    """Train ``model`` in place, from the checkpoint in ``folder`` if there is one.
 
-    ``batch_at`` gives the batch of a step, the same for the same step. ``model`` ends in eval
-    mode, with averaged weights if ``average_last`` asks for them.
+    Args:
+        validate: called in the main process after epochs ``validation`` chooses, with the epoch;
+            gives values by name, among them the one monitored.
+        progress: called in the main process after every step.
+        replaced: told of the clips of a step that could not be read and were replaced.
+
+    ``model`` ends in eval mode with the best, the averaged or the last weights.
+
+    Raises:
+        TrainingError: the loss is no longer finite, a checkpoint cannot be written or read, or it
+            is of another number of processes.
     """
+    accelerator = accelerator or new_accelerator(config)
+    validation = validation or ValidationConfig()
+    world, device = accelerator.num_processes, accelerator.device
+    steps, per_epoch = total_steps(config, data), data.steps_per_epoch
+    model.to(device).encoder.requires_grad_(config.tune_encoder)
+    objective = Objective(model, config, augment, world)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(
-        _weight_groups(model, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.98)
+        _weight_groups(trained, config.weight_decay),
+        lr=config.learning_rate,
+        betas=(config.beta1, config.beta2),
     )
-    averaged = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
-    first_averaged = config.steps - round(config.steps * config.average_last)
-    checkpoint = folder / "checkpoint.pt"
+    wrapped, optimiser = accelerator.prepare(objective, optimiser)
+    average = Average(model, steps, config.average_last)
     folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(config.seed)
-    done = 0
-    if checkpoint.is_file():
-        saved = torch.load(checkpoint, map_location=model.device, weights_only=True)
-        model.load_state_dict(saved["model"])
-        optimiser.load_state_dict(saved["optimiser"])
-        averaged, done = saved["averaged"], saved["step"]
-        torch.set_rng_state(saved["rng"].cpu())
+    torch.manual_seed(config.seed + accelerator.process_index)
+    state = resume(folder, model, optimiser, average, accelerator)
+    clock = Clock(state.step, steps, config.batch_size * config.accumulate * world)
     model.train()
-    for step in range(done + 1, config.steps + 1):
+    for step, batches in _upcoming(data, state, steps, config, accelerator):
+        clock.data_came()
+        rate = learning_rate(step, steps, config)
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, config)
-        losses = step_losses(model, batch_at(step).to(model.device), config)
-        torch.stack(list(losses.values())).sum().backward()
-        torch.nn.utils.clip_grad_norm_(trained, config.clip_norm)
+            group["lr"] = rate
+        losses = _accumulate(wrapped, batches, accelerator)
+        if not all(map(math.isfinite, losses.values())):
+            raise TrainingError(
+                f"step {step}: the loss is {losses}; lower training.learning_rate (now "
+                f"{config.learning_rate:g}), and go on with --resume from the last checkpoint"
+            )
+        accelerator.clip_grad_norm_(trained, config.clip_norm)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
-        if step > first_averaged:
-            share = 1.0 / (step - first_averaged)
-            with torch.no_grad():
-                for name, parameter in model.named_parameters():
-                    averaged[name].lerp_(parameter, share)
-        if progress:
-            values = {name: loss.item() for name, loss in losses.items()}
-            progress(Progress(step, values, learning_rate(step, config)))
-        if step % config.checkpoint_every == 0 or step == config.steps:
-            state = {
-                "model": model.state_dict(),
-                "optimiser": optimiser.state_dict(),
-                "averaged": averaged,
-                "step": step,
-                "rng": torch.get_rng_state(),
-            }
-            _save(state, checkpoint)
-    if first_averaged < config.steps:
-        model.load_state_dict(averaged, strict=False)
+        average.add(model, step)
+        state.step = step
+        clock.step_done()
+        lost = [clip for batch in batches for clip in batch.replaced]
+        if replaced and lost:
+            replaced(lost)
+        epoch, place = divmod(step, per_epoch)
+        if progress and accelerator.is_main_process:
+            progress(clock.progress(step, epoch + (place > 0), losses, rate))
+        ended = place == 0 or step == steps
+        if ended and validate and (epoch % validation.every == 0 or step == steps):
+            _judge(validate, epoch + (place > 0), state, model, validation, folder, accelerator)
+            clock.skip()
+        if ended or step % config.checkpoint_every == 0 or state.stopped:
+            save(folder, state, model, optimiser, average, accelerator)
+        if state.stopped:
+            break
+    if state.best and validation.select == "best":
+        load_best(folder, model, state.best[0])
+    else:
+        average.into(model)
     model.eval()
+    return state
 
 
-def step_losses(model: AudioCaptioner, batch: Batch, config: TrainingConfig) -> dict[str, Tensor]:
-    """``nll`` and weighted ``info_nce`` of a batch, to be summed."""
-    decoder = model.config.decoder
-    with torch.autocast(model.device.type, torch.bfloat16, enabled=config.bf16):
-        memory = model.encode_features(batch.features, batch.lengths)
-        inputs = decoder_inputs(batch.labels, decoder.start_id, decoder.pad_id)
-        logits = model.logits(memory, inputs)
-    contrast = info_nce(memory.embedding.float(), batch.text_embeddings, config.temperature)
-    return {
-        "nll": label_smoothed_nll(logits.float(), batch.labels, config.label_smoothing),
-        "info_nce": config.info_nce_weight * contrast,
-    }
+class _Steps(Dataset):
+    """The steps of one process, for a loader whose workers prepare them ahead."""
+
+    def __init__(self, data: Batches, rank: int, world: int) -> None:
+        self.data, self.rank, self.world = data, rank, world
+
+    def __getitem__(self, step: int) -> Sequence[Batch]:
+        return self.data.at(step, self.rank, self.world)
 
 
-def learning_rate(step: int, config: TrainingConfig) -> float:
-    """Linear warm-up, then a cosine to a hundredth of the peak."""
-    if step <= config.warmup_steps:
-        return config.learning_rate * step / config.warmup_steps
-    passed = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
-    return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * passed)))
+def _upcoming(
+    data: Batches, state: State, steps: int, config: TrainingConfig, accelerator: Accelerator
+) -> Iterator[tuple[int, list[Batch]]]:
+    """The steps still to be done, with their micro-batches on the device."""
+    todo = range(state.step + 1, 0 if state.stopped else steps + 1)
+    loader = DataLoader(
+        _Steps(data, accelerator.process_index, accelerator.num_processes),
+        batch_size=None,
+        sampler=todo,
+        num_workers=config.workers,
+        prefetch_factor=PREFETCHED if config.workers else None,
+        generator=torch.Generator(),  # a loader draws from it: not from the run's own
+    )
+    for step, batches in zip(todo, loader, strict=True):
+        yield step, [batch.to(accelerator.device) for batch in batches]
 
 
-def _weight_groups(model: AudioCaptioner, weight_decay: float) -> list[dict]:
+def _accumulate(
+    wrapped: nn.Module, batches: Sequence[Batch], accelerator: Accelerator
+) -> dict[str, float]:
+    """Gradients of all micro-batches of a step; its losses by name, over all processes."""
+    tokens = sum((batch.labels != IGNORE_ID).sum() for batch in batches)
+    assert isinstance(tokens, Tensor)
+    tokens = accelerator.reduce(tokens, "sum")
+    sums: dict[str, Tensor] = {}
+    for index, batch in enumerate(batches):
+        last = index == len(batches) - 1
+        with torch.enable_grad() if last else accelerator.no_sync(wrapped):
+            losses = wrapped(batch, tokens)
+            accelerator.backward(torch.stack(list(losses.values())).sum())
+        for name, loss in losses.items():
+            sums[name] = sums.get(name, 0.0) + loss.detach()
+    mean = accelerator.reduce(torch.stack(list(sums.values())), "mean").tolist()
+    return dict(zip(sums, mean, strict=True))
+
+
+def _judge(
+    validate: Validate,
+    epoch: int,
+    state: State,
+    model: AudioCaptioner,
+    config: ValidationConfig,
+    folder: Path,
+    accelerator: Accelerator,
+) -> None:
+    """Validate in the main process; keep the weights if they are good; stop if nothing gets better.
+
+    Validation leaves the random numbers of the run as they were.
+    """
+    from accelerate.utils import broadcast_object_list
+
+    found: list[Any] = [None]
+    if accelerator.is_main_process:
+        model.eval()
+        with torch.random.fork_rng(), torch.no_grad():
+            found[0] = validate(epoch).get(config.monitor)
+        model.train()
+    broadcast_object_list(found)
+    if found[0] is None:
+        return
+    value = -found[0] if config.monitor in HIGHER_IS_BETTER else found[0]
+    better = not state.best or value < state.best[0].value
+    best = list(state.best)
+    if accelerator.is_main_process:
+        best = keep_best(folder, model, Best(value, epoch), best, config.keep)
+    shared: list[Any] = [best]
+    broadcast_object_list(shared)
+    state.best = tuple(shared[0])
+    state.worse = 0 if better else state.worse + 1
+    state.stopped = bool(config.patience) and state.worse >= config.patience
+
+
+def _weight_groups(trained: Sequence[nn.Parameter], weight_decay: float) -> list[dict]:
     """Matrices decay; biases, norms and other vectors do not."""
-    trained = [p for p in model.parameters() if p.requires_grad]
     return [
         {"params": [p for p in trained if p.ndim >= 2], "weight_decay": weight_decay},
         {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
     ]
-
-
-def _save(state: dict, path: Path) -> None:
-    """Whole or not at all: a crash while writing leaves the previous checkpoint."""
-    part = path.with_suffix(".part")
-    torch.save(state, part)
-    part.replace(path)

@@ -1,137 +1,218 @@
-"""Recipes: a TOML file says all of a training run, `run_recipe` runs it to a model folder."""
+"""Recipes: a TOML file, and the ones it builds on, say all of a training run.
+
+A file may name others in ``base``; its own values win over theirs, those of further files over
+both, and changes "section.key=value" over all. Paths are meant from the folder of the file they
+stand in; in changes, from the working folder.
+"""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from auricle.decoding.options import DecodeOptions
 from auricle.errors import ModelError
-from auricle.model.config import CaptionerConfig, build
-from auricle.training.loop import Progress, TrainingConfig
+from auricle.hub.folder import Bundle, EmbedderSpec, load_bundle
+from auricle.model.config import CaptionerConfig
+from auricle.schema import build
+from auricle.training.config import (
+    DataConfig,
+    SpecAugmentConfig,
+    TrainingConfig,
+    ValidationConfig,
+)
+from auricle.training.unpaired.config import UnpairedConfig
 from auricle.training.unpaired.pseudo import PseudoConfig
+
+PATHS = (
+    "out",
+    "data.train",
+    "data.validation",
+    "data.cache",
+    "unpaired.shared",
+    "unpaired.fetched",
+    "unpaired.labels",
+    "unpaired.class_captions",
+)
+NAMES_OR_PATHS = ("start", "encoder_weights", "tokenizer.name", "text_embedder.name")
+PATH_STARTS = ("./", "../", "~", "/")  # what tells a path from a name on the Hub
 
 
 @dataclass(frozen=True)
-class DataConfig:
-    """Where a recipe's data lie and how they are prepared; folders are relative to the recipe.
+class TokenizerConfig:
+    """``name``: a model or tokenizer folder, or a repository on the Hub (published:
+    facebook/bart-base), "" for that of ``start``; or, where ``vocab_size`` is not 0, a byte-level
+    BPE of that many tokens learned from the training captions."""
 
-    Attributes:
-        shared: the project's shared data folder: captions, AudioSet labels, sounds.
-        fetched: what recipes/tiny/fetch_sounds.sh fetched and rendered.
-        labels: TOML of what the sounds are.
-        class_captions: TOML of our own captions for single classes; ``class_share`` of each batch
-            is theirs.
-        vocab_size: tokens of the BPE trained on the captions.
-        variants: how often each sound is heard, in other conditions.
-        plain: recordings of tones, noise and silence; ``plain_share`` of each batch is theirs.
-        tags: classes kept per text, the most probable.
-    """
-
-    shared: str = "../../shared/data"
-    fetched: str = "../runs/sounds"
-    labels: str = "tiny/sounds.toml"
-    class_captions: str = "tiny/class_captions.toml"
-    vocab_size: int = 2000
-    variants: int = 4
-    plain: int = 400
-    plain_share: float = 0.02
-    class_share: float = 0.02
-    tags: int = 12
+    name: str = "facebook/bart-base"
+    vocab_size: int = 0
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A run. ``measured`` is what the model card says of the result, once that is known."""
+    """A run.
+
+    Attributes:
+        out: the model folder to be written; checkpoints and logs lie in ``work`` under it.
+        start: a model (name or folder) whose weights, architecture, tokenizer and text embedder the
+            run starts from; ``model`` then holds changes to its architecture.
+        encoder_weights: a BEATs checkpoint (.pt), or a model whose encoder is taken; "random" for
+            tests. YAMNet brings its own.
+        data: manifests, for training on recordings with captions.
+        unpaired: captions and sounds, for training without such recordings (``tiny``).
+        licence: of the resulting weights, for the model card; not stated if empty.
+        measured: what the model card says of measurements made elsewhere.
+    """
 
     name: str
     out: str
     training: TrainingConfig
-    model: CaptionerConfig = field(default_factory=CaptionerConfig)
-    data: DataConfig = field(default_factory=DataConfig)
-    pseudo: PseudoConfig = field(default_factory=PseudoConfig)
-    decoding: DecodeOptions = field(default_factory=DecodeOptions)
+    start: str = ""
+    encoder_weights: str = ""
+    licence: str = ""
     measured: str = ""
+    model: CaptionerConfig = field(default_factory=CaptionerConfig)
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    text_embedder: EmbedderSpec = field(default_factory=EmbedderSpec)
+    data: DataConfig | None = None
+    unpaired: UnpairedConfig | None = None
+    pseudo: PseudoConfig = field(default_factory=PseudoConfig)
+    augment: SpecAugmentConfig = field(default_factory=SpecAugmentConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
+    decoding: DecodeOptions = field(default_factory=DecodeOptions)
+
+    def __post_init__(self) -> None:
+        if (self.data is None) == (self.unpaired is None):
+            raise ValueError("needs either [data], manifests to train on, or [unpaired]")
+        cached = self.data is not None and self.data.features == "cached"
+        if cached and self.augment.place == "fbank":
+            raise ValueError(
+                'augment.place is "fbank", which masks what the encoder hears anew in every step, '
+                'but data.features is "cached"; make it "computed", or mask the "memory"'
+            )
+        if self.training.tune_encoder and (cached or self.unpaired is not None):
+            raise ValueError(
+                "training.tune_encoder changes the encoder in every step, but its features are "
+                'cached; make data.features "computed"'
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
 
 
-def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe; ``overrides`` are "section.key=value" in TOML's notation and win.
+def load_recipe(path: str | Path, changes: Sequence[str] = ()) -> Recipe:
+    """Read a recipe with ``changes``: further TOML files, or "section.key=value" as TOML has it.
+
+    ``path`` may leave out its ``.toml``.
 
     Raises:
-        ModelError: the file cannot be read, or a key or value in it is wrong; names both.
+        ModelError: a file cannot be read, or a key or value is wrong; names both.
     """
+    values = read_values(path, changes)
+    if start := values.get("start"):
+        _inherit(values, start)
+    return build(Recipe, values, str(path))
+
+
+def read_values(path: str | Path, changes: Sequence[str] = ()) -> dict[str, Any]:
+    """The values of a recipe and what it builds on, merged, paths absolute."""
+    values = _read(recipe_file(path))
+    for change in changes:
+        if change.endswith(".toml") and "=" not in change:
+            _merge(values, _read(recipe_file(change)))
+        else:
+            _merge(values, _anchored(_parse(change), Path.cwd()))
+    return values
+
+
+def recipe_file(path: str | Path) -> Path:
+    """``path`` itself, or with ``.toml`` after it, or ``recipe.toml`` in it."""
     path = Path(path)
+    for file in (path, path.with_name(path.name + ".toml"), path / "recipe.toml"):
+        if file.is_file():
+            return file
+    raise ModelError(f"{path}: no such recipe; give a TOML file, for example recipes/tiny.toml")
+
+
+def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    path = path.resolve()
+    if path in above:
+        raise ModelError(f"{path}: builds on itself, by way of {above[-1]}; remove one base")
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+        own = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:  # undecodable bytes and wrong TOML are ValueErrors
         raise ModelError(f"{path}: not a readable TOML recipe: {error}") from error
-    for override in overrides:
-        _merge(values, _parse(override))
-    model = CaptionerConfig.from_dict(values.pop("model", {}))
-    sections = {
-        "training": TrainingConfig,
-        "data": DataConfig,
-        "pseudo": PseudoConfig,
-        "decoding": DecodeOptions,
+    bases = own.pop("base", [])
+    values: dict[str, Any] = {}
+    for base in [bases] if isinstance(bases, str) else bases:
+        _merge(values, _read(recipe_file(path.parent / base), (*above, path)))
+    _merge(values, _anchored(own, path.parent))
+    return values
+
+
+@lru_cache(maxsize=1)
+def start_bundle(name: str) -> Bundle:
+    """The model a run starts from, read once."""
+    return load_bundle(name)
+
+
+def _inherit(values: dict[str, Any], start: str) -> None:
+    """Architecture, tokenizer, text embedder and decoding of the model ``start``, under changes."""
+    bundle = start_bundle(start)
+    inherited = {
+        "model": bundle.model.config.to_dict(),
+        "tokenizer": {"name": "", "vocab_size": 0},
+        "text_embedder": asdict(bundle.embedder),
+        "decoding": asdict(bundle.decoding),
     }
-    built: dict[str, Any] = {
-        name: build(kind, values.pop(name), f"{path} [{name}]")
-        for name, kind in sections.items()
-        if name in values
-    }
-    return build(Recipe, {**values, **built, "model": model}, str(path))
+    for section, own in inherited.items():
+        changes = values.get(section, {})
+        values[section] = own
+        _merge(values, {section: changes})
 
 
-def run_recipe(
-    path: str | Path,
-    overrides: Sequence[str] = (),
-    progress: Callable[[Progress], None] | None = None,
-    note: Callable[[str], None] | None = None,
-) -> Path:
-    """Prepare the data, train, and write the model folder, which is returned.
+def _anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """``values`` with the paths in them absolute, as meant from ``folder``."""
 
-    Prepared data and checkpoints stay under ``<out>/work``, so a run that was killed goes on.
-    ``note`` is told what is being prepared.
-    """
-    import torch
+    def absolute(text: str) -> str:
+        return str((folder / Path(text).expanduser()).resolve())
 
-    from auricle.hub.folder import Bundle, EmbedderSpec, save_bundle
-    from auricle.model.captioner import AudioCaptioner
-    from auricle.text.embedder import MINILM
-    from auricle.training.loop import train
-    from auricle.training.unpaired.batches import UnpairedBatches
+    def walk(section: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+        return {key: anchor(value, prefix + key) for key, value in section.items()}
 
-    path = Path(path)
-    recipe = load_recipe(path, overrides)
-    out = path.parent / recipe.out
-    data = UnpairedBatches(recipe, path.parent, out / "work", note or (lambda _: None))
-    torch.manual_seed(recipe.training.seed)
-    torch.set_flush_denormal(True)  # AdamW's moments of rare tokens shrink into slow denormals
-    model = AudioCaptioner(data.model_config)
-    train(model, data.batch_at, recipe.training, out / "work", progress)
-    bundle = Bundle(
-        name=recipe.name,
-        model=model,
-        tokenizer=data.tokenizer,
-        embedder=EmbedderSpec(MINILM, ""),
-        decoding=recipe.decoding,
-        card=data.card(),
+    def anchor(value: Any, name: str) -> Any:
+        if isinstance(value, Mapping):
+            return walk(value, name + ".")
+        if isinstance(value, list) and name in PATHS:
+            return [anchor(item, name) for item in value]
+        if not isinstance(value, str) or not value:
+            return value
+        named = name in NAMES_OR_PATHS and value.startswith(PATH_STARTS)
+        return absolute(value) if name in PATHS or named else value
+
+    return walk(values, "")
+
+
+def _parse(change: str) -> dict[str, Any]:
+    """One change; a value that is no TOML is a string, so that a shell needs no quotes."""
+    key, equals, value = change.partition("=")
+    for text in (change, f"{key}={_quoted(value)}"):
+        try:
+            if equals and value:
+                return tomllib.loads(text)
+        except tomllib.TOMLDecodeError:
+            continue
+    raise ModelError(
+        f"change {change!r}: neither a TOML file nor section.key=value, such as training.steps=100"
     )
-    save_bundle(out, bundle, torch.float16)
-    return out
 
 
-def _parse(override: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(override)
-    except tomllib.TOMLDecodeError as error:
-        raise ModelError(
-            f"override {override!r}: not section.key=value in TOML, such as training.steps=100 "
-            '(strings in quotes: name="mine")'
-        ) from error
+def _quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _merge(values: dict[str, Any], changes: Mapping[str, Any]) -> None:
@@ -140,3 +221,15 @@ def _merge(values: dict[str, Any], changes: Mapping[str, Any]) -> None:
             _merge(values[key], value)
         else:
             values[key] = value
+
+
+def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Dotted names of the values in which two recipes, as dictionaries, differ."""
+    names: list[str] = []
+    for key in dict.fromkeys([*old, *new]):
+        a, b = old.get(key), new.get(key)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            names += changed_keys(a, b, f"{prefix}{key}.")
+        elif a != b:
+            names.append(prefix + key)
+    return names
