@@ -1,4 +1,4 @@
-"""What can be measured of a clip's sound: can it be decoded, is it loud enough, is it clipped."""
+"""A clip's sound: its samples, and whether they can be decoded, are loud enough, are clipped."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auricle.audio import load_audio
+from auricle.data.manifest import Clip
+from auricle.data.mixing import LEVEL_RANGE_DB, draw, mix, mix_of, share_of_room
 from auricle.data.probe import probe
 from auricle.errors import AudioError
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from auricle.audio import Recording
 
 FULL_SCALE = 0.98  # converters and editors leave a margin of up to 0.2 dB when they clip
 FLAT_RUN = 3  # equal samples: at 8 kHz and up, no wave's own peak stays within 1/32768 longer
@@ -36,6 +40,59 @@ class Sound:
     digest: str
 
 
+def load_clip(
+    clip: Clip,
+    sample_rate_hz: int,
+    max_duration_s: float | None = None,
+    *seed: int,
+    mix_range_db: float = LEVEL_RANGE_DB,
+) -> np.ndarray:
+    """What is heard of ``clip``: float32 [L] mono at ``sample_rate_hz``, in [-1, 1].
+
+    At most ``max_duration_s`` from its start on. If it is a mix-up, both recordings; level and
+    offset that its row leaves open are drawn by ``seed`` and the clip's id, within
+    ``mix_range_db``.
+
+    Raises AudioError: a recording is unreadable or damaged, or ends before its section starts.
+    """
+    first = _section(clip.audio, clip.start_s, clip.end_s, sample_rate_hz, max_duration_s)
+    if (other := mix_of(clip)) is None:
+        return first
+    second = _section(other.audio, other.start_s, other.end_s, sample_rate_hz, max_duration_s)
+    level_db, offset = draw(*seed, clip.id, range_db=mix_range_db)
+    if other.level_db is not None:
+        level_db = other.level_db
+    if other.offset_s is not None:
+        offset = share_of_room(other.offset_s, (len(first), len(second)), sample_rate_hz)
+    return mix(first, second, level_db, offset)
+
+
+def _section(
+    path: Path,
+    start_s: float | None,
+    end_s: float | None,
+    sample_rate_hz: int,
+    max_duration_s: float | None,
+) -> np.ndarray:
+    if max_duration_s is not None:
+        latest_s = (start_s or 0.0) + max_duration_s
+        end_s = latest_s if end_s is None else min(end_s, latest_s)
+    waveform = _from(start_s, load_audio(path, sample_rate_hz, end_s))
+    return waveform.copy() if start_s else waveform  # a view would keep all of the recording
+
+
+def _from(start_s: float | None, recording: Recording) -> np.ndarray:
+    """The waveform of ``recording`` from ``start_s`` on, a view; AudioError if that is nothing."""
+    waveform, rate_hz = recording.waveform, recording.sample_rate_hz
+    rest = waveform[round((start_s or 0.0) * rate_hz) :]
+    if not len(rest):
+        raise AudioError(
+            f"{recording.name}: lasts {len(waveform) / rate_hz:.4g} s, but the section starts at"
+            f" {start_s:g} s; correct start_s"
+        )
+    return rest
+
+
 def measure(path: Path, start_s: float | None = None, end_s: float | None = None) -> Sound:
     """Decode the section of ``path`` from ``start_s`` to ``end_s`` (seconds), or all, and measure.
 
@@ -45,12 +102,7 @@ def measure(path: Path, start_s: float | None = None, end_s: float | None = None
 
     rate_hz, declared_s = probe(path)
     recording = load_audio(path, rate_hz, end_s)
-    waveform = recording.waveform[round((start_s or 0.0) * rate_hz) :]
-    if not len(waveform):
-        raise AudioError(
-            f"{path}: lasts {len(recording.waveform) / rate_hz:.4g} s, but the section starts at"
-            f" {start_s:g} s; correct start_s"
-        )
+    waveform = _from(start_s, recording)
     deviation = float(waveform.std(dtype=np.float64))
     pcm = np.clip(np.round(waveform * 32768), -32768, 32767).astype("<i2")  # as decoders scale
     return Sound(

@@ -1,0 +1,147 @@
+"""Rows under SHA-256 keys, kept in SQLite and looked up in one sorted array.
+
+SQLite keeps a row whole or absent whenever a process is killed. Its connections must not cross a
+fork, so none stays open: rows are looked up in an array, of 32 bytes a key and the columns, which
+worker processes share. Rows are only ever added.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from auricle.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+KEY = "S32"  # SHA-256 as bytes
+RECENT = 4096  # rows kept apart until they are merged into the sorted array
+TIMEOUT_S = 60.0  # for another process's commit
+TICK_S = 0.1  # a file's time may not tell two changes apart that are closer (Linux: 1 to 10 ms)
+
+
+class _Snapshot(NamedTuple):
+    """``keys`` [N], sorted, and their ``rows`` [N]; ``recent`` rows up to number ``last``."""
+
+    keys: np.ndarray
+    rows: np.ndarray
+    recent: dict[bytes, tuple]
+    last: int
+    stamp: tuple[int, ...]
+
+    def find(self, key: bytes) -> tuple | None:
+        import numpy as np
+
+        place = int(self.keys.searchsorted(np.array(key, KEY)))
+        if place < len(self.keys) and self.keys[place] == key:
+            return self.rows[place].item()
+        return self.recent.get(key)
+
+
+class Index:
+    """A table at ``path`` of ``columns``: name -> NumPy type. Safe to pickle, and to fork.
+
+    Keys are 64 hexadecimal digits. Raises DataError where the file is damaged or cannot be written.
+    """
+
+    def __init__(self, path: Path, columns: Mapping[str, str]) -> None:
+        self.path = path
+        self.columns = dict(columns)
+        self._snapshot: _Snapshot | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_snapshot": None}
+
+    def __len__(self) -> int:
+        snapshot = self._read()
+        return len(snapshot.keys) + len(snapshot.recent)
+
+    def find(self, key: str) -> tuple | None:
+        """The row under ``key``, also one that another process has just added."""
+        wanted = bytes.fromhex(key).rstrip(b"\0")  # as NumPy gives them back
+        row = (self._snapshot or self._read()).find(wanted)
+        return self._read().find(wanted) if row is None else row
+
+    def last(self) -> tuple | None:
+        """The row that was added last."""
+        if not self._stamp():
+            return None
+        with self._transaction() as connection:
+            query = f"SELECT {', '.join(self.columns)} FROM rows ORDER BY id DESC LIMIT 1"
+            return connection.execute(query).fetchone()
+
+    def add(self, rows: Iterable[tuple]) -> None:
+        """Add rows of a key and the columns, all or none; a key that is there keeps its row."""
+        names, marks = ", ".join(self.columns), ", ?" * len(self.columns)
+        with self._transaction("IMMEDIATE") as connection:
+            connection.executemany(
+                f"INSERT OR IGNORE INTO rows (key, {names}) VALUES (?{marks})",
+                ((bytes.fromhex(key), *values) for key, *values in rows),
+            )
+
+    def _read(self) -> _Snapshot:
+        """The snapshot at hand if the file has not changed since, or a newer one."""
+        import numpy as np
+
+        old, stamp = self._snapshot, self._stamp()
+        if old and old.stamp == stamp:
+            return old
+        names = list(self.columns)
+        dtype = np.dtype([("id", "i8"), ("key", KEY), *self.columns.items()])
+        query = f"SELECT id, key, {', '.join(names)} FROM rows"
+        if not stamp:
+            empty = np.empty(0, dtype)
+            new = _Snapshot(empty["key"], empty[names], {}, 0, ())
+        elif old and len(old.recent) < RECENT:
+            with self._transaction() as connection:
+                added = connection.execute(f"{query} WHERE id > ? ORDER BY id", (old.last,))
+                table = np.fromiter(added, dtype)
+            rows = dict(zip(table["key"].tolist(), table[names].tolist(), strict=True))
+            last = int(table["id"].max(initial=old.last))
+            new = old._replace(recent=old.recent | rows, last=last, stamp=stamp)
+        else:
+            with self._transaction() as connection:
+                table = np.fromiter(connection.execute(f"{query} ORDER BY key"), dtype)
+            packed = np.empty(len(table), list(self.columns.items()))
+            for name in names:
+                packed[name] = table[name]
+            keys, last = np.ascontiguousarray(table["key"]), int(table["id"].max(initial=0))
+            new = _Snapshot(keys, packed, {}, last, stamp)
+        self._snapshot = new  # at once: other threads may be looking up
+        return new
+
+    def _stamp(self) -> tuple[int, ...]:
+        """Differs after every commit; empty while nothing has been committed."""
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            return ()
+        if not status.st_size:
+            return ()
+        settled = time.time_ns() - status.st_mtime_ns > 1e9 * TICK_S
+        return status.st_ino, status.st_mtime_ns, 0 if settled else time.monotonic_ns()
+
+    @contextlib.contextmanager
+    def _transaction(self, kind: str = "DEFERRED") -> Iterator[sqlite3.Connection]:
+        """All of it is done or nothing. A table that is missing is made."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(self.path, TIMEOUT_S, isolation_level=None)
+            with contextlib.closing(connection), connection:
+                connection.execute(f"BEGIN {kind}")
+                if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                    connection.execute(
+                        "CREATE TABLE rows (id INTEGER PRIMARY KEY, key BLOB UNIQUE NOT NULL,"
+                        f" {', '.join(self.columns)})"
+                    )
+                yield connection
+        except (OSError, sqlite3.Error) as error:
+            raise DataError(
+                f"{self.path}: cannot be read or written ({error}); see that the disk has room and"
+                " the folder is yours, or delete the folder if this file is damaged"
+            ) from error

@@ -1,0 +1,79 @@
+"""Keys that name clips and texts by their content: what was computed of them is found again under
+another path, and never taken for another recording's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from auricle.data.index import Index
+from auricle.data.manifest import Clip
+from auricle.data.mixing import LEVEL_RANGE_DB, draw, mix_of
+from auricle.errors import AudioError
+
+
+def text_key(text: str) -> str:
+    """SHA-256 of ``text`` in UTF-8, in hexadecimal."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class ContentKeys:
+    """Keys of clips. Safe to pickle, to fork and to use from threads.
+
+    A file's hash is remembered under ``folder`` as long as its path, size and time stay, so that
+    files are not read again at every start; `save` writes down what is new.
+
+    Args:
+        mix_range_db: within which `auricle.data.sound.load_clip` draws the levels of mix-ups.
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], mix_range_db: float = LEVEL_RANGE_DB
+    ) -> None:
+        self.mix_range_db = mix_range_db
+        self._index = Index(Path(folder) / "files.sqlite", {"content": "S32"})
+        self._new: dict[str, bytes] = {}
+
+    def clip_key(self, clip: Clip) -> str:
+        """SHA-256 of what `load_clip` returns for ``clip`` without a seed, without decoding it.
+
+        Raises AudioError for a recording that cannot be read, DataError for a broken "mix".
+        """
+        parts: list[Any] = [self._content(clip.audio), clip.start_s or 0.0, clip.end_s]
+        if other := mix_of(clip):
+            level_db, offset = draw(clip.id, range_db=self.mix_range_db)
+            parts += [self._content(other.audio), other.start_s or 0.0, other.end_s]
+            parts.append(level_db if other.level_db is None else other.level_db)
+            parts += [offset] if other.offset_s is None else ["s", other.offset_s]
+        return text_key(json.dumps(parts))
+
+    def save(self) -> None:
+        """Remember the files hashed since the last time."""
+        new = list(self._new.items())
+        if new:
+            self._index.add(new)
+        for stamp, _ in new:
+            self._new.pop(stamp, None)
+
+    def _content(self, path: Path) -> str:
+        """SHA-256 of the bytes of the file ``path``."""
+        try:
+            status = path.stat()
+            name = os.path.abspath(path)  # noqa: PTH100  (of a link, not of its target)
+            stamp = text_key(json.dumps([name, status.st_size, status.st_mtime_ns]))
+            if stamp in self._new:
+                return self._new[stamp].hex()
+            if row := self._index.find(stamp):
+                return row[0].ljust(32, b"\0").hex()  # NumPy drops the zeros at the end
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256")
+        except OSError as error:
+            raise AudioError(
+                f"{path}: cannot be read ({error.strerror}); check the path"
+            ) from error
+        self._new[stamp] = digest.digest()
+        return digest.hexdigest()

@@ -1,0 +1,189 @@
+"""Arrays that are computed once, such as an encoder's features, under keys of what they were
+computed from.
+
+    <folder>/<digest of the settings>/ settings.json  index.sqlite  00000.bin  00001.bin ...
+
+Other settings mean another folder, so nothing stale is ever read. A shard is arrays end to end,
+little-endian. Their places are committed to the index once the bytes are on the disk: whoever is
+killed leaves at most bytes at a shard's end that no row speaks of, and that are written over next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+
+from auricle.data.index import Index
+from auricle.data.manifest import atomic_writer
+from auricle.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SHARD_BYTES = 1 << 30  # from here on the next array begins another shard
+COLUMNS = {"shard": "i4", "start": "i8", "frames": "i4"}  # start in bytes
+TYPES = {"float16": "<f2", "float32": "<f4"}
+
+
+class ArrayStore:
+    """Arrays [frames, ``width``] of one ``dtype`` by key: 64 hexadecimal digits.
+
+    Safe to pickle, to fork and to use from threads; several processes may write at once.
+
+    Args:
+        settings: all that the arrays depend on besides their key, as JSON can hold it.
+        shard_bytes: size from which a shard is closed.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        settings: Mapping[str, Any],
+        width: int,
+        dtype: Literal["float16", "float32"] = "float16",
+        shard_bytes: int = SHARD_BYTES,
+    ) -> None:
+        self.settings = {**settings, "width": width, "dtype": dtype}
+        text = json.dumps(self.settings, sort_keys=True)
+        self.folder = Path(folder) / hashlib.sha256(text.encode()).hexdigest()[:16]
+        self.width, self.dtype, self.shard_bytes = width, dtype, shard_bytes
+        self._index = Index(self.folder / "index.sqlite", COLUMNS)
+        self._shards: dict[int, BinaryIO] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_shards": {}}
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def __contains__(self, key: str) -> bool:
+        return self._index.find(key) is not None
+
+    def frames(self, key: str) -> int | None:
+        """Frames of the array under ``key``, None if there is none."""
+        row = self._index.find(key)
+        return None if row is None else row[2]
+
+    def get(self, key: str) -> np.ndarray:
+        """The array under ``key``, [frames, width], the caller's own.
+
+        Raises DataError: there is none, or its shard is damaged.
+        """
+        import numpy as np
+
+        row = self._index.find(key)
+        if row is None:
+            raise DataError(f"{self.folder}: has no array {key}; run `auricle precompute` again")
+        shard, start, frames = row
+        array = np.empty((frames, self.width), TYPES[self.dtype])
+        # Read, not mapped: mapped pages would count as this process's memory, shard for shard.
+        if os.preadv(self._shard(shard).fileno(), [array.data], start) != array.nbytes:
+            raise self._damaged(shard)
+        return array
+
+    def put_many(self, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
+        """Store (key, [frames, width]) pairs, all or none; what is there already stays.
+
+        Raises DataError: a value is not finite in ``dtype``, or the disk is full; what was stored
+        before stays valid.
+        """
+        packed = {key: self._packed(key, array) for key, array in arrays}
+        with self._lock():
+            packed = {key: array for key, array in packed.items() if key not in self}
+            last = self._index.last()
+            shard, start, frames = last or (0, 0, 0)
+            end = start + frames * self.width * int(TYPES[self.dtype][-1])
+            if end >= self.shard_bytes:
+                shard, end = shard + 1, 0
+            self._append(shard, end, list(packed.values()))
+            rows = []
+            for key, array in packed.items():
+                rows.append((key, shard, end, len(array)))
+                end += array.nbytes
+            self._index.add(rows)
+
+    def _append(self, shard: int, end: int, arrays: list[np.ndarray]) -> None:
+        """Put ``arrays`` on the disk at ``end`` of a shard, in place of whatever follows it."""
+        needed = sum(array.nbytes for array in arrays)
+        try:
+            file = os.open(self._path(shard), os.O_WRONLY | os.O_CREAT, 0o666)
+            try:
+                if os.fstat(file).st_size < end:
+                    raise self._damaged(shard)
+                os.ftruncate(file, end)
+                try:
+                    os.lseek(file, end, os.SEEK_SET)
+                    for array in arrays:
+                        _write(file, array.reshape(-1).view("u1").data)
+                    os.fsync(file)
+                except OSError:
+                    os.ftruncate(file, end)
+                    raise
+            finally:
+                os.close(file)
+        except OSError as error:
+            free = shutil.disk_usage(self.folder).free
+            raise DataError(
+                f"{self.folder}: {needed / 1e6:.1f} MB cannot be written ({error.strerror}; the"
+                f" disk has {free / 1e6:.1f} MB left); make room and run this again, what was"
+                " stored stays"
+            ) from error
+
+    def _packed(self, key: str, array: np.ndarray) -> np.ndarray:
+        import numpy as np
+
+        assert array.ndim == 2, array.shape
+        assert array.shape[1] == self.width, array.shape
+        with np.errstate(over="ignore"):  # it is refused below
+            packed = np.ascontiguousarray(array, TYPES[self.dtype])
+        if not np.isfinite(packed).all():
+            raise DataError(f"{self.folder}: {key}: has values that are not finite {self.dtype}s")
+        return packed
+
+    def _shard(self, number: int) -> BinaryIO:
+        """The shard opened for reading; reads name their offset, so threads may share it."""
+        if number not in self._shards:
+            try:
+                self._shards[number] = self._path(number).open("rb", buffering=0)
+            except FileNotFoundError as error:
+                raise self._damaged(number) from error
+        return self._shards[number]
+
+    def _path(self, shard: int) -> Path:
+        return self.folder / f"{shard:05d}.bin"
+
+    def _damaged(self, shard: int) -> DataError:
+        return DataError(
+            f"{self._path(shard)}: holds less than its index says; delete the folder"
+            f" {self.folder}, and run `auricle precompute` again"
+        )
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        """One writer at a time; others wait."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not (path := self.folder / "settings.json").exists():
+                with atomic_writer(path) as file:
+                    file.write(json.dumps(self.settings, indent=1) + "\n")
+            lock = (self.folder / "lock").open("ab")
+        except OSError as error:
+            raise DataError(
+                f"{self.folder}: cannot be written ({error.strerror}); name another folder for the"
+                " cache, or make room"
+            ) from error
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # the system lets go of it when the file is closed
+            yield
+
+
+def _write(file: int, data: memoryview) -> None:
+    while data:
+        data = data[os.write(file, data) :]
