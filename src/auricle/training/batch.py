@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from auricle.model.likelihood import IGNORE_ID
 
@@ -35,8 +37,8 @@ class Batch:
         return len(self.labels)
 
     def to(self, device: torch.device) -> Batch:
-        tensors = (self.audio, self.lengths, self.labels, self.text_embeddings)
-        return Batch(*(tensor.to(device) for tensor in tensors), replaced=self.replaced)
+        names = ("audio", "lengths", "labels", "text_embeddings")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
 class Batches(Protocol):
@@ -50,6 +52,13 @@ class Batches(Protocol):
         """The micro-batches of ``step`` (from 1) for process ``rank`` of ``world``, which together
         read what one process would with a batch ``world`` times as large."""
         ...
+
+
+def pad_audio(clips: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
+    """B waveforms [L_i] or features [T_i, D], float32 -> [B, longest, ...] with zeros at the ends,
+    and their lengths [B]."""
+    tensors = [torch.from_numpy(clip) for clip in clips]
+    return pad_sequence(tensors, batch_first=True), torch.tensor([len(t) for t in tensors])
 
 
 def pad_labels(token_ids: Sequence[Sequence[int]], eos_id: int, max_tokens: int) -> Tensor:
