@@ -15,7 +15,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from auricle.fbank import HOP, MEL_BINS, SAMPLE_RATE_HZ, WINDOW, fbank, frame_counts
 from auricle.model.config import BeatsConfig
-from auricle.model.encoder import Encoder
+from auricle.model.encoder import Augment, Encoder
 from auricle.model.lengths import published_lengths, valid_mask
 
 
@@ -59,9 +59,11 @@ class Beats(Encoder):
         self.relative_bias = nn.Embedding(config.buckets, config.heads)
         self.layers = nn.ModuleList(BeatsLayer(config) for _ in range(config.output_layer))
 
-    def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, waveforms: Tensor, lengths: Tensor, augment: Augment | None = None
+    ) -> tuple[Tensor, Tensor]:
         """See `Encoder.forward`; the features are those of layer ``output_layer``."""
-        x, lengths = self.embed_patches(waveforms, lengths)
+        x, lengths = self.embed_patches(waveforms, lengths, augment)
         x = self.add_positions(x, lengths)
         bias = self.position_bias(x.shape[1])
         mask = None
@@ -71,18 +73,22 @@ class Beats(Encoder):
             x = layer(x, bias, mask)
         return x, lengths
 
-    def embed_patches(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def embed_patches(
+        self, waveforms: Tensor, lengths: Tensor, augment: Augment | None = None
+    ) -> tuple[Tensor, Tensor]:
         """[B, L] samples -> [B, T, dim] projected patch tokens, time-major, and their lengths."""
         if waveforms.shape[1] < self.min_samples:
             waveforms = F.pad(waveforms, (0, self.min_samples - waveforms.shape[1]))
         frames = fbank(waveforms)
+        own_frames = frame_counts(lengths.clamp(min=self.min_samples))
+        if augment:
+            frames = augment(frames, own_frames)
         x = self.patches(frames.unsqueeze(1).to(self.patches.weight.dtype))  # [B, C, T/16, 8]
         x = x.flatten(2).transpose(1, 2)
         if self.published_behaviour:
             lengths = published_lengths(lengths, waveforms.shape[1], frames.shape[1])
             lengths = published_lengths(lengths, frames.shape[1], x.shape[1])
         else:
-            own_frames = frame_counts(lengths.clamp(min=self.min_samples))
             lengths = own_frames // self.config.patch_size * self.bands
         return self.projection(self.patch_norm(x)), lengths
 

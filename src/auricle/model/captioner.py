@@ -15,7 +15,7 @@ from auricle.model.beats import Beats
 from auricle.model.config import CaptionerConfig, YamnetConfig
 from auricle.model.conformer import Conformer
 from auricle.model.downsample import Downsample
-from auricle.model.encoder import Encoder
+from auricle.model.encoder import Augment, Encoder
 from auricle.model.pooling import EmbeddingHead
 
 
@@ -38,7 +38,10 @@ class AudioMemory:
 
 
 class AudioCaptioner(nn.Module):
-    """The published architecture (Wu et al., ICASSP 2024, figure 1), its encoder frozen."""
+    """The published architecture (Wu et al., ICASSP 2024, figure 1).
+
+    The encoder is frozen until its parameters are made to require gradients.
+    """
 
     def __init__(self, config: CaptionerConfig) -> None:
         super().__init__()
@@ -61,10 +64,14 @@ class AudioCaptioner(nn.Module):
     def device(self) -> torch.device:
         return self.decoder.logits_bias.device
 
+    @property
+    def tunes_encoder(self) -> bool:
+        return any(parameter.requires_grad for parameter in self.encoder.parameters())
+
     def train(self, mode: bool = True) -> AudioCaptioner:
-        """Training mode for everything but the frozen encoder (quirk 5 of the published system)."""
+        """Training mode for everything but a frozen encoder (quirk 5 of the published system)."""
         super().train(mode)
-        self.encoder.eval()
+        self.encoder.train(mode and self.tunes_encoder)
         return self
 
     def encode(self, waveforms: Sequence[Tensor | np.ndarray]) -> AudioMemory:
@@ -72,13 +79,25 @@ class AudioCaptioner(nn.Module):
         clips = [torch.as_tensor(w, dtype=torch.float32) for w in waveforms]
         lengths = torch.tensor([len(clip) for clip in clips], device=self.device)
         batch = pad_sequence(clips, batch_first=True).to(self.device)
-        with torch.no_grad():
-            features, lengths = self.encoder(batch, lengths)
-        return self.encode_features(features, lengths)
+        return self.encode_features(*self.features(batch, lengths))
 
-    def encode_features(self, features: Tensor, lengths: Tensor) -> AudioMemory:
-        """[B, T, encoder dim] features and [B] frames -> memory; where training starts."""
+    def features(
+        self, waveforms: Tensor, lengths: Tensor, augment: Augment | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """See `Encoder.forward`; without gradients where the encoder is frozen."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.tunes_encoder):
+            return self.encoder(waveforms, lengths, augment)
+
+    def encode_features(
+        self, features: Tensor, lengths: Tensor, augment: Augment | None = None
+    ) -> AudioMemory:
+        """[B, T, encoder dim] features and [B] frames -> memory; where training starts.
+
+        ``augment`` changes the frames after downsampling, at the width of the model.
+        """
         x, lengths = self.downsample(features, lengths)
+        if augment:
+            x = augment(x, lengths)
         x = self.memory_projection(self.conformer(x, lengths))
         return AudioMemory(x, lengths, self.embedding_head(x, lengths))
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from auricle.errors import ModelError
 from auricle.model.config import YamnetConfig
-from auricle.model.encoder import Encoder
+from auricle.model.encoder import Augment, Encoder
 
 SAMPLE_RATE_HZ = 16_000
 WINDOW = 400  # samples, 25 ms
@@ -109,17 +109,22 @@ class Yamnet(Encoder):
         hop = self.hop_frames * STEP
         return 1 + (lengths - PATCH).clamp(min=0).add(hop - 1).div(hop, rounding_mode="floor")
 
-    def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, waveforms: Tensor, lengths: Tensor, augment: Augment | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Features [B, T, dim] float32, zero after a clip's end, and their lengths [B] in frames.
 
         ``waveforms``: [B, L] float32 mono in [-1, 1] at 16 kHz; ``lengths``: LongTensor [B] in
-        samples. Whatever stands after a clip's length is not heard. Autocast is switched off: the
-        logarithm of the mel magnitudes needs float32.
+        samples; ``augment`` changes the log-mel frames [B, T, 64]. Whatever stands after a clip's
+        length is not heard. Autocast is switched off: the logarithm of the mel magnitudes needs
+        float32.
         """
         with torch.autocast(waveforms.device.type, enabled=False):
-            return self.encode(waveforms.float(), lengths)
+            return self.encode(waveforms.float(), lengths, augment)
 
-    def encode(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(
+        self, waveforms: Tensor, lengths: Tensor, augment: Augment | None = None
+    ) -> tuple[Tensor, Tensor]:
         """What `forward` gives, in the arithmetic it chose."""
         lengths = lengths.to(waveforms.device)
         counts = self.frame_counts(lengths)
@@ -131,7 +136,11 @@ class Yamnet(Encoder):
             waveforms.masked_fill(padding, 0.0), (0, samples - waveforms.shape[1])
         )  # a negative pad cuts
 
-        patches = self.log_mel(waveforms).unfold(1, PATCH_FRAMES, hop)  # [B, T, 64, 96], a view
+        frames = self.log_mel(waveforms)
+        if augment:
+            own_frames = (lengths - WINDOW).div(STEP, rounding_mode="floor").clamp(min=0) + 1
+            frames = augment(frames, own_frames)
+        patches = frames.unfold(1, PATCH_FRAMES, hop)  # [B, T, 64, 96], a view
         heard = torch.arange(steps, device=counts.device) < counts[:, None]
         clip, step = heard.nonzero(as_tuple=True)
         features = waveforms.new_zeros(len(waveforms), steps, self.dim)
