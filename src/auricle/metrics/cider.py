@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from auricle.errors import MissingDependencyError
 from auricle.text.tokenizer import strip_punctuation
@@ -34,18 +35,25 @@ def cider_d(
             f"{len(candidates)} captions against {len(references)} reference sets: CIDEr-D takes "
             "at least one clip, each with one caption and at least one reference"
         )
+    said = {i: [_tokens(text)] for i, text in enumerate(candidates)}
+    meant = {i: [_tokens(text) for text in texts] for i, texts in enumerate(references)}
+    score, each = scorer().compute_score(meant, said)
+    return float(score), [float(value) for value in each]
+
+
+def scorer() -> Any:
+    """pycocoevalcap's Cider, which clips counts and weighs lengths (sigma 6): CIDEr-D in spite of
+    its name.
+
+    Raises MissingDependencyError: the package is not installed.
+    """
     try:
-        from pycocoevalcap.cider.cider import (
-            Cider,
-        )  # clipped, sigma 6: CIDEr-D in spite of its name
+        from pycocoevalcap.cider.cider import Cider
     except ImportError as error:
         raise MissingDependencyError(
             'CIDEr-D needs pycocoevalcap: pip install "auricle[train]"'
         ) from error
-    said = {i: [_tokens(text)] for i, text in enumerate(candidates)}
-    meant = {i: [_tokens(text) for text in texts] for i, texts in enumerate(references)}
-    score, each = Cider().compute_score(meant, said)
-    return float(score), [float(value) for value in each]
+    return Cider()
 
 
 def _tokens(text: str) -> str:
