@@ -1,26 +1,29 @@
-"""Batches for the embedded model: collation, kept embeddings, and the model card."""
+"""Batches for the embedded model: collation, kept embeddings, steps and processes."""
+
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from auricle.training.card import model_card
-from auricle.training.loop import TrainingConfig
-from auricle.training.recipe import Recipe
+from auricle.model.config import CaptionerConfig
+from auricle.text.tokenizer import CaptionTokenizer
+from auricle.training.batch import Batch
+from auricle.training.config import TrainingConfig
 from auricle.training.unpaired import batches
-from auricle.training.unpaired.batches import collate
-from auricle.training.unpaired.sounds import Sound
+from auricle.training.unpaired.batches import UnpairedBatches, collate
+from auricle.training.unpaired.config import UnpairedConfig
 
 
 def test_collate_pads_scales_and_ends_every_caption():
     heard = [np.full((2, 5), 4.0, np.float32), np.full((3, 5), -8.0, np.float32)]
-    batch = collate(heard, [[7, 8, 9, 10], [7]], np.eye(2, dtype=np.float32), "log-odds", 2, 3)
-    assert batch.features.shape == (2, 3, 5)
+    batch = collate(heard, [[7, 8, 9, 10], [7]], np.eye(2, dtype=np.float32), "log-odds", 2, 4)
+    assert batch.audio.shape == (2, 3, 5)
     assert batch.lengths.tolist() == [2, 3]
-    assert torch.equal(batch.features[0, :2], torch.full((2, 5), 2.0))
-    assert torch.equal(batch.features[0, 2:], torch.zeros(1, 5))
-    assert torch.equal(batch.features[1], torch.zeros(3, 5))
-    assert batch.labels.tolist() == [[7, 8, 9, 2], [7, 2, -100, -100]]  # cut to 3 tokens, ended
+    assert torch.equal(batch.audio[0, :2], torch.full((2, 5), 2.0))
+    assert torch.equal(batch.audio[0, 2:], torch.zeros(1, 5))
+    assert torch.equal(batch.audio[1], torch.zeros(3, 5))
+    assert batch.labels.tolist() == [[7, 8, 9, 2], [7, 2, -100, -100]]  # cut to 4 with their end
 
 
 def test_embeddings_are_kept_and_asked_for_once(tmp_path, monkeypatch):
@@ -44,16 +47,58 @@ def test_embeddings_are_kept_and_asked_for_once(tmp_path, monkeypatch):
     assert asked == [["a", "bbb", "cc", "dddd"]]
 
 
-def test_the_card_credits_every_sound():
-    sounds = [
-        Sound(f"sound {i}", "pack", ("Dog",), b"", f"author {i}", "CC BY 3.0", f"https://s/{i}")
-        for i in range(3)
-    ]
-    card = model_card(Recipe("tiny", "out", TrainingConfig(steps=5, batch_size=4)), sounds)
-    assert card.startswith("---\nlicense: apache-2.0")
-    assert "5 steps of 4 captions" in card
-    for i in range(3):
-        assert f"sound {i}, by author {i}, CC BY 3.0, https://s/{i}" in card
+@pytest.fixture
+def unpaired():
+    """``unpaired(world, **training)``: batches of 60 captions, of recordings drawn at random."""
+
+    def make(world: int = 1, **training: int) -> UnpairedBatches:
+        made = object.__new__(UnpairedBatches)  # the rest of it prepares sounds and tags
+        captions = [f"a sound and {'another ' * (i % 7)}{i}" for i in range(60)]
+        made.config = UnpairedConfig("", "", "", "")
+        made.training = TrainingConfig(steps=9, **{"batch_size": 2, **training})
+        made.model, made.world, made.scale = CaptionerConfig(), world, "log-odds"
+        made.captions, made._scenes = captions, list(range(60))
+        made.tokenizer = CaptionTokenizer.train(captions, 300)
+        made._lengths = np.array([len(made.tokenizer.encode(text)) for text in captions])
+        made._vectors = lambda texts: np.array([[len(t), sum(t.encode())] for t in texts], "f4")
+        made._plain = [(np.zeros((9, 5), "f4"), ("nothing",))]
+        made._classes, made._class_odds = [(0, ("a dog",))], [1.0]
+        made.pseudo = SimpleNamespace(
+            draw=lambda scene, rng, frames, clean=False: rng.normal(scene, 1, (frames, 5))
+        )
+        made._epoch = (-1, [])
+        return made
+
+    return make
+
+
+def same(one: Batch, other: Batch) -> bool:
+    pairs = [(getattr(one, n), getattr(other, n)) for n in ("audio", "lengths", "text_embeddings")]
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_a_step_is_the_same_in_any_order(unpaired):
+    straight, jumping = unpaired(), unpaired()
+    assert straight.steps_per_epoch == 24
+    expected = {step: straight.at(step)[0] for step in range(1, 31)}
+    for step in (30, 2, 25, 24):
+        assert same(jumping.at(step)[0], expected[step])
+    assert not same(expected[1], expected[25])
+
+
+def test_processes_share_a_larger_batch(unpaired):
+    (whole,) = unpaired(batch_size=4).at(5)
+    parts = [unpaired(world=2).at(5, rank, 2)[0] for rank in (0, 1)]
+    assert [len(part) for part in parts] == [2, 2]
+    for rank, part in enumerate(parts):
+        assert torch.equal(part.text_embeddings, whole.text_embeddings[rank::2])
+        assert torch.equal(part.audio, whole.audio[rank::2])
+
+
+def test_a_step_has_several_micro_batches(unpaired):
+    accumulated = unpaired(accumulate=2)
+    assert accumulated.steps_per_epoch == 12
+    assert all(map(same, accumulated.at(3), [unpaired().at(5)[0], unpaired().at(6)[0]]))
 
 
 @pytest.mark.parametrize("scale", ["posterior", "sqrt-odds", "log-odds"])

@@ -18,21 +18,23 @@ import torch
 
 from auricle.hub.yamnet_wheel import yamnet_weights
 from auricle.model.config import CaptionerConfig, YamnetConfig
-from auricle.model.likelihood import IGNORE_ID
 from auricle.model.yamnet import Yamnet, scaled
 from auricle.text.embedder import MINILM, TextEmbedder
-from auricle.text.tokenizer import CaptionTokenizer, strip_punctuation
-from auricle.training.card import model_card
-from auricle.training.loop import Batch
-from auricle.training.recipe import Recipe
+from auricle.text.tokenizer import CaptionTokenizer
+from auricle.training.batch import Batch, pad_audio, pad_labels
+from auricle.training.buckets import epoch_batches
+from auricle.training.config import TrainingConfig
+from auricle.training.sources import as_written
+from auricle.training.unpaired.config import UnpairedConfig
 from auricle.training.unpaired.ontology import Ontology
 from auricle.training.unpaired.plain import plain_recordings
-from auricle.training.unpaired.pseudo import Event, PseudoRecordings, Scene
+from auricle.training.unpaired.pseudo import Event, PseudoConfig, PseudoRecordings, Scene
 from auricle.training.unpaired.sounds import read_sounds
 from auricle.training.unpaired.tagging import CaptionTagger, normalised, phrases
 from auricle.training.unpaired.tracks import load_tracks, log_odds, read_tracks, save_tracks
 
-POOL = 12  # batches whose captions are sorted by length together, so that little is padding
+BUCKET = 12  # batches whose captions are sorted by length together, so that little is padding
+DRAW_STREAM = 1  # second word of a batch's seed; 0 is the order's
 EMBEDDED_AT_ONCE = 2048
 USUAL_FRAMES = 20  # 10 s
 LONG_FRAMES = 62  # 30 s, in LONG_SHARE of the batches
@@ -40,31 +42,39 @@ LONG_SHARE = 0.05
 
 
 class UnpairedBatches:
-    """Prepares everything under ``work``; then `batch_at` is a pure function of the step.
+    """Prepares everything under ``work``; then `at` is a pure function of the step.
 
     Args:
-        base: folder the recipe's folders are relative to.
+        model: its tokenizer's numbers are not known yet: see `model_config`.
         note: told what is being prepared.
+        world: processes that share a batch.
     """
 
-    def __init__(self, recipe: Recipe, base: Path, work: Path, note: Callable[[str], None]) -> None:
-        self.recipe, self.work, self.note = recipe, work, note
-        self.shared = base / recipe.data.shared
+    def __init__(
+        self,
+        config: UnpairedConfig,
+        pseudo: PseudoConfig,
+        training: TrainingConfig,
+        model: CaptionerConfig,
+        work: Path,
+        note: Callable[[str], None],
+        world: int = 1,
+    ) -> None:
+        self.config, self.training, self.model, self.world = config, training, model, world
+        self.work, self.note, self.shared = work, note, Path(config.shared)
         work.mkdir(parents=True, exist_ok=True)
-        encoder_config = recipe.model.encoder
+        encoder_config = model.encoder
         assert isinstance(encoder_config, YamnetConfig), "tiny listens through YAMNet"
         self.scale = encoder_config.scale
         listener = dataclasses.replace(encoder_config, scale="posterior")
         encoder = Yamnet.from_safetensors(yamnet_weights(), listener)
-        labels = tomllib.loads((base / recipe.data.labels).read_text(encoding="utf-8"))
-        self.sounds = read_sounds(self.shared, base / recipe.data.fetched, labels)
+        labels = tomllib.loads(Path(config.labels).read_text(encoding="utf-8"))
+        self.sounds = read_sounds(self.shared, Path(config.fetched), labels)
         self.ontology = Ontology(encoder.class_names, self.shared / "audioset")
         self.captions = self._read_captions("train")
-        self.tokenizer = CaptionTokenizer.train(
-            map(_as_written, self.captions), recipe.data.vocab_size
-        )
+        self.tokenizer = CaptionTokenizer.train(map(as_written, self.captions), config.vocab_size)
         self._vectors = _Vectors(work, note)
-        told = tomllib.loads((base / recipe.data.class_captions).read_text(encoding="utf-8"))
+        told = tomllib.loads(Path(config.class_captions).read_text(encoding="utf-8"))
         self._classes = [(self._single(name), tuple(texts)) for name, texts in told.items()]
         self._prepare_plain(encoder)
         self._prepare_scenes()
@@ -75,38 +85,58 @@ class UnpairedBatches:
             self.ontology,
             self._labels[1],
             weights @ weights.T,
-            recipe.pseudo,
+            pseudo,
         )
         # Only classes with sounds of their own, the commonest most: one that borrows its
         # kin's tracks would take their place (every rooster a turkey).
         own = np.array([len(self.pseudo.of_class.get(s.classes[0], ())) for s, _ in self._classes])
         self._class_odds = np.sqrt(own) / np.sqrt(own).sum()
-        self._ids = [self.tokenizer.encode(_as_written(c)) for c in self.captions]
+        tokens = map(self.tokenizer.encode, map(as_written, self.captions))
+        self._lengths = np.array([len(ids) for ids in tokens])
         self._epoch: tuple[int, list[np.ndarray]] = (-1, [])
 
     @property
     def model_config(self) -> CaptionerConfig:
-        """The recipe's model with the tokenizer's numbers filled in."""
+        """The model with the tokenizer's numbers filled in."""
         tokens = self.tokenizer
         assert tokens.pad_id is not None
         assert tokens.eos_id is not None
         decoder = dataclasses.replace(
-            self.recipe.model.decoder,
+            self.model.decoder,
             vocab_size=tokens.vocab_size,
             pad_id=tokens.pad_id,
             eos_id=tokens.eos_id,
             start_id=tokens.eos_id,
         )
-        return dataclasses.replace(self.recipe.model, decoder=decoder)
+        return dataclasses.replace(self.model, decoder=decoder)
 
-    def batch_at(self, step: int) -> Batch:
-        """The batch of ``step`` (from 1), the same at every call."""
-        config, data = self.recipe.training, self.recipe.data
-        per_epoch = len(self.captions) // (POOL * config.batch_size) * POOL
-        epoch, place = divmod(step - 1, per_epoch)
+    @property
+    def steps_per_epoch(self) -> int:
+        return self._per_epoch // self.training.accumulate
+
+    def at(self, step: int, rank: int = 0, world: int = 1) -> list[Batch]:
+        """The micro-batches of ``step`` (from 1), the same at every call: see `Batches`."""
+        assert world == self.world, "an epoch's steps were counted for another number of processes"
+        last = step * self.training.accumulate
+        return [self._batch(n, rank) for n in range(last - self.training.accumulate + 1, last + 1)]
+
+    @property
+    def _per_epoch(self) -> int:
+        """Micro-batches of an epoch: whole pools alone, as the shipped model learned from them."""
+        return len(self.captions) // (BUCKET * self._batch_size) * BUCKET
+
+    @property
+    def _batch_size(self) -> int:
+        return self.training.batch_size * self.world
+
+    def _batch(self, number: int, rank: int) -> Batch:
+        """Micro-batch ``number`` (from 1), drawn whole by every process; the rows of ``rank``."""
+        data, seed = self.config, self.training.seed
+        epoch, place = divmod(number - 1, self._per_epoch)
         if self._epoch[0] != epoch:
-            self._epoch = (epoch, self._shuffled(epoch, config.batch_size))
-        rng = np.random.default_rng((config.seed, 1, step))
+            batches = epoch_batches(self._lengths, self._batch_size, seed, epoch, BUCKET)
+            self._epoch = (epoch, batches)
+        rng = np.random.default_rng((seed, DRAW_STREAM, number))
         frames = LONG_FRAMES if rng.random() < LONG_SHARE else USUAL_FRAMES
         heard, written, texts_told = [], [], []
         for index in self._epoch[1][place]:
@@ -123,29 +153,18 @@ class UnpairedBatches:
                 odds = self.pseudo.draw(self._scenes[index], rng, frames)
                 text = self.captions[index]
             heard.append(odds.astype(np.float32))
-            written.append(self.tokenizer.encode(_as_written(text)))
+            written.append(self.tokenizer.encode(as_written(text)))
             texts_told.append(normalised(text))
-        longest = self.recipe.model.decoder.max_positions - 1
-        vectors, eos_id = self._vectors(texts_told), self.model_config.decoder.eos_id
-        return collate(heard, written, vectors, self.scale, eos_id, longest)
-
-    def card(self) -> str:
-        return model_card(self.recipe, self.sounds)
+        rows = slice(rank, None, self.world)
+        vectors, decoder = self._vectors(texts_told[rows]), self.model_config.decoder
+        return collate(
+            heard[rows], written[rows], vectors, self.scale, decoder.eos_id, decoder.max_positions
+        )
 
     def _single(self, name: str) -> Scene:
         """The scene of one class alone."""
         index, certain = np.array([self.ontology.index[name]]), np.ones(1)
         return Scene((Event(0, False, index, certain),), index, certain)
-
-    def _shuffled(self, epoch: int, batch_size: int) -> list[np.ndarray]:
-        rng = np.random.default_rng((self.recipe.training.seed, 0, epoch))
-        order = rng.permutation(len(self.captions))
-        pool = POOL * batch_size
-        batches: list[np.ndarray] = []
-        for start in range(0, len(order) - pool + 1, pool):
-            by_length = sorted(order[start : start + pool], key=lambda i: len(self._ids[i]))
-            batches += np.split(np.array(by_length), POOL)
-        return [batches[i] for i in rng.permutation(len(batches))]
 
     def _read_captions(self, split: str) -> list[str]:
         path = self.shared / "captions" / f"{split}.csv"
@@ -157,15 +176,15 @@ class UnpairedBatches:
     def _tracks(self, encoder: Yamnet) -> list:
         path = self.work / "tracks.npz"
         if not path.is_file():
-            self.note(f"hearing {len(self.sounds)} sounds, {self.recipe.data.variants} times each")
+            self.note(f"hearing {len(self.sounds)} sounds, {self.config.variants} times each")
             save_tracks(
                 path,
-                read_tracks(self.sounds, encoder, self.ontology.index, self.recipe.data.variants),
+                read_tracks(self.sounds, encoder, self.ontology.index, self.config.variants),
             )
         return load_tracks(path)
 
     def _prepare_plain(self, encoder: Yamnet) -> None:
-        recordings = plain_recordings(self.recipe.data.plain, encoder.sample_rate_hz)
+        recordings = plain_recordings(self.config.plain, encoder.sample_rate_hz)
         heard = log_odds(encoder, [recording.waveform for recording in recordings])
         self._plain = [(o, r.captions) for o, r in zip(heard, recordings, strict=True)]
 
@@ -184,7 +203,7 @@ class UnpairedBatches:
             classes, odds = [], []
             for start in range(0, len(texts), EMBEDDED_AT_ONCE):
                 found = tagger.predict(texts[start : start + EMBEDDED_AT_ONCE])
-                best = np.argsort(-found, axis=1)[:, : self.recipe.data.tags]
+                best = np.argsort(-found, axis=1)[:, : self.config.tags]
                 classes.append(best.astype(np.int16))
                 odds.append(np.take_along_axis(found, best, axis=1))
             np.savez(path, classes=np.concatenate(classes), odds=np.concatenate(odds))
@@ -210,23 +229,12 @@ def collate(
     vectors: np.ndarray,
     scale: str,
     eos_id: int,
-    longest: int,
+    max_tokens: int,
 ) -> Batch:
     """Log-odds [T_i, C], token ids and text embeddings of B recordings -> a batch."""
-    lengths = torch.tensor([len(odds) for odds in heard])
-    features = torch.zeros(len(heard), int(lengths.max()), heard[0].shape[1])
-    for row, odds in enumerate(heard):
-        features[row, : len(odds)] = scaled(torch.from_numpy(odds), scale)
-    ends = [[*ids[:longest], eos_id] for ids in written]
-    labels = torch.full((len(ends), max(map(len, ends))), IGNORE_ID)
-    for row, ids in enumerate(ends):
-        labels[row, : len(ids)] = torch.tensor(ids)
-    return Batch(features, lengths, labels, torch.from_numpy(vectors))
-
-
-def _as_written(caption: str) -> str:
-    """Lower case, no punctuation: the form captions are generated in."""
-    return strip_punctuation(caption.lower())
+    audio, lengths = pad_audio([scaled(torch.from_numpy(odds), scale).numpy() for odds in heard])
+    labels = pad_labels(written, eos_id, max_tokens)
+    return Batch(audio, lengths, labels, torch.from_numpy(vectors))
 
 
 class _Vectors:
