@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from auricle.data.captions import CaptionLimits, faults, normalised
 from auricle.data.leaks import file_name, find_leaks, source_of
+from auricle.data.lookahead import in_order
 from auricle.data.manifest import Clip, read_lines
 from auricle.data.sound import FLOOR_DBFS, Sound, measure
 from auricle.errors import AudioError, DataError
@@ -134,7 +133,6 @@ def check(
 
 def _hear(rows: list[_Row], workers: int | None) -> Iterator[Sound | AudioError]:
     """Each row's sound or what is wrong with it, in order, a few rows ahead of the caller."""
-    workers = workers or os.cpu_count() or 1
 
     def heard(row: _Row) -> Sound | AudioError:
         try:
@@ -142,18 +140,7 @@ def _hear(rows: list[_Row], workers: int | None) -> Iterator[Sound | AudioError]
         except AudioError as error:
             return error
 
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[Sound | AudioError]] = deque()
-        try:
-            for row in rows:
-                waiting.append(pool.submit(heard, row))
-                if len(waiting) >= 4 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:  # when interrupted, do not wait for files nobody asks for any more
-            for future in waiting:
-                future.cancel()
+    return in_order(heard, rows, workers)
 
 
 def _caption_findings(row: _Row, limits: CaptionLimits) -> Iterator[Finding]:

@@ -49,15 +49,19 @@ class TextEmbedder:
         """N captions -> [N, E] float32, L2-normalised; a text seen before is not embedded again."""
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
         if new:
-            vectors = self.model.encode(
-                new,
-                prompt=self.prompt or None,
-                convert_to_tensor=True,
-                show_progress_bar=False,
-                batch_size=64,
-            )
-            self._known.update(zip(new, F.normalize(vectors.float(), dim=-1), strict=True))
+            self._known.update(zip(new, self.encode(new), strict=True))
         return torch.stack([self._known[text] for text in texts])
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """As `embed`, of texts by the hundred thousand: none is remembered."""
+        vectors = self.model.encode(
+            list(texts),
+            prompt=self.prompt or None,
+            convert_to_tensor=True,
+            show_progress_bar=False,
+            batch_size=64,
+        )
+        return F.normalize(vectors.float(), dim=-1)
 
     @property
     def model(self) -> SentenceTransformer:

@@ -1,0 +1,229 @@
+"""The frozen encoder's features of clips, and the embeddings of captions, computed once.
+
+    manifest ─► clips ─► waveforms ─► batches of like length ─► encoder ─► ArrayStore
+                         (threads)
+
+What a store has is not computed again, so a run that was stopped goes on, and several processes may
+share the clips between them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, astuple, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from auricle.data.keys import ContentKeys, text_key
+from auricle.data.lookahead import in_order
+from auricle.data.manifest import Clip
+from auricle.data.sound import load_clip
+from auricle.data.store import ArrayStore
+from auricle.errors import AudioError, ModelError
+from auricle.model.config import CaptionerConfig, YamnetConfig
+from auricle.model.encoder import Encoder
+from auricle.text.embedder import TextEmbedder
+from auricle.training.batch import pad_audio
+
+FORMAT = 1  # of what is stored; another number makes all of it be computed anew
+WINDOW = 8  # batches whose clips are sorted by length together
+BATCH_S = {"cpu": 60.0, "cuda": 300.0}  # with BEATs and clips of 30 s some 10 MB a second
+TEXTS_AT_ONCE = 1024
+
+OnError = Callable[[Clip, AudioError], None]
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Clips or texts that were computed, that were there already, and that could not be read."""
+
+    done: int = 0
+    reused: int = 0
+    failed: int = 0
+
+
+def feature_store(config: CaptionerConfig, weights: str, cache: str | Path) -> ArrayStore:
+    """The store under ``cache`` for features of the encoder that ``config`` describes, [frames,
+    encoder's dim] float16; ``weights`` is its `weights_digest`."""
+    from auricle.model.yamnet import DIMS
+
+    encoder = config.encoder
+    settings = {
+        "format": FORMAT,
+        "encoder": asdict(encoder),
+        "weights": weights,
+        "max_duration_s": config.max_duration_s,
+        "published_behaviour": config.published_behaviour,
+    }
+    width = DIMS[encoder.features] if isinstance(encoder, YamnetConfig) else encoder.dim
+    return ArrayStore(Path(cache) / "features", settings, width)
+
+
+def embedding_store(name: str, prompt: str, width: int, cache: str | Path) -> ArrayStore:
+    """The store under ``cache`` for embeddings by the text embedder ``name``, [1, ``width``]
+    float32. A folder's name stands for the files in it as they are now."""
+    settings = {"format": FORMAT, "embedder": name, "prompt": prompt, "files": _files(Path(name))}
+    return ArrayStore(Path(cache) / "embeddings", settings, width, "float32")
+
+
+def weights_digest(module: nn.Module) -> str:
+    """SHA-256 of a module's tensors and their names, wherever it lies."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def precompute_features(
+    clips: Iterable[Clip],
+    encoder: Encoder,
+    store: ArrayStore,
+    keys: ContentKeys,
+    *,
+    max_duration_s: float,
+    batch_s: float | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    on_error: OnError | None = None,
+) -> Counts:
+    """Put the features of ``clips`` that ``store`` lacks into it, under their ``keys``.
+
+    Mix-ups are mixed as their row says; what it leaves open its id decides.
+
+    Args:
+        encoder: on the device where it is to run.
+        store: of `feature_store` for this encoder.
+        max_duration_s: of longer clips the start is heard.
+        batch_s: seconds of sound in a batch, padding included; by the device if not given.
+        workers: threads that read and decode, one for each processor by default.
+        progress: told how many clips are dealt with, including those that failed.
+        on_error: told of a clip that cannot be read, and the others go on; None raises.
+
+    Raises:
+        DataError: the disk is full; what was stored stays.
+    """
+    device = next(encoder.parameters()).device
+    limit = round((batch_s or BATCH_S.get(device.type, 300.0)) * encoder.sample_rate_hz)
+    tally = _Tally(progress)
+
+    def prepare(clip: Clip) -> _Prepared:
+        try:
+            key = keys.clip_key(clip)
+            if key in store:
+                return _Prepared(clip, key)
+            waveform = load_clip(
+                clip, encoder.sample_rate_hz, max_duration_s, mix_range_db=keys.mix_range_db
+            )
+            return _Prepared(clip, key, waveform)
+        except AudioError as error:
+            return _Prepared(clip, error=error)
+
+    def encode(window: dict[str, np.ndarray]) -> None:
+        for names in _batches(window, limit):
+            with torch.inference_mode():
+                waveforms, lengths = pad_audio([window[key] for key in names])
+                features, frames = encoder(waveforms.to(device), lengths.to(device))
+            arrays = features.float().cpu().numpy()
+            ends = frames.tolist()
+            store.put_many((key, arrays[i, : ends[i]]) for i, key in enumerate(names))
+            tally.add("done", len(names))
+        keys.save()
+        window.clear()
+
+    window: dict[str, np.ndarray] = {}
+    samples = 0
+    with contextlib.closing(in_order(prepare, clips, workers)) as prepared:
+        for clip, key, waveform, error in prepared:
+            if error:
+                if on_error is None:
+                    raise error
+                on_error(clip, error)
+                tally.add("failed")
+            elif waveform is None or key in window or key in store:
+                tally.add("reused")
+            else:
+                window[key] = waveform
+                samples += len(waveform)
+            if samples >= WINDOW * limit:
+                encode(window)
+                samples = 0
+        encode(window)
+    return tally.counts
+
+
+def precompute_embeddings(
+    texts: Iterable[str],
+    embedder: TextEmbedder,
+    store: ArrayStore,
+    progress: Progress | None = None,
+) -> Counts:
+    """Put the embeddings of ``texts`` that ``store`` lacks into it, under their `text_key`.
+
+    ``progress`` is told how many texts are dealt with. Raises ModelError where the embedder gives
+    another width than the store's.
+    """
+    tally = _Tally(progress)
+    texts = iter(texts)
+    while chunk := list(islice(texts, TEXTS_AT_ONCE)):
+        new = {key: text for text in chunk if (key := text_key(text)) not in store}
+        if new:
+            vectors = embedder.encode(list(new.values())).cpu().numpy()
+            if vectors.shape[1] != store.width:
+                raise ModelError(
+                    f"text embedder {embedder.name}: its embeddings have {vectors.shape[1]} numbers"
+                    f" and the model's {store.width}; set model.embedding.dim={vectors.shape[1]}"
+                )
+            store.put_many((key, vectors[i : i + 1]) for i, key in enumerate(new))
+        tally.add("done", len(new))
+        tally.add("reused", len(chunk) - len(new))
+    return tally.counts
+
+
+class _Prepared(NamedTuple):
+    clip: Clip
+    key: str = ""
+    waveform: np.ndarray | None = None
+    error: AudioError | None = None
+
+
+class _Tally:
+    """Counts, and tells ``progress`` their sum."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.counts, self.progress = Counts(), progress
+
+    def add(self, what: str, number: int = 1) -> None:
+        self.counts = replace(self.counts, **{what: getattr(self.counts, what) + number})
+        if self.progress and number:
+            self.progress(sum(astuple(self.counts)))
+
+
+def _batches(window: Mapping[str, np.ndarray], limit: int) -> Iterator[list[str]]:
+    """Keys of waveforms of like length, that padded have no more than ``limit`` samples, if more
+    than one."""
+    batch: list[str] = []
+    for key in sorted(window, key=lambda key: len(window[key])):
+        if batch and (len(batch) + 1) * len(window[key]) > limit:
+            yield batch
+            batch = []
+        batch.append(key)
+    if batch:
+        yield batch
+
+
+def _files(folder: Path) -> list[tuple[str, int, int]]:
+    """Name, size and time of the files in ``folder``, sorted; none if it is no folder."""
+    return sorted(
+        (path.relative_to(folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file()
+    )
