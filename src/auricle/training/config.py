@@ -125,6 +125,7 @@ class ValidationConfig:
         every: epochs from one validation to the next.
         captions_every: epochs from one captioning of validation clips to the next; 0 for never.
         clips: validation clips that are captioned, the first ones; 0 for all.
+        decode: how they are captioned; the final measurement decodes as the recipe says.
         monitor: the value that is best when it is lowest ("loss") or highest ("cider_d", "recall":
             audio-to-text R@1); of validations that do not measure it nothing follows.
         patience: validations without a better one after which training stops; 0 for never.
@@ -135,6 +136,7 @@ class ValidationConfig:
     every: int = 1
     captions_every: int = 1
     clips: int = 0
+    decode: Literal["beam", "greedy"] = "beam"
     monitor: Literal["loss", "cider_d", "recall"] = "loss"
     patience: int = 0
     keep: int = 1

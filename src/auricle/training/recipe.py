@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from auricle.decoding.options import DecodeOptions
 from auricle.errors import ModelError
@@ -58,12 +58,14 @@ class Recipe:
 
     Attributes:
         out: the model folder to be written; checkpoints and logs lie in ``work`` under it.
-        start: a model (name or folder) whose weights, architecture, tokenizer and text embedder the
-            run starts from; ``model`` then holds changes to its architecture.
+        start: a model (name or folder) whose weights, architecture, tokenizer, text embedder and
+            decoding the run starts from; ``model`` and ``decoding`` then hold changes, while
+            ``tokenizer``, ``text_embedder`` and ``encoder_weights`` have no effect.
         encoder_weights: a BEATs checkpoint (.pt), or a model whose encoder is taken; "random" for
             tests. YAMNet brings its own.
         data: manifests, for training on recordings with captions.
         unpaired: captions and sounds, for training without such recordings (``tiny``).
+        dtype: of the weights in the model folder.
         licence: of the resulting weights, for the model card; not stated if empty.
         measured: what the model card says of measurements made elsewhere.
     """
@@ -73,6 +75,7 @@ class Recipe:
     training: TrainingConfig
     start: str = ""
     encoder_weights: str = ""
+    dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     licence: str = ""
     measured: str = ""
     model: CaptionerConfig = field(default_factory=CaptionerConfig)
@@ -161,18 +164,15 @@ def start_bundle(name: str) -> Bundle:
 
 
 def _inherit(values: dict[str, Any], start: str) -> None:
-    """Architecture, tokenizer, text embedder and decoding of the model ``start``, under changes."""
+    """The tokenizer and text embedder of the model ``start``; its architecture and decoding with
+    the recipe's changes."""
     bundle = start_bundle(start)
-    inherited = {
-        "model": bundle.model.config.to_dict(),
-        "tokenizer": {"name": "", "vocab_size": 0},
-        "text_embedder": asdict(bundle.embedder),
-        "decoding": asdict(bundle.decoding),
-    }
-    for section, own in inherited.items():
-        changes = values.get(section, {})
-        values[section] = own
-        _merge(values, {section: changes})
+    values["tokenizer"] = {"name": "", "vocab_size": 0}
+    values["text_embedder"] = asdict(bundle.embedder)
+    theirs = {"model": bundle.model.config.to_dict(), "decoding": asdict(bundle.decoding)}
+    for section, inherited in theirs.items():
+        _merge(inherited, values.get(section, {}))
+        values[section] = inherited
 
 
 def _anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -1,0 +1,198 @@
+"""A recipe made ready: its model, its batches, what validates it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auricle.data.keys import ContentKeys
+from auricle.data.manifest import Clip
+from auricle.decoding.options import BEAM_DEFAULTS, GREEDY_DEFAULTS, DecodeOptions
+from auricle.model.captioner import AudioCaptioner
+from auricle.text.embedder import TextEmbedder
+from auricle.text.tokenizer import CaptionTokenizer
+from auricle.training.batch import Batches
+from auricle.training.config import DataConfig
+from auricle.training.examples import Examples
+from auricle.training.initial import initial_model, initial_tokenizer
+from auricle.training.inputs import Inputs, StoredEmbeddings, StoredFeatures, Waveforms
+from auricle.training.measures import Validation
+from auricle.training.paired import PairedBatches, iter_validation
+from auricle.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+Note = Callable[[str], None]
+Working = Callable[[str, int, int], None]  # what is being done, how much of it, of how much
+
+
+@dataclass(frozen=True)
+class Job:
+    """``train`` and ``validation`` are None where the recipe trains without paired recordings."""
+
+    recipe: Recipe
+    model: AudioCaptioner
+    tokenizer: CaptionTokenizer
+    data: Batches
+    train: Examples | None = None
+    validation: Examples | None = None
+    validate: Callable[[DecodeOptions | None, bool], Validation] | None = None
+
+
+def read_examples(recipe: Recipe, note: Note) -> tuple[Examples, Examples | None]:
+    """The training and the validation clips of ``recipe``; skipped rows are counted in a note.
+
+    Raises:
+        DataError: a manifest is missing or has no row that can be used.
+    """
+    data = recipe.data
+    assert data is not None
+    limit = recipe.model.max_duration_s
+    train = Examples.read(data.train, data.train_split, limit, data.min_words)
+    validation = None
+    if data.validation:
+        validation = Examples.read(data.validation, data.validation_split, limit)
+    for name, examples in (("training", train), ("validation", validation)):
+        if examples is not None and examples.skipped:
+            reasons = ", ".join(f"{reason}: {n}" for reason, n in examples.skipped.most_common())
+            note(f"{name}: {examples.skipped.total()} rows are skipped ({reasons})")
+    return train, validation
+
+
+def paired_job(recipe: Recipe, accelerator: Accelerator, note: Note, working: Working) -> Job:
+    """Everything a run on manifests needs; what is cached is computed by the main process first.
+
+    Raises:
+        AuricleError: a manifest, weights, an embedder or the tokenizer is missing or does not fit.
+    """
+    data = recipe.data
+    assert data is not None
+    told = note if accelerator.is_main_process else _silent
+    train, validation = read_examples(recipe, told)
+    tokenizer = initial_tokenizer(recipe, train.captions())
+    model = initial_model(recipe, tokenizer, told).to(accelerator.device)
+    parts = [train] if validation is None else [train, validation]
+    with accelerator.main_process_first():
+        embed = _embeddings(recipe, model, parts, working)
+        inputs = [inputs_of(recipe, data, model, part, told, working) for part in parts]
+    batches = PairedBatches(
+        train,
+        inputs[0],
+        tokenizer,
+        embed,
+        recipe.training,
+        model.config.decoder.max_positions,
+        data.bucket,
+        accelerator.num_processes,
+    )
+    job = Job(recipe, model, tokenizer, batches, train, validation)
+    if validation is None:
+        return job
+    return replace(job, validate=_validator(job, validation, inputs[1], embed))
+
+
+def inputs_of(
+    recipe: Recipe,
+    data: DataConfig,
+    model: AudioCaptioner,
+    examples: Examples,
+    note: Note,
+    working: Working,
+) -> Inputs:
+    """Waveforms, or features that are computed now where the cache lacks them."""
+    limit = model.config.max_duration_s
+    if data.features == "computed":
+        return Waveforms(examples, model.encoder.sample_rate_hz, limit, data.mix_range_db)
+    from auricle.training.precompute import feature_store, precompute_features, weights_digest
+
+    store = feature_store(model.config, weights_digest(model.encoder), data.cache)
+    keys = ContentKeys(data.cache, data.mix_range_db)
+    failed: list[Clip] = []
+    precompute_features(
+        examples,
+        model.encoder,
+        store,
+        keys,
+        max_duration_s=limit,
+        progress=lambda done: working("features", done, len(examples)),
+        on_error=lambda clip, error: failed.append(clip),
+    )
+    if failed:
+        note(f"{len(failed)} clips cannot be decoded and are left out: {failed[0].id} …")
+    return StoredFeatures(examples, store, keys)
+
+
+def _embeddings(
+    recipe: Recipe, model: AudioCaptioner, parts: Iterable[Examples], working: Working
+) -> StoredEmbeddings:
+    from auricle.training.precompute import embedding_store, precompute_embeddings
+
+    assert recipe.data is not None
+    name, prompt = recipe.text_embedder.name, recipe.text_embedder.prompt
+    store = embedding_store(name, prompt, model.config.embedding.dim, recipe.data.cache)
+    embedder = TextEmbedder(name, prompt, model.device)
+    for examples in parts:
+        precompute_embeddings(
+            examples.captions(),
+            embedder,
+            store,
+            progress=lambda done: working("caption embeddings", done, 0),
+        )
+    return StoredEmbeddings(store)
+
+
+def _validator(
+    job: Job, validation: Examples, inputs: Inputs, embed: StoredEmbeddings
+) -> Callable[[DecodeOptions | None, bool], Validation]:
+    """Measures the job's model as it then is; captions clips, by the options if any are given, and
+    all of them, reranked, for the last time."""
+    from auricle.training.validation import validate
+
+    recipe = job.recipe
+
+    def measure(decoding: DecodeOptions | None, final: bool) -> Validation:
+        config = replace(recipe.validation, clips=0) if final else recipe.validation
+        options = decoding or recipe.decoding
+        reranked = final and options.method == "nucleus" and options.similarity_weight
+        name, prompt = recipe.text_embedder.name, recipe.text_embedder.prompt
+        return validate(
+            job.model,
+            iter_validation(validation, inputs, recipe.training.batch_size),
+            job.tokenizer,
+            embed if recipe.training.info_nce_weight else None,
+            recipe.training,
+            config,
+            options,
+            with_captions=decoding is not None,
+            embedder=TextEmbedder(name, prompt, job.model.device) if reranked else None,
+        )
+
+    return measure
+
+
+def search_options(recipe: Recipe) -> DecodeOptions:
+    """How clips are captioned while training: by search, which needs no text embedder."""
+    changes = {"beam": BEAM_DEFAULTS, "greedy": GREEDY_DEFAULTS}[recipe.validation.decode]
+    return replace(recipe.decoding, method=recipe.validation.decode, **changes)
+
+
+def unpaired_job(recipe: Recipe, work: Path, world: int, note: Note) -> Job:
+    """Captions and sounds made ready under ``work``, as `tiny` is trained."""
+    import torch
+
+    from auricle.training.unpaired.batches import UnpairedBatches
+
+    assert recipe.unpaired is not None
+    data = UnpairedBatches(
+        recipe.unpaired, recipe.pseudo, recipe.training, recipe.model, work, note, world
+    )
+    torch.manual_seed(recipe.training.seed)
+    model = AudioCaptioner(data.model_config)
+    return Job(recipe, model, data.tokenizer, data)
+
+
+def _silent(_: str) -> None:
+    pass
