@@ -26,8 +26,9 @@ RECALL_AT = (1, 10)
 
 @dataclass(frozen=True)
 class ClipCaption:
-    """What the model said of a clip, and what people did."""
+    """What the model said of a clip, and what people did; ``index``: its place in the manifests."""
 
+    index: int
     id: str
     audio: Path
     caption: str
@@ -106,7 +107,9 @@ def measure(
         intervals |= _recalls(audio, text, [len(clip.captions) for clip in clips])
     weights = {"nll": training.nll_weight, "info_nce": training.info_nce_weight}
     losses["loss"] = sum(weights[name] * value for name, value in losses.items())
-    said = [ClipCaption(c.id, c.audio, c.said, c.captions) for c in clips if c.said is not None]
+    said = [
+        ClipCaption(c.index, c.id, c.audio, c.said, c.captions) for c in clips if c.said is not None
+    ]
     if len(said) > 1:  # one clip alone scores 0, whatever is said of it
         _, scores = cider_d([c.caption for c in said], [c.references for c in said])
         intervals["cider_d"] = bootstrap(scores)

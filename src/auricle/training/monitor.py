@@ -1,0 +1,121 @@
+"""A run as TensorBoard shows it: curves, sample captions, and the recordings they are of.
+
+TensorBoard is what people who train models have at hand, reads while a run writes, and needs no
+account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from auricle.errors import AudioError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from auricle.training.clock import Progress
+    from auricle.training.measures import Validation
+
+SAMPLES = 5  # validation clips whose captions and audio are shown
+AUDIO_S = 10.0  # of each, at most
+
+
+class Monitor:
+    """Writes what `tensorboard --logdir FOLDER` shows; without a folder it does nothing.
+
+    A log is not worth a run: where TensorBoard is missing or the disk is full, ``note`` is told and
+    training goes on.
+
+    Args:
+        folder: of the event files; a run that goes on writes further ones.
+        step: the last step done, 0 for a new run; what an interrupted run logged after it is
+            dropped.
+        recording: clip index (as in `ClipCaption`) -> its waveform [L] float32 at
+            ``sample_rate_hz``; None leaves out audio.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None,
+        step: int = 0,
+        *,
+        recording: Callable[[int], np.ndarray] | None = None,
+        sample_rate_hz: int = 16_000,
+        note: Callable[[str], None] | None = None,
+    ) -> None:
+        self.recording, self.sample_rate_hz = recording, sample_rate_hz
+        self.note = note or (lambda _: None)
+        self._played = False
+        self._writer: Any = None
+        if folder is not None:
+            self._open(folder, step)
+
+    def __enter__(self) -> Monitor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def step(self, progress: Progress) -> None:
+        """Losses by name and in sum, learning rate, speed."""
+        values = {f"training/{name}": value for name, value in progress.losses.items()}
+        values |= {
+            "training/loss": sum(progress.losses.values()),
+            "training/learning_rate": progress.learning_rate,
+            "training/epoch": progress.epoch,
+            "speed/clips_per_s": progress.clips_per_s,
+            "speed/data_wait": progress.data_wait,
+        }
+        self._scalars(progress.step, values)
+
+    def validation(self, step: int, found: Validation) -> None:
+        """Its values, and of the first clips what was said; their audio the first time."""
+        values = {**found.losses, **found.recall}
+        if found.cider_d is not None:
+            values["cider_d"] = found.cider_d
+        self._scalars(step, {f"validation/{name}": value for name, value in values.items()})
+        for said in found.captions[:SAMPLES]:
+            people = "\n".join(f"* {text}" for text in said.references)
+            self._write("add_text", f"captions/{said.id}", f"**{said.caption}**\n\n{people}", step)
+        if found.captions and self.recording and self._writer and not self._played:
+            self._played = True
+            for said in found.captions[:SAMPLES]:
+                self._play(f"audio/{said.id}", said.index, step)
+        self._write("flush")
+
+    def close(self) -> None:
+        self._write("close")
+        self._writer = None
+
+    def _open(self, folder: Path, step: int) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+        except ImportError:
+            self.note('no curves are logged: TensorBoard is missing; pip install "auricle[train]"')
+        except OSError as error:
+            self.note(f"no curves are logged: {error}")
+
+    def _play(self, tag: str, index: int, step: int) -> None:
+        assert self.recording is not None
+        try:
+            waveform = self.recording(index)[: round(AUDIO_S * self.sample_rate_hz)]
+        except AudioError:
+            return  # captioned from stored features; the recording itself is gone
+        self._write("add_audio", tag, waveform.clip(-1, 1), step, self.sample_rate_hz)
+
+    def _scalars(self, step: int, values: dict[str, float]) -> None:
+        for name, value in values.items():
+            self._write("add_scalar", name, value, step)
+
+    def _write(self, method: str, *arguments: object) -> None:
+        if self._writer is None:
+            return
+        try:
+            getattr(self._writer, method)(*arguments)
+        except OSError as error:
+            self._writer = None
+            self.note(f"curves are logged no more: {error}")
