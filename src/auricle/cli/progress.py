@@ -1,0 +1,147 @@
+"""A training run on stderr: a live line on a terminal, now and then a plain one elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from auricle.cli.console import say
+
+if TYPE_CHECKING:
+    from auricle.training.clock import Progress
+    from auricle.training.measures import Validation
+    from auricle.training.run import Watch
+
+EVERY_S = 30.0  # between plain lines
+SMOOTHING = 0.98  # of losses, from step to step
+
+
+class TrainingProgress:
+    """``with TrainingProgress() as watch``: a `Watch` for `run_recipe`.
+
+    Nothing is drawn before the first message, so that of several processes only the one that is
+    told anything draws.
+    """
+
+    def __init__(self) -> None:
+        self._live = _Live() if sys.stderr.isatty() else None
+        self._losses: dict[str, float] = {}
+        self._steps = 0
+        self._stage, self._said_s = "", -EVERY_S
+
+    def __enter__(self) -> Watch:
+        from auricle.training.run import Watch
+
+        return Watch(self.note, self.working, self.progress, self.validated)
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def note(self, text: str) -> None:
+        say("note", text)
+
+    def working(self, what: str, done: int, total: int) -> None:
+        """Preparation: ``done`` of ``total`` (0: not known)."""
+        count = f"{done}/{total}" if total else f"{done}" if done else ""
+        self._show(what, what, done, total, [count], [], bool(total) and done == total)
+
+    def progress(self, progress: Progress) -> None:
+        """A step of training."""
+        self._steps += 1
+        weight = max(1 - SMOOTHING, 1 / self._steps)
+        for name, loss in progress.losses.items():
+            before = self._losses.get(name, loss)
+            self._losses[name] = before + weight * (loss - before)
+        count = [
+            f"step {progress.step}/{progress.steps}",
+            f"{duration(progress.seconds_left)} left",
+        ]
+        detail = [f"{name} {loss:.3f}" for name, loss in self._losses.items()]
+        detail.append(f"{_short(progress.clips_per_s)} clips/s")
+        detail.append(f"data wait {100 * progress.data_wait:.0f} %")
+        done, total = progress.step, progress.steps
+        self._show("training", f"epoch {progress.epoch}", done, total, count, detail, done == total)
+
+    def validated(self, epoch: int, found: Validation, better: bool) -> None:
+        say("note", validation_line(epoch, found, better))
+
+    def _show(
+        self,
+        stage: str,
+        what: str,
+        done: int,
+        total: int,
+        count: Sequence[str],
+        detail: Sequence[str],
+        last: bool,
+    ) -> None:
+        if self._live:
+            self._live.show(what, done, total, "  ".join(count), "  ".join(detail))
+            return
+        now = time.monotonic()
+        if last or stage != self._stage or now - self._said_s >= EVERY_S:
+            self._stage, self._said_s = stage, now
+            say("note", ", ".join(part for part in (what, *count, *detail) if part))
+
+
+def validation_line(epoch: int, found: Validation, better: bool) -> str:
+    """ "epoch 3: validation loss 2.310, R@1 12 %, CIDEr-D 0.450, best"."""
+    parts = [f"epoch {epoch}: validation loss {found.losses['loss']:.3f}"]
+    if "audio_to_text_r1" in found.recall:
+        parts.append(f"R@1 {100 * found.recall['audio_to_text_r1']:.0f} %")
+    if found.cider_d is not None:
+        parts.append(f"CIDEr-D {found.cider_d:.3f}")
+    return ", ".join([*parts, *["best"] * better])
+
+
+def duration(seconds: float) -> str:
+    """ "42 s", "12:30 min", "1:02:03 h"."""
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"
+
+
+class _Live:
+    """Two lines that are drawn over: a bar with its count, and the detail."""
+
+    def __init__(self) -> None:
+        from rich.console import Console, Group
+        from rich.live import Live
+        from rich.progress import BarColumn, Progress, TextColumn
+        from rich.text import Text
+
+        plain = {"markup": False}
+        self._bar = Progress(
+            TextColumn("{task.description}", **plain),  # type: ignore[arg-type]
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[count]}", **plain),  # type: ignore[arg-type]
+        )
+        self._task = self._bar.add_task("", total=None, count="")
+        self._detail = Text(no_wrap=True, overflow="ellipsis")
+        self._drawn: Any = Live(
+            Group(self._bar, self._detail),
+            console=Console(stderr=True),
+            transient=True,
+            redirect_stdout=False,  # rich would send it to its own console, which is stderr
+        )
+
+    def show(self, what: str, done: int, total: int, count: str, detail: str) -> None:
+        if not self._drawn.is_started:
+            self._drawn.start()
+        self._bar.update(
+            self._task, description=what, completed=done, total=total or None, count=count
+        )
+        self._detail.plain = detail
+
+    def stop(self) -> None:
+        self._drawn.stop()
+
+
+def _short(value: float) -> str:
+    """Three figures, or whole numbers: 412, 41.2, 0.41."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
