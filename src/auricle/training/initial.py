@@ -84,7 +84,7 @@ def initial_model(
     config = with_tokens(recipe.model, tokenizer)
     encoder = _encoder(recipe, config)
     if encoder is not None:
-        config = dataclasses.replace(config, encoder=encoder.config)
+        config = dataclasses.replace(config, encoder=encoder.config)  # type: ignore[arg-type]
     model = AudioCaptioner(config)
     if encoder is not None:
         model.encoder = encoder.requires_grad_(False)

@@ -19,7 +19,7 @@ from auricle.training.examples import Examples
 from auricle.training.initial import initial_model, initial_tokenizer
 from auricle.training.inputs import Inputs, StoredEmbeddings, StoredFeatures, Waveforms
 from auricle.training.measures import Validation
-from auricle.training.paired import PairedBatches, iter_validation
+from auricle.training.paired import Embed, PairedBatches, iter_validation
 from auricle.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -62,8 +62,13 @@ def read_examples(recipe: Recipe, note: Note) -> tuple[Examples, Examples | None
     return train, validation
 
 
-def paired_job(recipe: Recipe, accelerator: Accelerator, note: Note, working: Working) -> Job:
+def paired_job(
+    recipe: Recipe, accelerator: Accelerator, note: Note, working: Working, live: bool = False
+) -> Job:
     """Everything a run on manifests needs; what is cached is computed by the main process first.
+
+    With ``live`` nothing is computed ahead: waveforms are read and captions embedded when a batch
+    asks for them.
 
     Raises:
         AuricleError: a manifest, weights, an embedder or the tokenizer is missing or does not fit.
@@ -75,9 +80,11 @@ def paired_job(recipe: Recipe, accelerator: Accelerator, note: Note, working: Wo
     tokenizer = initial_tokenizer(recipe, train.captions())
     model = initial_model(recipe, tokenizer, told).to(accelerator.device)
     parts = [train] if validation is None else [train, validation]
+    if live:
+        data = replace(data, features="computed")
     with accelerator.main_process_first():
-        embed = _embeddings(recipe, model, parts, working)
-        inputs = [inputs_of(recipe, data, model, part, told, working) for part in parts]
+        embed = _embeddings(recipe, model, () if live else parts, working, live)
+        inputs = [inputs_of(data, model, part, told, working) for part in parts]
     batches = PairedBatches(
         train,
         inputs[0],
@@ -95,7 +102,6 @@ def paired_job(recipe: Recipe, accelerator: Accelerator, note: Note, working: Wo
 
 
 def inputs_of(
-    recipe: Recipe,
     data: DataConfig,
     model: AudioCaptioner,
     examples: Examples,
@@ -126,14 +132,16 @@ def inputs_of(
 
 
 def _embeddings(
-    recipe: Recipe, model: AudioCaptioner, parts: Iterable[Examples], working: Working
-) -> StoredEmbeddings:
+    recipe: Recipe, model: AudioCaptioner, parts: Iterable[Examples], working: Working, live: bool
+) -> Embed:
     from auricle.training.precompute import embedding_store, precompute_embeddings
 
     assert recipe.data is not None
     name, prompt = recipe.text_embedder.name, recipe.text_embedder.prompt
-    store = embedding_store(name, prompt, model.config.embedding.dim, recipe.data.cache)
     embedder = TextEmbedder(name, prompt, model.device)
+    if live:
+        return lambda captions: embedder.embed(captions).cpu()
+    store = embedding_store(name, prompt, model.config.embedding.dim, recipe.data.cache)
     for examples in parts:
         precompute_embeddings(
             examples.captions(),
@@ -145,7 +153,7 @@ def _embeddings(
 
 
 def _validator(
-    job: Job, validation: Examples, inputs: Inputs, embed: StoredEmbeddings
+    job: Job, validation: Examples, inputs: Inputs, embed: Embed
 ) -> Callable[[DecodeOptions | None, bool], Validation]:
     """Measures the job's model as it then is; captions clips, by the options if any are given, and
     all of them, reranked, for the last time."""

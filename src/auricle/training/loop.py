@@ -86,11 +86,7 @@ def train(
     model.to(device).encoder.requires_grad_(config.tune_encoder)
     objective = Objective(model, config, augment, world)
     trained = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(
-        _weight_groups(trained, config.weight_decay),
-        lr=config.learning_rate,
-        betas=(config.beta1, config.beta2),
-    )
+    optimiser = new_optimiser(model, config)
     wrapped, optimiser = accelerator.prepare(objective, optimiser)
     average = Average(model, steps, config.average_last)
     folder.mkdir(parents=True, exist_ok=True)
@@ -219,9 +215,11 @@ def _judge(
     state.stopped = bool(config.patience) and state.worse >= config.patience
 
 
-def _weight_groups(trained: Sequence[nn.Parameter], weight_decay: float) -> list[dict]:
-    """Matrices decay; biases, norms and other vectors do not."""
-    return [
-        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": weight_decay},
+def new_optimiser(model: AudioCaptioner, config: TrainingConfig) -> torch.optim.AdamW:
+    """AdamW; matrices decay, while biases, norms and other vectors do not."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": config.weight_decay},
         {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
     ]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(config.beta1, config.beta2))
