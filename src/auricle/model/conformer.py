@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from auricle.model.batchnorm import BatchNorm
 from auricle.model.config import ConformerConfig
 from auricle.model.lengths import valid_mask
 
@@ -125,7 +126,7 @@ class ConvolutionModule(nn.Module):
             groups=config.dim,
             bias=False,
         )
-        self.batch_norm = nn.BatchNorm1d(config.dim)
+        self.batch_norm = BatchNorm(config.dim)
         self.pointwise_out = nn.Linear(config.dim, config.dim, bias=False)
         self.dropout = nn.Dropout(config.dropout)
 

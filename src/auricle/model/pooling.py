@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from auricle.model.batchnorm import BatchNorm
 from auricle.model.config import EmbeddingConfig
 from auricle.model.lengths import valid_mask
 
@@ -32,7 +33,7 @@ class EmbeddingHead(nn.Module):
         super().__init__()
         self.published_behaviour = published_behaviour
         self.hidden = nn.Linear(dim, config.hidden_dim, bias=False)
-        self.norm = nn.BatchNorm1d(config.hidden_dim)
+        self.norm = BatchNorm(config.hidden_dim)
         self.out = nn.Linear(config.hidden_dim, config.dim, bias=False)
 
     def forward(self, memory: Tensor, lengths: Tensor) -> Tensor:
