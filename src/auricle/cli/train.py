@@ -2,45 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from auricle.cli.console import exit_codes, say
+from auricle.cli.console import exit_codes
 
-if TYPE_CHECKING:
-    from auricle.training.loop import Progress
-
-REPORT_EVERY = 100  # steps
+EPILOG = (
+    "Several processes: accelerate launch --num_processes 4 -m auricle train RECIPE. "
+    "RECIPE is a TOML file; see recipes/README.md for those that exist."
+)
 
 
 def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="TOML file of the run.")],
     changes: Annotated[
         list[str] | None,
-        typer.Argument(metavar="KEY=VALUE", help="Changed values: training.steps=100."),
+        typer.Argument(
+            metavar="[CHANGE]...",
+            help="Changed values, such as training.epochs=5, or further TOML files.",
+        ),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint, if there is one.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Check everything, measure a few steps, and say what a run would take."
+        ),
+    ] = False,
 ) -> None:
-    """Train a model by a recipe; a run that was stopped goes on where it was."""
+    """Train a model by a recipe, to a model folder that `auricle caption --model` takes."""
     with exit_codes():
-        from auricle.training.recipe import run_recipe
+        from auricle.cli.progress import TrainingProgress
 
-        out = run_recipe(recipe, changes or (), _report(), lambda text: say("note", text))
+        with TrainingProgress() as watch:
+            if dry_run:
+                from auricle.training.dry_run import dry_run as rehearse
+
+                for subject, found in rehearse(recipe, changes or (), watch):
+                    typer.echo(f"{subject:<11} {found}")
+                return
+            from auricle.training.run import run_recipe
+
+            out = run_recipe(recipe, changes or (), resume=resume, watch=watch)
         typer.echo(str(out))
-
-
-def _report() -> Callable[[Progress], None]:
-    """Says on stderr, every hundred steps, what the losses have been since."""
-    sums: dict[str, float] = {}
-
-    def report(progress: Progress) -> None:
-        for name, loss in progress.losses.items():
-            sums[name] = sums.get(name, 0.0) + loss
-        if progress.step % REPORT_EVERY == 0:
-            means = "  ".join(f"{name} {loss / REPORT_EVERY:.3f}" for name, loss in sums.items())
-            say("note", f"step {progress.step}  {means}")
-            sums.clear()
-
-    return report
