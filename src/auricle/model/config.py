@@ -90,10 +90,25 @@ class ConformerConfig:
 
 @dataclass(frozen=True)
 class EmbeddingConfig:
-    """Pooling and the MLP that predicts the caption's text embedding of width ``dim``."""
+    """Pooling and the MLP that predicts the caption's text embedding of width ``dim``.
+
+    ``pooling``: the "mean" over time, as published; "query", a learned query that attends to the
+    frames; or "self-attention" and a linear map, then the mean. The latter two have
+    ``pooling_heads`` heads, which must divide the width of the decoder.
+    """
 
     hidden_dim: int = 3072
     dim: int = 768
+    pooling: Literal["mean", "query", "self-attention"] = "mean"
+    pooling_heads: int = 4
+
+    def __post_init__(self) -> None:
+        if self.pooling not in ("mean", "query", "self-attention"):
+            raise ModelError(
+                f"pooling {self.pooling!r}: recordings are pooled by mean, query or self-attention"
+            )
+        if self.pooling_heads < 1:
+            raise ModelError(f"pooling_heads {self.pooling_heads!r}: must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -127,6 +142,19 @@ class CaptionerConfig:
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     max_duration_s: float = 30.0
     published_behaviour: bool = False
+
+    def __post_init__(self) -> None:
+        if self.embedding.pooling == "mean":
+            return
+        if self.published_behaviour:
+            raise ModelError(
+                f"pooling {self.embedding.pooling!r}: published_behaviour knows the mean only"
+            )
+        if self.decoder.dim % self.embedding.pooling_heads:
+            raise ModelError(
+                f"pooling_heads {self.embedding.pooling_heads}: must divide the decoder's width,"
+                f" {self.decoder.dim}"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

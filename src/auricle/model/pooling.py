@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from auricle.model.batchnorm import BatchNorm
 from auricle.model.config import EmbeddingConfig
 from auricle.model.lengths import valid_mask
+
+PLACES = 8  # cosines that tell where in its clip a frame stands: halves, thirds … eighths of it
 
 
 def mean_pool(x: Tensor, lengths: Tensor, published_behaviour: bool = False) -> Tensor:
@@ -21,6 +26,64 @@ def mean_pool(x: Tensor, lengths: Tensor, published_behaviour: bool = False) -> 
     return x.sum(dim=1) / lengths.unsqueeze(1)
 
 
+class MeanPooling(nn.Module):
+    """[B, T, D] and [B] lengths -> [B, D]; see `mean_pool`."""
+
+    def __init__(self, published_behaviour: bool = False) -> None:
+        super().__init__()
+        self.published_behaviour = published_behaviour
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        return mean_pool(x, lengths, self.published_behaviour)
+
+
+class QueryPooling(nn.Module):
+    """One learned query that attends to the frames: [B, T, D] and [B] lengths -> [B, D].
+
+    The keys are told where in its clip a frame stands, as a share of the clip: a head can then
+    listen to the beginning or to the end, and "a then b" is not "b then a". No linear map follows
+    the heads, for the embedding head begins with one.
+    """
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.query = nn.Parameter(torch.randn(heads, dim // heads))
+        self.key = nn.Linear(dim, dim)
+        self.value = nn.Linear(dim, dim)
+        self.place = nn.Parameter(torch.randn(PLACES, dim) / math.sqrt(PLACES))
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        heads = len(self.query)
+        key = _by_head(self.key(x + places(lengths, x.shape[1]) @ self.place), heads)
+        query = self.query.to(key.dtype).unsqueeze(1).expand(len(x), -1, -1, -1)  # [B, H, 1, D/H]
+        mask = valid_mask(lengths, x.shape[1])[:, None, None]  # [B, 1, 1, T]
+        value = _by_head(self.value(x), heads)
+        return F.scaled_dot_product_attention(query, key, value, mask).flatten(1)
+
+
+class SelfAttentionPooling(nn.Module):
+    """Self-attention and a linear map, added to the frames, then their mean: as `QueryPooling`."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(dim, dim)
+        self.key = nn.Linear(dim, dim)
+        self.value = nn.Linear(dim, dim)
+        self.out = nn.Linear(dim, dim)
+        self.place = nn.Parameter(torch.randn(PLACES, dim) / math.sqrt(PLACES))
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        placed = x + places(lengths, x.shape[1]) @ self.place
+        query, key = (
+            _by_head(self.query(placed), self.heads),
+            _by_head(self.key(placed), self.heads),
+        )
+        mask = valid_mask(lengths, x.shape[1])[:, None, None]  # [B, 1, 1, T]
+        y = F.scaled_dot_product_attention(query, key, _by_head(self.value(x), self.heads), mask)
+        return mean_pool(x + self.out(y.transpose(1, 2).flatten(2)), lengths)
+
+
 class EmbeddingHead(nn.Module):
     """Pooled memory -> [B, E] audio embedding in the text embedder's space.
 
@@ -31,11 +94,32 @@ class EmbeddingHead(nn.Module):
         self, config: EmbeddingConfig, dim: int, published_behaviour: bool = False
     ) -> None:
         super().__init__()
-        self.published_behaviour = published_behaviour
+        self.pooling = build_pooling(config, dim, published_behaviour)
         self.hidden = nn.Linear(dim, config.hidden_dim, bias=False)
         self.norm = BatchNorm(config.hidden_dim)
         self.out = nn.Linear(config.hidden_dim, config.dim, bias=False)
 
     def forward(self, memory: Tensor, lengths: Tensor) -> Tensor:
-        pooled = mean_pool(memory, lengths, self.published_behaviour)
-        return self.out(F.gelu(self.norm(self.hidden(pooled))))
+        return self.out(F.gelu(self.norm(self.hidden(self.pooling(memory, lengths)))))
+
+
+def build_pooling(config: EmbeddingConfig, dim: int, published_behaviour: bool) -> nn.Module:
+    """The pooling a configuration names."""
+    if config.pooling == "query":
+        return QueryPooling(dim, config.pooling_heads)
+    if config.pooling == "self-attention":
+        return SelfAttentionPooling(dim, config.pooling_heads)
+    return MeanPooling(published_behaviour)
+
+
+def places(lengths: Tensor, frames: int) -> Tensor:
+    """Where in its clip each frame stands, from 0 for the first to 1 for the last, as the cosines
+    of 1 to `PLACES` half turns: [B, frames, PLACES] float32."""
+    share = torch.arange(frames, device=lengths.device) / (lengths - 1).clamp(min=1).unsqueeze(1)
+    turns = torch.arange(1, PLACES + 1, device=lengths.device)
+    return (math.pi * share.unsqueeze(-1) * turns).cos()
+
+
+def _by_head(x: Tensor, heads: int) -> Tensor:
+    """[B, T, D] -> [B, H, T, D/H]."""
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
