@@ -149,3 +149,16 @@ def test_a_stream_without_a_length_is_decoded(write_manifest, monkeypatch):
     monkeypatch.setattr("auricle.training.sources.probe", lambda path: (16_000, 0.0))
     path = write_manifest([{}, {"start_s": 1.5}])
     assert np.allclose(Examples.read([path], "train", 30.0).seconds, [2.0, 0.5])
+
+
+def test_the_digest_tells_whether_batches_would_be_the_same(write_manifest, write_tone):
+    def digest(rows: list[dict | str]) -> str:
+        return Examples.read([write_manifest(rows)], "train", 30.0).digest
+
+    rows = [{"id": "a"}, {"id": "b"}]
+    before = digest(rows)
+    assert digest([rows[0], "", "{", {"split": "val"}, rows[1]]) == before
+    assert digest(rows[::-1]) != before
+    assert digest([rows[0], {"id": "b", "captions": [CAPTION.upper()]}]) != before
+    write_tone("good.wav", 1.0)
+    assert digest(rows) != before

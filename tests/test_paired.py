@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import tracemalloc
 from collections import Counter
 
 import numpy as np
@@ -313,3 +314,26 @@ def test_validation_leaves_out_what_cannot_be_read(bench, folder):
     assert [clip for clip, _ in lost] == ["clip 0", "clip 1", "clip 7"]
     assert sum(map(len, found)) == CLIPS - 3
     assert all(len(batch) for batch in found)
+
+
+def test_memory_stays_flat_over_an_epoch(folder, bench):
+    """benchmarks/flat_memory.py shows it at full size, with workers."""
+    rows = [
+        {"audio": "0.wav", "captions": [f"{i} {n} " * 20 for n in range(5)], "id": f"{i}"}
+        for i in range(600)
+    ]
+    manifest = folder / "many.jsonl"
+    manifest.write_text("\n".join(json.dumps(row | {"split": "train"}) for row in rows))
+    bench.examples = Examples.read([manifest], "train", 30.0)
+    bench.inputs = Waveforms(bench.examples, RATE, 30.0)
+    data = bench.batches(batch_size=8)
+    data.at(1)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for step in range(1, data.steps_per_epoch + 1):
+            data.at(step)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 50_000 < 0.2 * manifest.stat().st_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -77,6 +78,12 @@ class Examples:
     def licences(self) -> Counter[str]:
         """Clips by the licence of their audio."""
         return sum((source.licences for source in self.sources), Counter())
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of rows, order and durations: what the batches of a run depend on."""
+        parts = "".join(source.digest for source in self.sources)
+        return hashlib.sha256(parts.encode()).hexdigest()
 
     def clip(self, index: int) -> Clip:
         """Clip ``index``, read from its manifest.

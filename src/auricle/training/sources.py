@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -31,7 +32,8 @@ OnSkip = Callable[[str, str], None]
 class Source:
     """What was read of one manifest: its rows of the split that can be used, and the others.
 
-    ``skipped``: rows by reason; ``stamp``: size and time of change of the file when it was read.
+    ``skipped``: rows by reason; ``digest``: of the usable rows and their order; ``stamp``: size and
+    time of change of the file when it was read.
     """
 
     path: Path
@@ -40,6 +42,7 @@ class Source:
     licences: Counter[str]
     skipped: Counter[str]
     captions_dropped: int
+    digest: str
     stamp: tuple[int, int]
 
 
@@ -61,7 +64,7 @@ def read_source(
     skipped: Counter[str] = Counter()
     licences: Counter[str] = Counter()
     splits: Counter[str] = Counter()
-    parts, dropped = [np.empty(0, ROW)], 0
+    parts, dropped, digest = [np.empty(0, ROW)], 0, hashlib.sha256()
     look = partial(_look, manifest.parent, split, max_duration_s, min_words)
     try:
         file = manifest.open("rb")
@@ -72,13 +75,14 @@ def read_source(
         lines = _lines(file)
         while chunk := list(islice(lines, READ_AT_ONCE)):
             kept = []
-            for (number, offset, _), (clip, found) in zip(
+            for (number, offset, line), (clip, found) in zip(
                 chunk, pool.map(look, chunk), strict=True
             ):
                 if clip is not None:
                     splits[clip.split] += 1
                 if clip is not None and isinstance(found, float):
                     kept.append((0, offset, found))
+                    digest.update(line.rstrip() + b"\n%a" % found)
                     licences[clip.licence or "not stated"] += 1
                     dropped += len(clip.captions) - len(usable(clip.captions, min_words))
                 elif found:
@@ -90,7 +94,10 @@ def read_source(
     if not len(rows):
         raise DataError(_nothing(manifest, split, splits, skipped))
     seconds = float(rows["seconds"].sum(dtype=np.float64))
-    return Source(manifest, len(rows), seconds, licences, skipped, dropped, stamp), rows
+    source = Source(
+        manifest, len(rows), seconds, licences, skipped, dropped, digest.hexdigest(), stamp
+    )
+    return source, rows
 
 
 def _lines(file: Iterable[bytes]) -> Iterator[tuple[int, int, bytes]]:
