@@ -1,7 +1,7 @@
 """Model cards: what a run knows is there, and nothing that nobody said."""
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -26,8 +26,14 @@ MANIFEST = "/home/somebody/secret/clotho.jsonl"
 
 def source(path=MANIFEST, clips=1200, licences=None, skipped=3) -> Source:
     counts = Counter(licences or {"CC0": 1000, "CC BY-NC 3.0": 150, "not stated": 50})
-    reasons = Counter({"audio missing": skipped})
-    return Source(Path(path), clips, 3600 * 6.5, counts, reasons, 0, (0, 0))
+    told = {
+        "path": Path(path),
+        "clips": clips,
+        "seconds": 3600 * 6.5,
+        "licences": counts,
+        "skipped": Counter({"audio missing": skipped}),
+    }
+    return Source(**{f.name: None for f in fields(Source)} | told)
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +125,9 @@ def test_how_to_reproduce_it(facts):
     assert "epoch 2, best by validation CIDEr-D" in training
     assert "auricle 0." in training
     assert "``` auricle train recipes/own.toml training.epochs=2 'name=my ears' ```" in training
+    averaged = replace(facts.recipe, training=replace(facts.recipe.training, average_last=0.1))
+    last = section(paired_card(replace(facts, recipe=averaged, best_epoch=None)), "Training")
+    assert "averaged over the last 10 % of the steps" in last
     several = section(paired_card(replace(facts, processes=4)), "Training")
     assert "152 steps of 64 clips" in several
     assert "accelerate launch --num_processes 4 -m auricle train recipes/own.toml" in several

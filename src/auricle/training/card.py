@@ -230,6 +230,8 @@ def _training(facts: CardFacts) -> str:
         parts.append(f"{facts.processes} processes")
     if facts.best_epoch is not None:
         parts.append(f"weights of epoch {facts.best_epoch}, best by validation {_monitor(recipe)}")
+    elif config.average_last:
+        parts.append(f"weights averaged over the last {100 * config.average_last:g} % of the steps")
     versions = f"auricle {version('auricle')}, torch {version('torch')}"
     return f"{'; '.join(part for part in parts if part)}. By {versions}."
 
