@@ -22,7 +22,7 @@ def build(cls: type[T], values: Mapping[str, Any], where: str, section: str = ""
         ModelError: a key is unknown, missing or of the wrong type, or a value out of its range;
             names ``where`` and the key, and the nearest known key.
     """
-    hints = _hints(cls)
+    hints = _hints(cls)  # type: ignore[arg-type]
     built = {}
     for key, value in values.items():
         name = f"{section}.{key}" if section else key

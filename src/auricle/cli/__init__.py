@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from auricle.cli import caption, data, import_, models, train
+from auricle.cli import caption, data, import_, models, precompute, train
 from auricle.cli.console import quiet_libraries, use_utf8
 
 app = typer.Typer(
@@ -20,7 +20,8 @@ app = typer.Typer(
 )
 app.command("caption", epilog=caption.EPILOG, no_args_is_help=False)(caption.caption)
 app.command("import")(import_.import_)
-app.command("train")(train.train)
+app.command("train", epilog=train.EPILOG)(train.train)
+app.command("precompute", epilog=precompute.EPILOG)(precompute.precompute)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 

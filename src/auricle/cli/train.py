@@ -30,7 +30,7 @@ def train(
     dry_run: Annotated[
         bool,
         typer.Option(
-            "--dry-run", help="Check everything, measure a few steps, and say what a run would take."
+            "--dry-run", help="Check all, measure a few steps, and say what a run would take."
         ),
     ] = False,
 ) -> None:

@@ -20,7 +20,11 @@ def download(
             and of those in ``needed_too``, and where to put them.
     """
     from huggingface_hub import constants, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
 
     try:
         return Path(
@@ -28,6 +32,10 @@ def download(
                 repository, allow_patterns=list(patterns), cache_dir=constants.HF_HUB_CACHE
             )
         )
+    except HFValidationError as error:
+        raise ModelError(
+            f"{repository}: neither a folder that exists nor owner/name on the Hugging Face Hub"
+        ) from error
     except (LocalEntryNotFoundError, HfHubHTTPError) as error:
         wanted = {repository: patterns, **(needed_too or {})}
         files = ", ".join(f"{name} ({' '.join(needed)})" for name, needed in wanted.items())

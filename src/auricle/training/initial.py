@@ -75,10 +75,7 @@ def initial_model(
     """
     torch.manual_seed(recipe.training.seed)
     if recipe.start:
-        config = recipe.model
-        if recipe.tokenizer.vocab_size or recipe.tokenizer.name:
-            config = with_tokens(config, tokenizer)
-        model = AudioCaptioner(config)
+        model = AudioCaptioner(recipe.model)
         _copy_weights(start_bundle(recipe.start).model, model, recipe.start, note)
         return model
     config = with_tokens(recipe.model, tokenizer)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auricle.data.keys import ContentKeys
 from auricle.data.manifest import Clip
 from auricle.decoding.options import BEAM_DEFAULTS, GREEDY_DEFAULTS, DecodeOptions
+from auricle.errors import AudioError
 from auricle.model.captioner import AudioCaptioner
 from auricle.text.embedder import TextEmbedder
 from auricle.text.tokenizer import CaptionTokenizer
@@ -25,21 +26,27 @@ from auricle.training.recipe import Recipe
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+    from auricle.training.precompute import Counts
+
 Note = Callable[[str], None]
 Working = Callable[[str, int, int], None]  # what is being done, how much of it, of how much
 
 
 @dataclass(frozen=True)
 class Job:
-    """``train`` and ``validation`` are None where the recipe trains without paired recordings."""
+    """``train`` and ``validation`` are None where the recipe trains without paired recordings;
+    ``clips``: of the training clips those that can be heard; ``computed``: what was put into the
+    cache, by what it is of."""
 
     recipe: Recipe
     model: AudioCaptioner
     tokenizer: CaptionTokenizer
     data: Batches
+    clips: int = 0
     train: Examples | None = None
     validation: Examples | None = None
     validate: Callable[[DecodeOptions | None, bool], Validation] | None = None
+    computed: Mapping[str, Counts] = field(default_factory=dict)
 
 
 def read_examples(recipe: Recipe, note: Note) -> tuple[Examples, Examples | None]:
@@ -79,15 +86,21 @@ def paired_job(
     train, validation = read_examples(recipe, told)
     tokenizer = initial_tokenizer(recipe, train.captions())
     model = initial_model(recipe, tokenizer, told).to(accelerator.device)
-    parts = [train] if validation is None else [train, validation]
+    parts = {"training": train}
+    if validation is not None:
+        parts["validation"] = validation
+    computed: dict[str, Counts] = {}
     if live:
         data = replace(data, features="computed")
     with accelerator.main_process_first():
-        embed = _embeddings(recipe, model, () if live else parts, working, live)
-        inputs = [inputs_of(data, model, part, told, working) for part in parts]
+        embed = _embeddings(recipe, model, {} if live else parts, computed, working, live)
+        inputs = {
+            name: inputs_of(data, model, part, told, working, computed, name)
+            for name, part in parts.items()
+        }
     batches = PairedBatches(
         train,
-        inputs[0],
+        inputs["training"],
         tokenizer,
         embed,
         recipe.training,
@@ -95,10 +108,11 @@ def paired_job(
         data.bucket,
         accelerator.num_processes,
     )
-    job = Job(recipe, model, tokenizer, batches, train, validation)
+    clips = int((inputs["training"].lengths > 0).sum())
+    job = Job(recipe, model, tokenizer, batches, clips, train, validation, computed=computed)
     if validation is None:
         return job
-    return replace(job, validate=_validator(job, validation, inputs[1], embed))
+    return replace(job, validate=_validator(job, validation, inputs["validation"], embed, note))
 
 
 def inputs_of(
@@ -107,8 +121,11 @@ def inputs_of(
     examples: Examples,
     note: Note,
     working: Working,
+    computed: dict[str, Counts],
+    name: str = "training",
 ) -> Inputs:
-    """Waveforms, or features that are computed now where the cache lacks them."""
+    """Waveforms, or features that are computed now where the cache lacks them; ``computed`` is told
+    how many."""
     limit = model.config.max_duration_s
     if data.features == "computed":
         return Waveforms(examples, model.encoder.sample_rate_hz, limit, data.mix_range_db)
@@ -117,13 +134,13 @@ def inputs_of(
     store = feature_store(model.config, weights_digest(model.encoder), data.cache)
     keys = ContentKeys(data.cache, data.mix_range_db)
     failed: list[Clip] = []
-    precompute_features(
+    computed[f"{name} features"] = precompute_features(
         examples,
         model.encoder,
         store,
         keys,
         max_duration_s=limit,
-        progress=lambda done: working("features", done, len(examples)),
+        progress=_counted(working, f"{name} features", len(examples)),
         on_error=lambda clip, error: failed.append(clip),
     )
     if failed:
@@ -132,7 +149,12 @@ def inputs_of(
 
 
 def _embeddings(
-    recipe: Recipe, model: AudioCaptioner, parts: Iterable[Examples], working: Working, live: bool
+    recipe: Recipe,
+    model: AudioCaptioner,
+    parts: Mapping[str, Examples],
+    computed: dict[str, Counts],
+    working: Working,
+    live: bool,
 ) -> Embed:
     from auricle.training.precompute import embedding_store, precompute_embeddings
 
@@ -142,24 +164,27 @@ def _embeddings(
     if live:
         return lambda captions: embedder.embed(captions).cpu()
     store = embedding_store(name, prompt, model.config.embedding.dim, recipe.data.cache)
-    for examples in parts:
-        precompute_embeddings(
+    for part, examples in parts.items():
+        computed[f"{part} captions"] = precompute_embeddings(
             examples.captions(),
             embedder,
             store,
-            progress=lambda done: working("caption embeddings", done, 0),
+            progress=_counted(working, f"{part} captions"),
         )
     return StoredEmbeddings(store)
 
 
 def _validator(
-    job: Job, validation: Examples, inputs: Inputs, embed: Embed
+    job: Job, validation: Examples, inputs: Inputs, embed: Embed, note: Note
 ) -> Callable[[DecodeOptions | None, bool], Validation]:
     """Measures the job's model as it then is; captions clips, by the options if any are given, and
     all of them, reranked, for the last time."""
     from auricle.training.validation import validate
 
     recipe = job.recipe
+
+    def lost(clip: Clip, error: AudioError) -> None:
+        note(f"left out of the validation: {error}")
 
     def measure(decoding: DecodeOptions | None, final: bool) -> Validation:
         config = replace(recipe.validation, clips=0) if final else recipe.validation
@@ -168,7 +193,7 @@ def _validator(
         name, prompt = recipe.text_embedder.name, recipe.text_embedder.prompt
         return validate(
             job.model,
-            iter_validation(validation, inputs, recipe.training.batch_size),
+            iter_validation(validation, inputs, recipe.training.batch_size, lost),
             job.tokenizer,
             embed if recipe.training.info_nce_weight else None,
             recipe.training,
@@ -200,6 +225,10 @@ def unpaired_job(recipe: Recipe, work: Path, world: int, note: Note) -> Job:
     torch.manual_seed(recipe.training.seed)
     model = AudioCaptioner(data.model_config)
     return Job(recipe, model, data.tokenizer, data)
+
+
+def _counted(working: Working, what: str, total: int = 0) -> Callable[[int], None]:
+    return lambda done: working(what, done, total)
 
 
 def _silent(_: str) -> None:

@@ -39,6 +39,7 @@ PATHS = (
     "unpaired.class_captions",
 )
 NAMES_OR_PATHS = ("start", "encoder_weights", "tokenizer.name", "text_embedder.name")
+ONE_OF_TWO = ("epochs", "steps")  # to give one takes the other back
 PATH_STARTS = ("./", "../", "~", "/")  # what tells a path from a name on the Hub
 
 
@@ -173,6 +174,9 @@ def _inherit(values: dict[str, Any], start: str) -> None:
     for section, inherited in theirs.items():
         _merge(inherited, values.get(section, {}))
         values[section] = inherited
+    tokens = bundle.model.config.decoder
+    for key in ("vocab_size", "pad_id", "eos_id", "start_id"):
+        values["model"]["decoder"][key] = getattr(tokens, key)
 
 
 def _anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -216,6 +220,9 @@ def _quoted(value: str) -> str:
 
 
 def _merge(values: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    for one, other in (ONE_OF_TWO, ONE_OF_TWO[::-1]):
+        if one in changes and other not in changes:
+            values.pop(other, None)
     for key, value in changes.items():
         if isinstance(value, Mapping) and isinstance(values.get(key), dict):
             _merge(values[key], value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import torch
 
 from auricle.errors import TrainingError
 from auricle.hub.folder import Bundle, save_bundle
+from auricle.training.card import CardFacts, paired_card
 from auricle.training.checkpoints import CHECKPOINT, State
 from auricle.training.clock import Progress
 from auricle.training.job import Job, paired_job, search_options, unpaired_job
@@ -19,9 +20,12 @@ from auricle.training.loop import new_accelerator, train
 from auricle.training.measures import Validation
 from auricle.training.monitor import Monitor
 from auricle.training.recipe import Recipe, changed_keys, load_recipe
+from auricle.training.unpaired.card import unpaired_card
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+    from auricle.training.precompute import Counts
 
 # What may change between a run and its continuation: no weight depends on it.
 FREE = (
@@ -83,6 +87,8 @@ def run_recipe(
     accelerator.wait_for_everyone()
     torch.set_flush_denormal(True)  # AdamW's moments of rare tokens shrink into slow denormals
     job = prepare(recipe, accelerator, watch)
+    if accelerator.is_main_process:
+        _same_clips(job, work)
     with Monitor(work / "logs" if accelerator.is_main_process else None) as monitor:
         state = train(
             job.model,
@@ -97,7 +103,8 @@ def run_recipe(
             replaced=lambda ids: watch.note(f"not readable any more, replaced: {', '.join(ids)}"),
         )
     if accelerator.is_main_process:
-        _write(job, out, state, path, changes)
+        command = (str(path), *changes)
+        _write(job, out, state, command, accelerator.num_processes)
     accelerator.wait_for_everyone()
     return out
 
@@ -109,6 +116,23 @@ def prepare(recipe: Recipe, accelerator: Accelerator, watch: Watch) -> Job:
     work = Path(recipe.out) / "work"
     with accelerator.main_process_first():
         return unpaired_job(recipe, work, accelerator.num_processes, watch.note)
+
+
+def precompute_recipe(
+    path: str | Path, changes: Sequence[str] = (), watch: Watch | None = None
+) -> Mapping[str, Counts]:
+    """Compute all features and caption embeddings that a recipe's training will read; how many, by
+    what they are of.
+
+    Raises:
+        AuricleError: as `run_recipe`; TrainingError for a recipe without manifests.
+    """
+    watch = watch or Watch()
+    recipe = load_recipe(path, changes)
+    if recipe.data is None:
+        raise TrainingError(f"{path}: has no manifests in [data] whose clips could be computed")
+    accelerator = new_accelerator(recipe.training)
+    return paired_job(recipe, accelerator, watch.note, watch.working).computed
 
 
 def _claim(recipe: Recipe, work: Path, resume: bool) -> None:
@@ -132,6 +156,22 @@ def _claim(recipe: Recipe, work: Path, resume: bool) -> None:
     file.write_text(json.dumps(recipe.to_dict(), indent=1) + "\n", encoding="utf-8")
 
 
+def _same_clips(job: Job, work: Path) -> None:
+    """See that a run that is continued has the clips it was begun with: batches depend on them."""
+    file = work / "clips.txt"
+    if job.train is None:
+        return
+    clips = f"{job.clips} clips, {job.train.digest}\n"
+    if (work / CHECKPOINT).is_file() and file.is_file() and file.read_text() != clips:
+        before = file.read_text().split(",")[0]
+        raise TrainingError(
+            f"{work}: the training clips are not those the run was begun with (then {before}, now "
+            f"{job.clips}): a manifest or recordings have changed; put them back, or give another "
+            "folder by out=FOLDER"
+        )
+    file.write_text(clips)
+
+
 def _validation(job: Job, monitor: Monitor, watch: Watch) -> Callable[[int], dict[str, float]]:
     config, best = job.recipe.validation, [float("inf")]
     sign = 1 if config.monitor == "loss" else -1
@@ -150,25 +190,35 @@ def _validation(job: Job, monitor: Monitor, watch: Watch) -> Callable[[int], dic
     return validate
 
 
-def _write(job: Job, out: Path, state: State, path: str | Path, changes: Sequence[str]) -> None:
+def _write(job: Job, out: Path, state: State, command: tuple[str, ...], processes: int) -> None:
     """The model folder, with what was measured of it in its card."""
     recipe = job.recipe
-    found = job.validate(recipe.decoding, True) if job.validate else None
+    if job.train is None:
+        sounds = job.data.sounds  # type: ignore[attr-defined]
+        card = unpaired_card(recipe.name, recipe.measured, recipe.training, sounds)
+    else:
+        chosen = state.best and recipe.validation.select == "best"
+        facts = CardFacts(
+            recipe=recipe,
+            model=job.model,
+            command=command,
+            train=job.train.sources,
+            validation=job.validation.sources if job.validation else (),
+            found=job.validate(recipe.decoding, True) if job.validate else None,
+            steps=state.step,
+            best_epoch=state.best[0].epoch if chosen else None,
+            processes=processes,
+        )
+        card = paired_card(facts)
     bundle = Bundle(
         name=recipe.name,
         model=job.model,
         tokenizer=job.tokenizer,
         embedder=recipe.text_embedder,
         decoding=recipe.decoding,
-        card=_card(job, found, state, path, changes),
+        card=card,
     )
     save_bundle(out, bundle, getattr(torch, recipe.dtype))
-
-
-def _card(
-    job: Job, found: Validation | None, state: State, path: str | Path, changes: Sequence[str]
-) -> str:
-    return ""
 
 
 def _both(

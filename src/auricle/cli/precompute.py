@@ -1,0 +1,38 @@
+"""`auricle precompute RECIPE`: features and caption embeddings, ahead of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from auricle.cli.console import SOME_FAILED, exit_codes
+
+EPILOG = "What the cache holds already is not computed again: an interrupted run goes on."
+
+
+def precompute(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="TOML file of the run.")],
+    changes: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[CHANGE]...",
+            help="Changed values, such as data.cache=FOLDER, or further TOML files.",
+        ),
+    ] = None,
+) -> None:
+    """Compute what `auricle train` would cache for a recipe, without training."""
+    with exit_codes():
+        from auricle.cli.progress import TrainingProgress
+        from auricle.training.run import precompute_recipe
+
+        with TrainingProgress() as shown:
+            found = precompute_recipe(recipe, changes or (), watch=shown)
+        for name, counts in found.items():
+            typer.echo(
+                f"{name:<20} {counts.done} computed, {counts.reused} there already,"
+                f" {counts.failed} failed"
+            )
+        if any(counts.failed for counts in found.values()):
+            raise typer.Exit(SOME_FAILED)
