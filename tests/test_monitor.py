@@ -91,7 +91,7 @@ def test_a_resumed_run_drops_what_came_after_its_checkpoint(tmp_path):
     with Monitor(tmp_path) as monitor:
         for step in (1, 2, 3, 4):
             monitor.step(progress(step))
-    with Monitor(tmp_path, 2) as monitor:
+    with Monitor(tmp_path) as monitor:
         for step in (3, 4):
             monitor._scalars(step, {"training/nll": 100.0 + step})
     assert values(read(tmp_path), "training/nll") == {1: 3.0, 2: 1.5, 3: 103.0, 4: 104.0}
@@ -119,14 +119,15 @@ def test_a_full_disk_ends_the_log_and_not_the_run(tmp_path):
     pytest.importorskip("tensorboard")
     notes = []
     monitor = Monitor(tmp_path, note=notes.append)
+    monitor.step(progress(1))
     writer = monitor._writer
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     writer.add_scalar = full
-    monitor.step(progress(1))
     monitor.step(progress(2))
+    monitor.step(progress(3))
     monitor.close()
     writer.close()
     assert notes == ["curves are logged no more: [Errno 28] No space left on device"]

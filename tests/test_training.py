@@ -114,7 +114,7 @@ def test_a_killed_run_ends_bit_identical(tmp_path, average_last):
 
 
 def test_validation_neither_disturbs_the_run_nor_is_lost_by_a_kill(tmp_path):
-    def validate(epoch):
+    def validate(epoch, state):
         torch.rand(7)  # a decoder that samples
         return {"loss": [3.0, 1.0, 2.0][epoch - 1]}
 
@@ -136,7 +136,7 @@ def test_validation_neither_disturbs_the_run_nor_is_lost_by_a_kill(tmp_path):
 def test_the_best_weights_are_chosen_and_training_stops_when_nothing_gets_better(tmp_path):
     seen = {}
 
-    def validate(epoch):
+    def validate(epoch, state):
         seen[epoch] = model.decoder.tokens.weight.detach().clone()
         return {"cider_d": [0.1, 0.5, 0.4, 0.3, 0.9][epoch - 1]}
 

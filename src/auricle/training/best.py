@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from auricle.model.captioner import AudioCaptioner
 from auricle.training.files import write_whole
 from auricle.training.weights import load_trained, trained_state
 
+HIGHER_IS_BETTER = ("cider_d", "recall")
+
 
 @dataclass(frozen=True)
 class Best:
@@ -19,6 +22,13 @@ class Best:
 
     value: float
     epoch: int
+
+    @classmethod
+    def of(cls, values: Mapping[str, float], monitor: str, epoch: int) -> Best | None:
+        """What ``values`` say of what is monitored, None if nothing."""
+        if monitor not in values:
+            return None
+        return cls(-values[monitor] if monitor in HIGHER_IS_BETTER else values[monitor], epoch)
 
     @property
     def name(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,11 @@ class State:
     best: tuple[Best, ...] = ()
     worse: int = 0  # validations since the best one
     stopped: bool = False
+
+    def improved_by(self, values: Mapping[str, float], monitor: str) -> bool:
+        """Whether ``values`` measure what is monitored, and it is better than ever."""
+        found = Best.of(values, monitor, 0)
+        return found is not None and (not self.best or found.value < self.best[0].value)
 
 
 def save(

@@ -195,7 +195,7 @@ def _validator(
             job.model,
             iter_validation(validation, inputs, recipe.training.batch_size, lost),
             job.tokenizer,
-            embed if recipe.training.info_nce_weight else None,
+            embed,
             recipe.training,
             config,
             options,

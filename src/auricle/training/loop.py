@@ -30,11 +30,10 @@ from auricle.training.schedule import learning_rate
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-HIGHER_IS_BETTER = ("cider_d", "recall")
 PREFETCHED = 4  # steps per worker
 PATIENT_HOURS = 6  # processes wait this long for the one that prepares data or validates
 
-Validate = Callable[[int], Mapping[str, float]]
+Validate = Callable[[int, State], Mapping[str, float]]
 
 
 def new_accelerator(config: TrainingConfig) -> Accelerator:
@@ -68,8 +67,8 @@ def train(
     """Train ``model`` in place, from the checkpoint in ``folder`` if there is one.
 
     Args:
-        validate: called in the main process after epochs ``validation`` chooses, with the epoch;
-            gives values by name, among them the one monitored.
+        validate: called in the main process after epochs ``validation`` chooses, with the epoch
+            and the state so far; gives values by name, among them the one monitored.
         progress: called in the main process after every step.
         replaced: told of the clips of a step that could not be read and were replaced.
 
@@ -198,16 +197,16 @@ def _judge(
     if accelerator.is_main_process:
         model.eval()
         with torch.random.fork_rng(), torch.no_grad():
-            found[0] = validate(epoch).get(config.monitor)
+            found[0] = dict(validate(epoch, state))
         model.train()
     broadcast_object_list(found)
-    if found[0] is None:
+    judged = Best.of(found[0], config.monitor, epoch)
+    if judged is None:
         return
-    value = -found[0] if config.monitor in HIGHER_IS_BETTER else found[0]
-    better = not state.best or value < state.best[0].value
+    better = state.improved_by(found[0], config.monitor)
     best = list(state.best)
     if accelerator.is_main_process:
-        best = keep_best(folder, model, Best(value, epoch), best, config.keep)
+        best = keep_best(folder, model, judged, best, config.keep)
     shared: list[Any] = [best]
     broadcast_object_list(shared)
     state.best = tuple(shared[0])

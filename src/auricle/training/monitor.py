@@ -29,9 +29,8 @@ class Monitor:
     training goes on.
 
     Args:
-        folder: of the event files; a run that goes on writes further ones.
-        step: the last step done, 0 for a new run; what an interrupted run logged after it is
-            dropped.
+        folder: of the event files; a run that goes on writes further ones, and what it logged
+            before from its first step on is dropped.
         recording: clip index (as in `ClipCaption`) -> its waveform [L] float32 at
             ``sample_rate_hz``; None leaves out audio.
     """
@@ -39,7 +38,6 @@ class Monitor:
     def __init__(
         self,
         folder: Path | None,
-        step: int = 0,
         *,
         recording: Callable[[int], np.ndarray] | None = None,
         sample_rate_hz: int = 16_000,
@@ -48,9 +46,8 @@ class Monitor:
         self.recording, self.sample_rate_hz = recording, sample_rate_hz
         self.note = note or (lambda _: None)
         self._played = False
+        self._folder = folder
         self._writer: Any = None
-        if folder is not None:
-            self._open(folder, step)
 
     def __enter__(self) -> Monitor:
         return self
@@ -89,11 +86,14 @@ class Monitor:
         self._write("close")
         self._writer = None
 
-    def _open(self, folder: Path, step: int) -> None:
+    def _open(self, step: int) -> None:
+        folder, self._folder = self._folder, None
+        if folder is None:
+            return
         try:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._writer = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+            self._writer = SummaryWriter(str(folder), purge_step=step)
         except ImportError:
             self.note('no curves are logged: TensorBoard is missing; pip install "auricle[train]"')
         except OSError as error:
@@ -108,6 +108,7 @@ class Monitor:
         self._write("add_audio", tag, waveform.clip(-1, 1), step, self.sample_rate_hz)
 
     def _scalars(self, step: int, values: dict[str, float]) -> None:
+        self._open(step)
         for name, value in values.items():
             self._write("add_scalar", name, value, step)
 

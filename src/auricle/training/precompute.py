@@ -34,7 +34,7 @@ from auricle.training.batch import pad_audio
 
 FORMAT = 1  # of what is stored; another number makes all of it be computed anew
 WINDOW = 8  # batches whose clips are sorted by length together
-BATCH_S = {"cpu": 60.0, "cuda": 300.0}  # with BEATs and clips of 30 s some 10 MB a second
+BATCH_S = {"cpu": 20.0, "cuda": 300.0}  # BEATs takes 10 MB a second; a CPU has caches
 TEXTS_AT_ONCE = 1024
 
 OnError = Callable[[Clip, AudioError], None]
@@ -112,7 +112,7 @@ def precompute_features(
         DataError: the disk is full; what was stored stays.
     """
     device = next(encoder.parameters()).device
-    limit = round((batch_s or BATCH_S.get(device.type, 300.0)) * encoder.sample_rate_hz)
+    limit = round((batch_s or BATCH_S.get(device.type, BATCH_S["cuda"])) * encoder.sample_rate_hz)
     tally = _Tally(progress)
 
     def prepare(clip: Clip) -> _Prepared:

@@ -16,9 +16,9 @@ from auricle.training.card import CardFacts, paired_card
 from auricle.training.checkpoints import CHECKPOINT, State
 from auricle.training.clock import Progress
 from auricle.training.job import Job, paired_job, search_options, unpaired_job
-from auricle.training.loop import new_accelerator, train
+from auricle.training.loop import Validate, new_accelerator, train
 from auricle.training.measures import Validation
-from auricle.training.monitor import Monitor
+from auricle.training.monitor import AUDIO_S, Monitor
 from auricle.training.recipe import Recipe, changed_keys, load_recipe
 from auricle.training.unpaired.card import unpaired_card
 
@@ -89,7 +89,7 @@ def run_recipe(
     job = prepare(recipe, accelerator, watch)
     if accelerator.is_main_process:
         _same_clips(job, work)
-    with Monitor(work / "logs" if accelerator.is_main_process else None) as monitor:
+    with _monitor(job, work / "logs" if accelerator.is_main_process else None, watch) as monitor:
         state = train(
             job.model,
             job.data,
@@ -172,19 +172,31 @@ def _same_clips(job: Job, work: Path) -> None:
     file.write_text(clips)
 
 
-def _validation(job: Job, monitor: Monitor, watch: Watch) -> Callable[[int], dict[str, float]]:
-    config, best = job.recipe.validation, [float("inf")]
-    sign = 1 if config.monitor == "loss" else -1
+def _monitor(job: Job, folder: Path | None, watch: Watch) -> Monitor:
+    """Curves in ``folder``, with what validation clips sound like."""
+    from auricle.data.sound import load_clip
 
-    def validate(epoch: int) -> dict[str, float]:
+    rate_hz, clips = job.model.encoder.sample_rate_hz, job.validation
+    if clips is None:
+        return Monitor(folder, note=watch.note)
+    return Monitor(
+        folder,
+        recording=lambda index: load_clip(clips.clip(index), rate_hz, AUDIO_S),
+        sample_rate_hz=rate_hz,
+        note=watch.note,
+    )
+
+
+def _validation(job: Job, monitor: Monitor, watch: Watch) -> Validate:
+    config = job.recipe.validation
+
+    def validate(epoch: int, state: State) -> dict[str, float]:
         assert job.validate is not None
         captions = config.captions_every and epoch % config.captions_every == 0
         found = job.validate(search_options(job.recipe) if captions else None, False)
         values = found.values()
-        value = sign * values.get(config.monitor, float("inf"))
-        better, best[0] = value < best[0], min(value, best[0])
-        monitor.validation(epoch * job.data.steps_per_epoch, found)
-        watch.validated(epoch, found, better)
+        monitor.validation(state.step, found)
+        watch.validated(epoch, found, state.improved_by(values, config.monitor))
         return values
 
     return validate
