@@ -42,14 +42,15 @@ class QueryPooling(nn.Module):
 
     The keys are told where in its clip a frame stands, as a share of the clip: a head can then
     listen to the beginning or to the end, and "a then b" is not "b then a". No linear map follows
-    the heads, for the embedding head begins with one.
+    the heads, for the embedding head begins with one; softmax would take away a bias of the keys,
+    and that head's BatchNorm one of the values.
     """
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
         self.query = nn.Parameter(torch.randn(heads, dim // heads))
-        self.key = nn.Linear(dim, dim)
-        self.value = nn.Linear(dim, dim)
+        self.key = nn.Linear(dim, dim, bias=False)
+        self.value = nn.Linear(dim, dim, bias=False)
         self.place = nn.Parameter(torch.randn(PLACES, dim) / math.sqrt(PLACES))
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
@@ -68,9 +69,9 @@ class SelfAttentionPooling(nn.Module):
         super().__init__()
         self.heads = heads
         self.query = nn.Linear(dim, dim)
-        self.key = nn.Linear(dim, dim)
-        self.value = nn.Linear(dim, dim)
-        self.out = nn.Linear(dim, dim)
+        self.key = nn.Linear(dim, dim, bias=False)
+        self.value = nn.Linear(dim, dim, bias=False)
+        self.out = nn.Linear(dim, dim, bias=False)
         self.place = nn.Parameter(torch.randn(PLACES, dim) / math.sqrt(PLACES))
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
