@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from typer.testing import CliRunner
 
+from auricle.cli import app
 from auricle.data.keys import ContentKeys, text_key
-from auricle.data.manifest import Clip
+from auricle.data.manifest import Clip, write_manifest
 from auricle.data.sound import load_clip
 from auricle.data.store import ArrayStore
 from auricle.errors import AudioError, ModelError
@@ -287,3 +290,51 @@ def test_an_embedder_of_another_width_is_named(tmp_path: Path) -> None:
     store = embedding_store("letters", "", 768, tmp_path)
     with pytest.raises(ModelError, match=r"letters: .* 4 .* 768; set model.embedding.dim=4"):
         embed(["a"], store, [])
+
+
+def write_recipe(folder: Path, clips: Sequence[Clip]) -> Path:
+    """A recipe for the debug model on ``clips``, in ``folder``."""
+    write_manifest(folder / "tones.jsonl", clips)
+    model = {name: asdict(getattr(CONFIG, name)) for name in ("encoder", "conformer", "embedding")}
+    recipe = folder / "recipe.toml"
+    recipe.write_text(
+        """
+        name = "tones"
+        out = "out"
+        encoder_weights = "random"
+        data = {train = ["tones.jsonl"], min_words = 1, cache = "cache"}
+        training = {steps = 1}
+        tokenizer = {name = "", vocab_size = 260}
+        text_embedder = {name = "all-MiniLM-L6-v2", prompt = ""}
+        """
+        + "".join(
+            f"[model.{block}]\n"
+            + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+            for block, values in model.items()
+        )
+    )
+    return recipe
+
+
+@pytest.mark.slow
+def test_the_command_fills_the_cache(tmp_path: Path, clips: list[Clip]) -> None:
+    recipe = write_recipe(tmp_path, clips)
+    first = CliRunner().invoke(app, ["precompute", str(recipe)])
+    assert first.exit_code == 0, first.output
+    assert "6 computed, 0 there already, 0 failed" in first.stdout
+    again = CliRunner().invoke(app, ["precompute", str(recipe), "training.batch_size=2"])
+    assert again.exit_code == 0, again.output
+    assert "0 computed, 6 there already, 0 failed" in again.stdout
+
+
+def test_the_command_says_what_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(*_: object, **__: object) -> dict[str, Counts]:
+        return {"features": Counts(3, 2, 1), "caption embeddings": Counts(7)}
+
+    monkeypatch.setattr("auricle.training.run.precompute_recipe", found)
+    said = CliRunner().invoke(app, ["precompute", "any.toml"])
+    assert said.exit_code == 1
+    assert said.stdout.splitlines() == [
+        "features             3 computed, 2 there already, 1 failed",
+        "caption embeddings   7 computed, 0 there already, 0 failed",
+    ]
