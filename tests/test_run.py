@@ -165,14 +165,19 @@ def test_a_run_is_resumed_only_when_asked_and_only_by_the_same_recipe(recipe):
     ]:
         with pytest.raises(TrainingError, match=problem):
             run_recipe(recipe, changes)
-    with pytest.raises(TrainingError, match=r"training\.learning_rate changed"):
-        run_recipe(recipe, ["training.learning_rate=1"], resume=True)
+    with pytest.raises(TrainingError, match=r"training\.batch_size, training.seed changed"):
+        run_recipe(recipe, ["training.seed=1", "training.batch_size=3"], resume=True)
     before = weights("out")
     steps = []
     watch = Watch(progress=lambda p: steps.append(p.step))
     run_recipe(recipe, ["training.workers=1"], resume=True, watch=watch)
     assert not steps
     same(before, weights("out"))
+    notes = []
+    watch = Watch(note=notes.append, progress=lambda p: steps.append(p.step))
+    run_recipe(recipe, ["training.epochs=3"], resume=True, watch=watch)
+    assert steps == [7, 8, 9]
+    assert any("training.epochs changed" in note for note in notes)
 
 
 def test_a_run_is_not_continued_with_other_clips(recipe):

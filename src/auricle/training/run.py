@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from auricle.training.precompute import Counts
 
-# What may change between a run and its continuation: no weight depends on it.
+# What may change between a run and its continuation, because its checkpoint fits all the same;
+# of the first ones nothing is said, for no weight depends on them.
 FREE = (
     "name",
     "licence",
@@ -38,6 +39,18 @@ FREE = (
     "data.cache",
     "training.workers",
     "training.checkpoint_every",
+)
+NOTED = (
+    "augment.",
+    "training.epochs",
+    "training.steps",
+    "training.learning_rate",
+    "training.schedule",
+    "training.warmup_steps",
+    "training.weight_decay",
+    "training.clip_norm",
+    "training.label_smoothing",
+    "training.temperature",
 )
 
 
@@ -83,7 +96,7 @@ def run_recipe(
     out = Path(recipe.out)
     work = out / "work"
     if accelerator.is_main_process:
-        _claim(recipe, work, resume)
+        _claim(recipe, work, resume, watch.note)
     accelerator.wait_for_everyone()
     torch.set_flush_denormal(True)  # AdamW's moments of rare tokens shrink into slow denormals
     job = prepare(recipe, accelerator, watch)
@@ -135,7 +148,7 @@ def precompute_recipe(
     return paired_job(recipe, accelerator, watch.note, watch.working).computed
 
 
-def _claim(recipe: Recipe, work: Path, resume: bool) -> None:
+def _claim(recipe: Recipe, work: Path, resume: bool, note: Callable[[str], None]) -> None:
     """See that the run in ``work``, if there is one, is to be continued and is this recipe's."""
     file = work / "recipe.json"
     if (work / CHECKPOINT).is_file():
@@ -147,7 +160,9 @@ def _claim(recipe: Recipe, work: Path, resume: bool) -> None:
         before = json.loads(file.read_text(encoding="utf-8"))
         now = json.loads(json.dumps(recipe.to_dict()))
         changed = [key for key in changed_keys(before, now) if not key.startswith(FREE)]
-        if changed:
+        if noted := [key for key in changed if key.startswith(NOTED)]:
+            note(f"goes on with another recipe than before: {', '.join(noted)} changed")
+        if changed := [key for key in changed if not key.startswith(NOTED)]:
             raise TrainingError(
                 f"{work}: the run was begun with another recipe: {', '.join(changed)} changed; put "
                 "them back, or give another folder by out=FOLDER"
