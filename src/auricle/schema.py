@@ -42,6 +42,13 @@ def build(cls: type[T], values: Mapping[str, Any], where: str, section: str = ""
         raise ModelError(f"{where}: {section + ': ' if section else ''}{error}") from error
 
 
+def check(config: object, rules: Mapping[str, tuple[bool, str]]) -> None:
+    """Raise ValueError for the first field whose rule, (is it kept, in words), is broken."""
+    for name, (kept, rule) in rules.items():
+        if not kept:
+            raise ValueError(f"{name}={getattr(config, name)!r}: must be {rule}")
+
+
 @cache
 def _hints(cls: type) -> dict[str, Any]:
     return get_type_hints(cls)

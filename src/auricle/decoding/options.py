@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from auricle.schema import check
+
 DecodeMethod = Literal["nucleus", "beam", "greedy"]
 
 
@@ -50,9 +52,7 @@ class DecodeOptions:
             "min_length": (0 <= self.min_length < self.max_length, "below max_length"),
             "no_repeat_ngram": (self.no_repeat_ngram >= 0, "0 (off) or more"),
         }
-        for name, (kept, rule) in rules.items():
-            if not kept:
-                raise ValueError(f"{name}={getattr(self, name)!r}: must be {rule}")
+        check(self, rules)
 
 
 BEAM_DEFAULTS = {"candidates": 4, "max_length": 100}  # published beam search, other values as above

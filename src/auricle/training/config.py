@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from auricle.schema import check
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -66,9 +68,7 @@ class TrainingConfig:
             "checkpoint_every": (self.checkpoint_every >= 1, "at least 1"),
             "workers": (self.workers >= 0, "0 or more"),
         }
-        for name, (kept, rule) in rules.items():
-            if not kept:
-                raise ValueError(f"{name}={getattr(self, name)!r}: must be {rule}")
+        check(self, rules)
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,15 @@ class DataConfig:
     bucket: int = 12
     mix_range_db: float = 5.0
 
+    def __post_init__(self) -> None:
+        rules = {
+            "train": (bool(self.train), "the path of a manifest, or a list of several"),
+            "min_words": (self.min_words >= 0, "0 (no limit) or more"),
+            "bucket": (self.bucket >= 1, "at least 1"),
+            "mix_range_db": (self.mix_range_db >= 0, "0 or more"),
+        }
+        check(self, rules)
+
 
 @dataclass(frozen=True)
 class SpecAugmentConfig:
@@ -115,6 +124,16 @@ class SpecAugmentConfig:
     time_masks: int = 5
     time_share: float = 0.12
     time_warp: int = 5
+
+    def __post_init__(self) -> None:
+        rules = {
+            "frequency_masks": (self.frequency_masks >= 0, "0 or more"),
+            "frequency_width": (self.frequency_width >= 0, "0 or more"),
+            "time_masks": (self.time_masks >= 0, "0 or more"),
+            "time_share": (0 <= self.time_share <= 1, "from 0 to 1"),
+            "time_warp": (self.time_warp >= 0, "0 (none) or more"),
+        }
+        check(self, rules)
 
 
 @dataclass(frozen=True)
@@ -141,3 +160,17 @@ class ValidationConfig:
     patience: int = 0
     keep: int = 1
     select: Literal["best", "last"] = "best"
+
+    def __post_init__(self) -> None:
+        rules = {
+            "every": (self.every >= 1, "at least 1"),
+            "captions_every": (self.captions_every >= 0, "0 (never) or more"),
+            "clips": (self.clips >= 0, "0 (all) or more"),
+            "patience": (self.patience >= 0, "0 (never stop) or more"),
+            "keep": (self.keep >= 1, "at least 1"),
+            "monitor": (
+                self.monitor != "cider_d" or self.captions_every > 0,
+                "measured, but captions_every=0 says that captions are never scored",
+            ),
+        }
+        check(self, rules)

@@ -11,6 +11,7 @@ from auricle.data.keys import ContentKeys
 from auricle.data.manifest import Clip
 from auricle.decoding.options import BEAM_DEFAULTS, GREEDY_DEFAULTS, DecodeOptions
 from auricle.errors import AudioError
+from auricle.metrics.cider import scorer
 from auricle.model.captioner import AudioCaptioner
 from auricle.text.embedder import TextEmbedder
 from auricle.text.tokenizer import CaptionTokenizer
@@ -89,6 +90,7 @@ def paired_job(
     parts = {"training": train}
     if validation is not None:
         parts["validation"] = validation
+        scorer()  # is it installed? Better asked now than after an epoch
     computed: dict[str, Counts] = {}
     if live:
         data = replace(data, features="computed")

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from auricle.errors import TrainingError
+from auricle.errors import MissingDependencyError, TrainingError
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.likelihood import IGNORE_ID
 from auricle.training.average import Average
@@ -37,11 +37,20 @@ Validate = Callable[[int, State], Mapping[str, float]]
 
 
 def new_accelerator(config: TrainingConfig) -> Accelerator:
-    """The processes and the device of a run, as `accelerate launch` or nothing set them up."""
+    """The processes and the device of a run, as `accelerate launch` or nothing set them up.
+
+    Raises:
+        MissingDependencyError: accelerate is not installed.
+    """
     from datetime import timedelta
 
-    from accelerate import Accelerator
-    from accelerate.utils import InitProcessGroupKwargs
+    try:
+        from accelerate import Accelerator
+        from accelerate.utils import InitProcessGroupKwargs
+    except ImportError as error:
+        raise MissingDependencyError(
+            'training needs accelerate: pip install "auricle[train]"'
+        ) from error
 
     patience = InitProcessGroupKwargs(timeout=timedelta(hours=PATIENT_HOURS))
     return Accelerator(mixed_precision="bf16" if config.bf16 else "no", kwargs_handlers=[patience])
