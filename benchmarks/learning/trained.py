@@ -1,0 +1,68 @@
+"""Recipes as plain values, trained on the spot."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from auricle.schema import build
+from auricle.training.job import Job, paired_job
+from auricle.training.loop import new_accelerator, train
+from auricle.training.recipe import Recipe
+
+Values = dict[str, Any]
+
+# A small model on YAMNet's features, which are a thousandth of BEATs' work.
+SMALL: Values = {
+    "name": "benchmark",
+    "out": "",
+    "tokenizer": {"vocab_size": 600},
+    "text_embedder": {"name": "all-MiniLM-L6-v2", "prompt": ""},
+    "data": {"min_words": 1},
+    "model": {
+        "encoder": {"type": "yamnet", "scale": "log-odds"},
+        "downsample": {"rate": 2, "kernel": 3},
+        "conformer": {"dim": 96, "heads": 4, "ffn_dim": 192, "kernel": 7},
+        "embedding": {"hidden_dim": 256, "dim": 384},
+        "decoder": {"dim": 96, "layers": 2, "heads": 4, "ffn_dim": 192, "max_positions": 40},
+    },
+    "training": {
+        "batch_size": 64,
+        "learning_rate": 2e-3,
+        "warmup_steps": 30,
+        "temperature": 0.1,
+        "workers": 0,
+    },
+}
+
+
+def changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> Values:
+    """``values`` with the sections of ``changes`` laid over them."""
+    merged = dict(values)
+    for key, value in changes.items():
+        inner = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(inner, Mapping)
+        merged[key] = changed(inner, value) if both else value
+    return merged
+
+
+def trained(values: Values, work: Path, note: Callable[[str], None] = print) -> Job:
+    """The job of a recipe on manifests, its model trained and in eval mode."""
+    recipe = build(Recipe, values, "benchmark")
+    torch.set_flush_denormal(True)
+    accelerator = new_accelerator(recipe.training)
+    job = paired_job(recipe, accelerator, note, lambda *_: None)
+    train(
+        job.model,
+        job.data,
+        recipe.training,
+        work,
+        accelerator=accelerator,
+        augment=recipe.augment,
+        validation=recipe.validation,
+    )
+    return job

@@ -1,0 +1,31 @@
+#!/bin/sh
+# The two stages of the paper from recordings to a caption, at debug size, in minutes:
+#     sh recipes/paper/rehearsal.sh [MANIFEST [CHANGE]...]
+# MANIFEST has the splits train and val; without one the example recordings are used. CHANGEs, such as
+# training.epochs=3, hold for both stages. Results go to runs/rehearsal, or where REHEARSAL says.
+set -eu
+manifest=${1:+$(realpath "$1")}
+[ $# -eq 0 ] || shift
+cd "$(dirname "$0")/../.."
+work=$(realpath -m "${REHEARSAL:-runs/rehearsal}")
+rm -rf "$work/pretrain" "$work/finetune"
+
+if [ -z "$manifest" ]; then
+    manifest=$work/examples.jsonl
+    auricle data folder examples -o "$manifest"
+fi
+auricle data check "$manifest"
+python recipes/paper/joined_mixups.py "$manifest" "$work/mixups.jsonl"
+
+train() { # STAGE TRAINING-MANIFESTS [CHANGE]...
+    stage=$1 manifests=$2
+    shift 2
+    set -- "recipes/paper/$stage.toml" recipes/paper/debug.toml "name=rehearsal-$stage" "out=$work/$stage" \
+        "data.train=$manifests" "data.validation=$manifest" "data.cache=$work/cache" "$@"
+    auricle train "$@" --dry-run
+    auricle train "$@"
+}
+train pretrain "['$manifest', '$work/mixups.jsonl']" "$@"
+train finetune "$manifest" "start=$work/pretrain" "$@"
+
+auricle caption examples/birds-singing.ogg --model "$work/finetune"
