@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 AUDIO ?= examples
 
-.PHONY: demo test lint slow parity clean
+.PHONY: demo test lint slow parity rehearsal clean
 
 demo: .venv/installed  ## caption the example recordings, or AUDIO="a.wav b.mp3"
 	$(BIN)/auricle caption $(AUDIO)
@@ -21,6 +21,9 @@ lint: .venv/installed
 
 parity: .venv/installed  ## compare with stored tensors of the published system: GOLDEN=FOLDER
 	$(BIN)/python -m auricle.parity $(or $(GOLDEN),tests/golden/published-small)
+
+rehearsal: .venv/installed  ## the paper's two training stages at debug size: DATA=MANIFEST for other clips
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh recipes/paper/rehearsal.sh $(DATA)
 
 # torch first and under its pin, so that nothing brings a CUDA build; YAMNet's wheel comes without its
 # dependencies (`auricle models fetch tiny`), for they would break torch's CPU build.
