@@ -117,6 +117,7 @@ def test_paths_are_meant_from_the_file_they_stand_in(tmp_path, monkeypatch):
         (SHORT + "[decoding]\ntop_p = 2.0\n", "top_p=2.0"),
         (SHORT + '[augment]\nplace = "fbank"\n', "features is .cached."),
         (SHORT + "tune_encoder = true\n", "tune_encoder.*cached"),
+        (SHORT + 'tune_encoder = true\n[model.encoder]\ntype = "yamnet"\n', "YAMNet stays"),
         (SHORT.replace('train = "m.jsonl"', "train = 3"), "data.train is 3, but must be a list"),
         (SHORT.replace('name = "a"\n', ""), "'name' is missing"),
         (SHORT.replace('[data]\ntrain = "m.jsonl"\n', ""), "either \\[data\\]"),

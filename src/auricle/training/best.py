@@ -57,4 +57,4 @@ def remove_others(folder: Path, best: list[Best]) -> None:
 
 def load_best(folder: Path, model: AudioCaptioner, best: Best) -> None:
     path = folder / best.name
-    load_trained(model, torch.load(path, map_location=model.device, weights_only=True))
+    load_trained(model, torch.load(path, map_location="cpu", weights_only=True))

@@ -82,7 +82,7 @@ def resume(
     Raises:
         TrainingError: it cannot be read, or is of another number of processes.
     """
-    saved = _read(folder / CHECKPOINT, accelerator.device)
+    saved = _read(folder / CHECKPOINT)
     if saved is None:
         return State()
     randoms = saved["random"]
@@ -93,20 +93,21 @@ def resume(
         )
     load_trained(model, saved["model"])
     optimiser.load_state_dict(saved["optimiser"])
-    average.weights, average.steps = saved["average"], saved["averaged"]
+    average.weights = {k: v.to(accelerator.device) for k, v in saved["average"].items()}
+    average.steps = saved["averaged"]
     random = randoms[accelerator.process_index]
-    torch.set_rng_state(random["cpu"].cpu())
+    torch.set_rng_state(random["cpu"])
     if "cuda" in random and accelerator.device.type == "cuda":
-        torch.cuda.set_rng_state(random["cuda"].cpu(), accelerator.device)
+        torch.cuda.set_rng_state(random["cuda"], accelerator.device)
     kept = saved["state"]
     return State(**{**kept, "best": tuple(Best(**best) for best in kept["best"])})
 
 
-def _read(path: Path, device: torch.device) -> dict[str, Any] | None:
+def _read(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        return torch.load(path, map_location=device, weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever its unpickler does
         raise TrainingError(
             f"{path}: not a checkpoint that can be read ({error}); delete it to begin anew"

@@ -128,9 +128,9 @@ def train(
         ended = place == 0 or step == steps
         if ended and validate and (epoch % validation.every == 0 or step == steps):
             _judge(validate, epoch + (place > 0), state, model, validation, folder, accelerator)
-            clock.skip()
         if ended or step % config.checkpoint_every == 0 or state.stopped:
             save(folder, state, model, optimiser, average, accelerator)
+            clock.skip()
         if state.stopped:
             break
     if state.best and validation.select == "best":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, distributed
 from torch.nn import functional as F
@@ -42,13 +44,21 @@ def info_nce(audio: Tensor, text: Tensor, temperature: float = 0.5) -> Tensor:
 def gathered(rows: Tensor) -> Tensor:
     """The rows [B, E] of every process, [world * B, E], in order of rank.
 
-    Gradients reach this process's own rows alone. Every process computes the same loss of all
-    rows, so each has the whole gradient of its own ones; where those are averaged over processes
-    afterwards, the loss has to be multiplied by their number.
+    Every process computes the same loss of all rows, and its gradient reaches the process's own
+    rows alone, times the number of processes: their average is the gradient of that loss.
     """
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return rows
-    parts = [torch.empty_like(rows) for _ in range(distributed.get_world_size())]
-    distributed.all_gather(parts, rows.detach().contiguous())
-    parts[distributed.get_rank()] = rows
-    return torch.cat(parts)
+    ready = distributed.is_available() and distributed.is_initialized()
+    return _Gather.apply(rows) if ready else rows
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        parts = [torch.empty_like(rows) for _ in range(distributed.get_world_size())]
+        distributed.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        world = distributed.get_world_size()
+        return world * gradients[0].chunk(world)[distributed.get_rank()]

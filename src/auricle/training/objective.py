@@ -52,8 +52,7 @@ class Objective(nn.Module):
                 gathered(batch.text_embeddings),
                 config.temperature,
             )
-            scale = config.info_nce_weight * self.world / config.accumulate
-            losses["info_nce"] = scale * contrast
+            losses["info_nce"] = config.info_nce_weight / config.accumulate * contrast
         return losses
 
     def listen(self, batch: Batch) -> AudioMemory:

