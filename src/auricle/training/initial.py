@@ -104,6 +104,8 @@ def _encoder(recipe: Recipe, config: CaptionerConfig) -> Encoder | None:
         from auricle.hub.published import load_beats
 
         return load_beats(name, config.encoder.output_layer)
+    if Path(name).is_absolute() and not Path(name).is_dir():
+        raise ModelError(f"{name}: no such file; {NO_ENCODER}")
     encoder = load_bundle(name).model.encoder
     if not isinstance(encoder, Beats):
         raise ModelError(f"encoder_weights: the encoder of {name} is not BEATs; {NO_ENCODER}")

@@ -69,7 +69,9 @@ def read_source(
     try:
         file = manifest.open("rb")
     except OSError as error:
-        raise DataError(f"{manifest}: no manifest that can be read ({error.strerror})") from error
+        raise DataError(
+            f"{manifest}: no manifest that can be read ({error.strerror}); `auricle data` makes one"
+        ) from error
     with file, ThreadPoolExecutor(THREADS) as pool:
         stamp = stamp_of(file.fileno())
         lines = _lines(file)
