@@ -168,7 +168,7 @@ def start_bundle(name: str) -> Bundle:
     """The model a run starts from, read once."""
     if Path(name).is_absolute() and not Path(name).is_dir():
         raise ModelError(
-            f"start: there is no model folder {name}; train that stage first, or give another model "
+            f"start: there is no model folder {name}; train that first, or give another model "
             "by start=NAME"
         )
     return load_bundle(name)
