@@ -1,6 +1,6 @@
 """Can the small model of the paper's shape learn by heart? Real clips to exact captions, greedily.
 
-    python benchmarks/learning/memorise.py [--clips 16] [--steps 300] [--encoder beats|yamnet]
+    python benchmarks/learning/memorise.py [--clips 16] [--steps 200] [--encoder beats|yamnet]
 
 The recipe is that of the paper at debug size: BEATs has random weights, is frozen, and still tells
 the clips apart. Every clip is of another class of ESC-50 and has one caption.
@@ -15,13 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import esc
-from trained import changed, trained
+from trained import changed, listened, said, trained
 
 from auricle.data.manifest import Clip, write_manifest
-from auricle.decoding.options import GREEDY_DEFAULTS, DecodeOptions
-from auricle.decoding.search import decode
 from auricle.training.job import Job
-from auricle.training.paired import iter_validation
 from auricle.training.recipe import read_values
 
 RECIPES = Path(__file__).parents[2] / "recipes" / "paper"
@@ -65,32 +62,29 @@ def learn(clips: list[Clip], steps: int, encoder: str, work: Path) -> Job:
     return trained(changed(values, changes), work)
 
 
-def said(job: Job) -> list[tuple[str, str]]:
+def recited(job: Job) -> list[tuple[str, str]]:
     """(caption learned, caption said) of every training clip."""
-    found = []
-    options = DecodeOptions(method="greedy", **GREEDY_DEFAULTS)
     assert job.train is not None
-    for batch in iter_validation(job.train, job.data.inputs, 64):
-        memory = job.model.encode_features(batch.audio, batch.lengths)
-        cross = job.model.decoder.read_memory(memory.memory, memory.lengths)
+    return [
+        (captions[0], heard)
+        for batch, memory in listened(job, job.train)
         for captions, heard in zip(
-            batch.captions, decode(job.model.decoder, cross, options), strict=True
-        ):
-            found.append((captions[0], job.tokenizer.decode(heard[0].ids)))
-    return found
+            batch.captions, said(job.model, memory, job.tokenizer), strict=True
+        )
+    ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=int, default=16)
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--encoder", choices=ENCODERS, default="beats")
     options = parser.parse_args()
     if not esc.DATA.is_dir():
         sys.exit(esc.MISSING)
     with tempfile.TemporaryDirectory() as work:
         clips = one_of_each_class(options.clips)
-        pairs = said(learn(clips, options.steps, options.encoder, Path(work)))
+        pairs = recited(learn(clips, options.steps, options.encoder, Path(work)))
     for caption, heard in pairs:
         print(f"{'=' if caption == heard else '≠'} {caption}  |  {heard}")
     print(f"{sum(a == b for a, b in pairs)} of {len(pairs)} captions are exact")

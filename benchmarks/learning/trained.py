@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from auricle.decoding.options import GREEDY_DEFAULTS, DecodeOptions
+from auricle.decoding.search import decode
+from auricle.model.captioner import AudioCaptioner, AudioMemory
 from auricle.schema import build
-from auricle.training.job import Job, paired_job
+from auricle.text.tokenizer import CaptionTokenizer
+from auricle.training.examples import Examples
+from auricle.training.job import Job, inputs_of, paired_job
 from auricle.training.loop import new_accelerator, train
+from auricle.training.paired import ValidationBatch, iter_validation
 from auricle.training.recipe import Recipe
 
 Values = dict[str, Any]
@@ -50,12 +55,12 @@ def changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> Values:
     return merged
 
 
-def trained(values: Values, work: Path, note: Callable[[str], None] = print) -> Job:
+def trained(values: Values, work: Path) -> Job:
     """The job of a recipe on manifests, its model trained and in eval mode."""
     recipe = build(Recipe, values, "benchmark")
     torch.set_flush_denormal(True)
     accelerator = new_accelerator(recipe.training)
-    job = paired_job(recipe, accelerator, note, lambda *_: None)
+    job = paired_job(recipe, accelerator, print, lambda *_: None)
     train(
         job.model,
         job.data,
@@ -66,3 +71,19 @@ def trained(values: Values, work: Path, note: Callable[[str], None] = print) -> 
         validation=recipe.validation,
     )
     return job
+
+
+@torch.no_grad()
+def listened(job: Job, examples: Examples) -> Iterator[tuple[ValidationBatch, AudioMemory]]:
+    """Every example's memory, in batches."""
+    assert job.recipe.data is not None
+    inputs = inputs_of(job.recipe.data, job.model, examples, print, lambda *_: None, {})
+    for batch in iter_validation(examples, inputs, 64):
+        yield batch, job.model.encode_features(batch.audio, batch.lengths)
+
+
+def said(model: AudioCaptioner, memory: AudioMemory, tokenizer: CaptionTokenizer) -> list[str]:
+    """The greedy caption of each clip."""
+    cross = model.decoder.read_memory(memory.memory, memory.lengths)
+    options = DecodeOptions(method="greedy", **GREEDY_DEFAULTS)
+    return [tokenizer.decode(clip[0].ids) for clip in decode(model.decoder, cross, options)]

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from auricle.data.manifest import Clip, read_manifest, write_manifest
+from auricle.data.mixing import mix_of
 
 CONJUNCTIONS = ("and", "while", "as")
 
@@ -26,7 +27,9 @@ def joined(clips: Sequence[Clip], rows: int) -> Iterator[Clip]:
         text = f" {rng.choice(CONJUNCTIONS)} ".join(captions)
         section = {"start_s": second.start_s, "end_s": second.end_s}
         mix = {"audio": str(second.audio)} | {k: v for k, v in section.items() if v is not None}
-        yield replace(first, captions=(text,), id=f"mixup-{number}", extra={"mix": mix})
+        yield replace(
+            first, captions=(text,), id=f"mixup-{number}", extra={**first.extra, "mix": mix}
+        )
 
 
 def main() -> None:
@@ -35,7 +38,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--rows", type=int, default=12)
     options = parser.parse_args()
-    clips = [clip for clip in read_manifest(options.manifest, "train") if not clip.extra]
+    clips = [clip for clip in read_manifest(options.manifest, "train") if mix_of(clip) is None]
     write_manifest(options.out, joined(clips, options.rows))
 
 

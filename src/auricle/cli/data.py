@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from enum import StrEnum
@@ -108,12 +109,22 @@ def folder(
     split: Annotated[
         str, typer.Option(metavar="NAME", help="Of rows without a split of their own.")
     ] = "train",
+    validation: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            min=0,
+            max=0.9,
+            help="Of the recordings of those rows, held out as split val: 0.1 is a tenth.",
+            show_default="none",
+        ),
+    ] = 0.0,
 ) -> None:
     """Read a data set of your own: recordings, and a table of captions."""
     with exit_codes():
         from auricle.data.folder import read_folder
 
-        _write(read_folder(folder, captions, split), output)
+        _write(read_folder(folder, captions, split, validation), output)
 
 
 @app.command()
@@ -210,7 +221,10 @@ def _write(reading: Reading, output: Path) -> None:
 
     count = write_manifest(output, reading.clips)
     captions = sum(len(clip.captions) for clip in reading.clips)
-    say("note", f"{output}: {count} clips with {captions} captions")
+    splits = Counter(clip.split for clip in reading.clips)
+    parts = ", ".join(f"{name}: {number}" for name, number in splits.items())
+    note = f"{output}: {count} clips with {captions} captions"
+    say("note", f"{note} ({parts})" if len(splits) > 1 else note)
     listed = output.with_suffix(".left_out.jsonl")
     if not reading.left_out:
         listed.unlink(missing_ok=True)  # an earlier run's

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from auricle.data.held_out import hold_out
 from auricle.data.manifest import OPTIONAL, Clip, parse_clip
 from auricle.data.probe import audio_files
 from auricle.data.tables import LeftOut, Reading, read_table
@@ -24,13 +25,17 @@ JSON_LINES = (".jsonl", ".ndjson")
 
 
 def read_folder(
-    folder: Path | None = None, captions: Path | None = None, split: str = "train"
+    folder: Path | None = None,
+    captions: Path | None = None,
+    split: str = "train",
+    validation: float = 0.0,
 ) -> Reading:
     """The clips that the table ``captions`` describes, with recordings looked for in ``folder``.
 
     Without ``captions`` the folder must hold one of `TABLES`; without ``folder`` recordings are
-    looked for beside the table. ``split`` is for rows that name none. Rows of one recording (and
-    section) become one clip. Left out are rows without a recording or a caption, and recordings
+    looked for beside the table. ``split`` is for rows that name none, and of those clips the share
+    ``validation``, 0 to 1, goes to "val" (see `hold_out`). Rows of one recording (and section)
+    become one clip. Left out are rows without a recording or a caption, and recordings
     in ``folder`` that no row names.
 
     Raises DataError: no table, a broken one, or one without the columns.
@@ -41,6 +46,7 @@ def read_folder(
         captions = _table_in(folder)
     root = folder or captions.parent
     clips: dict[tuple[object, ...], Clip] = {}
+    own_split: set[tuple[object, ...]] = set()
     left_out: list[LeftOut] = []
     for line, row in _rows(captions):
         where = f"{captions}:{line}"
@@ -53,11 +59,16 @@ def read_folder(
             key = (clip.audio, clip.start_s, clip.end_s, clip.split)
             same = clips.get(key)
             clips[key] = replace(same, captions=same.captions + clip.captions) if same else clip
+            if row.get("split"):
+                own_split.add(key)
     if folder is not None:
         named = {clip.audio for clip in clips.values()}
         spare = [path for path in audio_files(folder) if path not in named]
         left_out += [LeftOut(str(path), "recording in no row") for path in spare]
-    return Reading(list(clips.values()), left_out)
+    found = list(clips.values())
+    if validation:
+        found = hold_out(found, validation, [n for n, k in enumerate(clips) if k not in own_split])
+    return Reading(found, left_out)
 
 
 def _clip(row: Mapping[str, Any], root: Path, split: str, where: str) -> Clip:
