@@ -219,6 +219,22 @@ def test_a_clip_deleted_mid_run_is_replaced_and_named(recipe):
     assert any("replaced" in note for note in notes)
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_disk_that_is_gone_ends_the_run_in_one_line(recipe, workers):
+    def unplug(progress):
+        if progress.step == 4:
+            for path in recipe.parent.glob("*.wav"):
+                path.unlink()
+
+    watch = Watch(progress=unplug)
+    changes = ["data.features=computed", f"training.workers={workers}", "training.epochs=9"]
+    changes.append("data.validation=[]")
+    with pytest.raises(DataError, match="is the disk still there") as caught:
+        run_recipe(recipe, changes, watch=watch)
+    assert "Traceback" not in str(caught.value)
+    assert (recipe.parent / "out" / "work" / "checkpoint.pt").is_file()
+
+
 def test_rows_that_cannot_be_used_are_counted(recipe):
     with recipe.with_name("clips.jsonl").open("a") as file:
         row = {"audio": "0.wav", "id": "x", "split": "train"}

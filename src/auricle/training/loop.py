@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from auricle.errors import MissingDependencyError, TrainingError
+from auricle.errors import AuricleError, MissingDependencyError, TrainingError
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.likelihood import IGNORE_ID
 from auricle.training.average import Average
@@ -147,8 +147,12 @@ class _Steps(Dataset):
     def __init__(self, data: Batches, rank: int, world: int) -> None:
         self.data, self.rank, self.world = data, rank, world
 
-    def __getitem__(self, step: int) -> Sequence[Batch]:
-        return self.data.at(step, self.rank, self.world)
+    def __getitem__(self, step: int) -> Sequence[Batch] | AuricleError:
+        """An error is handed over as it is: raised in a worker it would come with a traceback."""
+        try:
+            return self.data.at(step, self.rank, self.world)
+        except AuricleError as error:
+            return error
 
 
 def _upcoming(
@@ -165,6 +169,8 @@ def _upcoming(
         generator=torch.Generator(),  # a loader draws from it: not from the run's own
     )
     for step, batches in zip(todo, loader, strict=True):
+        if isinstance(batches, AuricleError):
+            raise batches
         yield step, [batch.to(accelerator.device) for batch in batches]
 
 
