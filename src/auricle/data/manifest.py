@@ -146,7 +146,7 @@ def write_manifest(path: str | os.PathLike[str], clips: Iterable[Clip]) -> int:
 def to_json(clip: Clip, folder: Path, **more: object) -> str:
     """The line for ``clip`` in a manifest that lies in ``folder``, with ``more`` keys."""
     row: dict[str, object] = {
-        "audio": _portable(clip.audio, folder),
+        "audio": portable(clip.audio, folder),
         "captions": list(clip.captions),
         "id": clip.id,
         "split": clip.split,
@@ -154,11 +154,11 @@ def to_json(clip: Clip, folder: Path, **more: object) -> str:
     row |= {key: value for key in OPTIONAL if (value := getattr(clip, key)) is not None}
     row |= clip.extra
     if mix := mix_of(clip):
-        row["mix"] = clip.extra["mix"] | {"audio": _portable(mix.audio, folder)}
+        row["mix"] = clip.extra["mix"] | {"audio": portable(mix.audio, folder)}
     return json.dumps(row | more, ensure_ascii=False)
 
 
-def _portable(audio: Path, folder: Path) -> str:
+def portable(audio: Path, folder: Path) -> str:
     """The path for a manifest in ``folder``: relative for what lies below it, else absolute."""
     audio = Path(os.path.abspath(audio))  # noqa: PTH100  (a link's target may not be shared)
     root = Path(os.path.abspath(folder))  # noqa: PTH100
