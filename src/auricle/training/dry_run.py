@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -95,10 +96,12 @@ def _measure(job: Job, device: torch.device) -> Cost:
         start = _now(device)
         ready = [_encoded(batch, objective) for batch in batches]
         encoded = _now(device)
+        sums: Counter[str] = Counter()
         for batch in ready:
             with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
                 losses = objective(batch, tokens)
             torch.stack(list(losses.values())).sum().backward()
+            sums.update({name: loss.item() for name, loss in losses.items()})
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         if step:
@@ -107,7 +110,7 @@ def _measure(job: Job, device: torch.device) -> Cost:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     if device.type == "cuda":
         memory = torch.cuda.max_memory_allocated(device)
-    return Cost(encode_s, step_s, memory, {name: loss.item() for name, loss in losses.items()})
+    return Cost(encode_s, step_s, memory, dict(sums))
 
 
 def _longest(batch: Batch, job: Job) -> Batch:
