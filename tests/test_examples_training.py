@@ -93,6 +93,17 @@ def test_several_manifests_are_read_one_after_another(write_manifest, tmp_path, 
     assert len(Examples.read([one, two], "", 30.0)) == 5
 
 
+def test_seconds_of_mixups(write_manifest, write_tone):
+    write_tone("long.wav", 5.0)
+    mixes = [
+        {"audio": "long.wav", "end_s": 3.0},
+        {"audio": "long.wav", "end_s": 3.0, "relation": "followed by"},
+        {"audio": "long.wav", "relation": "followed by"},
+    ]
+    examples = Examples.read([write_manifest([{"mix": mix} for mix in mixes])], "train", 6.0)
+    assert examples.seconds.tolist() == [3.0, 5.0, 6.0]
+
+
 def test_many_rows_keep_their_places(write_manifest):
     count = READ_AT_ONCE + 7
     rows = [{"captions": [f"{CAPTION} {'x' * (n % 50)}"], "id": f"é{n}"} for n in range(count)]

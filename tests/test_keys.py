@@ -65,11 +65,17 @@ def test_sections_and_mixes_are_sounds_of_their_own(
         mixed(one, two, level_db=3.0, offset_s=0.3),
         mixed(one, two, start_s=0.5),
         mixed(one, two, end_s=0.5),
+        mixed(one, two, relation="followed by"),
+        mixed(one, two, level_db=3.0, relation="followed by"),
     ]
     assert len({keys.clip_key(one) for one in different}) == len(different)
     assert keys.clip_key(clip(one)) == keys.clip_key(clip(one, start_s=0.0))
     fixed = mixed(one, two, level_db=3.0, offset_s=0.25)
     assert keys.clip_key(fixed) == keys.clip_key(replace(fixed, id="another"))
+    placed = mixed(one, two, relation="followed by", offset_s=0.25)  # which means nothing there
+    assert keys.clip_key(placed) == keys.clip_key(mixed(one, two, relation="followed by"))
+    together = mixed(one, two, relation="together")
+    assert keys.clip_key(together) == keys.clip_key(mixed(one, two))
     other_range = ContentKeys(keys._index.path.parent, mix_range_db=3.0)
     assert other_range.clip_key(mixed(one, two)) != keys.clip_key(mixed(one, two))
     assert other_range.clip_key(fixed) == keys.clip_key(fixed)

@@ -11,7 +11,16 @@ import pytest
 from scipy import stats
 
 from auricle.data import Clip, read_manifest, write_manifest
-from auricle.data.mixing import Mix, draw, level_dbfs, mix, mix_of, share_of_room
+from auricle.data.mixing import (
+    Mix,
+    draw,
+    follow,
+    level_dbfs,
+    mix,
+    mix_of,
+    share_of_room,
+    shares_of_time,
+)
 from auricle.errors import DataError
 
 ROW = {"audio": "a.wav", "captions": ["a"], "id": "1", "split": "train"}
@@ -63,6 +72,44 @@ def test_the_shorter_lies_whole_inside_the_longer(offset, start, swapped):
     np.testing.assert_array_equal(mixed[start : start + 100], shorter)
     assert not mixed[:start].any()
     assert not mixed[start + 100 :].any()
+
+
+@pytest.mark.parametrize(("first_s", "second_s"), [(3, 2), (2, 3)])
+@pytest.mark.parametrize("level_db", [-5.0, 0.0, 5.0])
+def test_one_follows_the_other_at_the_level_asked_for(first_s, second_s, level_db):
+    first, second = noise(first_s * 1000, -20, 1), noise(second_s * 1000, -45, 2)
+    both = follow(first, second, level_db)
+    assert both.dtype == np.float32
+    np.testing.assert_array_equal(both[: len(first)], first)
+    after = both[len(first) :]
+    assert len(after) == len(second)
+    assert np.corrcoef(after, second)[0, 1] > 0.999999
+    assert level_dbfs(first) - level_dbfs(after) == pytest.approx(level_db, abs=1e-3)
+
+
+def test_where_they_meet_both_fade():
+    ones = np.ones(10, np.float32)
+    np.testing.assert_allclose(
+        follow(ones, ones, 3.0, 4),  # without its mean it is silent, so nothing is scaled
+        [*[1] * 6, 0.875, 0.625, 0.375, 0.125, 0.125, 0.375, 0.625, 0.875, *[1] * 6],
+    )
+    np.testing.assert_array_equal(follow(ones, ones[:3], 0, 20)[:7], ones[:7])
+    assert np.abs(follow(noise(300, -1, 1), noise(200, -30, 2), -5.0)).max() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "heard"),
+    [
+        ((6, 6), (5, 5)),
+        ((30, 2), (8, 2)),
+        ((2, 30), (2, 8)),
+        ((4, 5), (4, 5)),
+        ((10, 10), (5, 5)),
+        ((5, 5), (5, 5)),
+    ],
+)
+def test_both_are_heard_in_the_time_there_is(lengths, heard):
+    assert shares_of_time(lengths, 10) == heard
 
 
 def test_a_silent_recording_changes_nothing():
@@ -132,6 +179,19 @@ def test_manifests_carry_mixes_and_can_be_moved(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("row", "relation"),
+    [
+        ({}, "together"),
+        ({"relation": None}, "together"),
+        ({"relation": "followed by"}, "followed by"),
+    ],
+)
+def test_the_relation_is_together_unless_given(row, relation):
+    clip = Clip(Path("a.wav"), ("a",), "1", "train", extra={"mix": {"audio": "b.wav", **row}})
+    assert mix_of(clip).relation == relation
+
+
+@pytest.mark.parametrize(
     ("value", "message"),
     [
         ("b.wav", "must be an object with the keys audio, start_s"),
@@ -143,6 +203,8 @@ def test_manifests_carry_mixes_and_can_be_moved(tmp_path):
         ({"audio": "b.wav", "level_db": float("nan")}, '"level_db" is nan'),
         ({"audio": "b.wav", "level_db": True}, '"level_db" is True'),
         ({"audio": "b.wav", "offset_s": -1}, '"offset_s" is -1'),
+        ({"audio": "b.wav", "relation": "after"}, "is 'after'; it must be \"together\" or"),
+        ({"audio": "b.wav", "relation": []}, '"relation" of "mix" is []'),
         ({"audio": "b.wav", "start_s": 2, "end_s": 1}, 'must come after "start_s"'),
     ],
 )

@@ -12,8 +12,8 @@ import soundfile
 
 from auricle.audio import load_audio
 from auricle.data.manifest import Clip
-from auricle.data.mixing import level_dbfs, mix
-from auricle.data.sound import load_clip
+from auricle.data.mixing import FADE_S, Mix, draw, follow, level_dbfs, mix, mix_of
+from auricle.data.sound import load_clip, load_mix
 from auricle.errors import AudioError
 
 RATE = 16_000
@@ -68,6 +68,33 @@ def test_a_mixup_is_both_recordings(ramp: Path, write_tone: Callable[..., Path])
     np.testing.assert_array_equal(load_clip(both, RATE), mix(first, second, 3.0, 0.5))
     at_most = load_clip(both, RATE, 1.5)
     np.testing.assert_array_equal(at_most, mix(first[: 3 * RATE // 2], second, 3.0, 1.0))
+
+
+def test_a_mixup_whose_second_recording_follows(
+    ramp: Path, write_tone: Callable[..., Path]
+) -> None:
+    tone = write_tone("tone.wav", 1.0)
+    row = {"audio": str(tone), "level_db": 3.0, "offset_s": 0.5, "relation": "followed by"}
+    both = clip(ramp, extra={"mix": row})
+    first, second = (load_audio(path, RATE).waveform for path in (ramp, tone))
+    fade = round(FADE_S * RATE)
+    np.testing.assert_array_equal(load_clip(both, RATE), follow(first, second, 3.0, fade))
+    np.testing.assert_array_equal(
+        load_clip(both, RATE, 1.5),  # half of it each
+        follow(first[: 3 * RATE // 4], second[: 3 * RATE // 4], 3.0, fade),
+    )
+    _, heard = load_mix(both, mix_of(both), RATE, 1.5)  # type: ignore[arg-type]
+    assert heard == Mix(tone, level_db=3.0, offset_s=0.75, relation="followed by")
+
+
+def test_what_was_drawn_is_told(ramp: Path, write_tone: Callable[..., Path]) -> None:
+    other = Mix(write_tone("tone.wav", 1.0))
+    mixed, heard = load_mix(clip(ramp), other, RATE, None, 7)
+    level_db, offset = draw(7, "1")
+    assert heard == replace(other, level_db=level_db, offset_s=round(offset * RATE) / RATE)
+    again, same = load_mix(clip(ramp), heard, RATE, None, 8)
+    assert same == heard
+    np.testing.assert_array_equal(again, mixed)
 
 
 def test_what_a_row_leaves_open_is_drawn_by_its_id_and_the_seed(

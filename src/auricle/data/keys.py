@@ -12,7 +12,7 @@ from typing import Any
 
 from auricle.data.index import Index
 from auricle.data.manifest import Clip
-from auricle.data.mixing import LEVEL_RANGE_DB, draw, mix_of
+from auricle.data.mixing import FOLLOWED_BY, LEVEL_RANGE_DB, draw, mix_of
 from auricle.errors import AudioError
 
 
@@ -48,7 +48,10 @@ class ContentKeys:
             level_db, offset = draw(clip.id, range_db=self.mix_range_db)
             parts += [self._content(other.audio), other.start_s or 0.0, other.end_s]
             parts.append(level_db if other.level_db is None else other.level_db)
-            parts += [offset] if other.offset_s is None else ["s", other.offset_s]
+            if other.relation == FOLLOWED_BY:
+                parts.append(FOLLOWED_BY)
+            else:
+                parts += [offset] if other.offset_s is None else ["s", other.offset_s]
         return text_key(json.dumps(parts))
 
     def save(self) -> None:

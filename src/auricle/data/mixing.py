@@ -2,10 +2,11 @@
 
 A manifest's row is a mix-up where it has the key
 
-    "mix": {"audio": path, "start_s"?, "end_s"?, "level_db"?, "offset_s"?}
+    "mix": {"audio": path, "start_s"?, "end_s"?, "level_db"?, "offset_s"?, "relation"?}
 
 beside its own ``audio``, the first recording. What is left out of level and offset is drawn anew
-whenever the clip is read.
+whenever the clip is read. The relation is "together" (the default: one lies inside the other) or
+"followed by" (the second starts where the first ends).
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 LEVEL_RANGE_DB = 5.0  # published: the levels differ by -5 to +5 dB
 SILENCE_DBFS = -80.0  # under it there is dither to amplify, not a sound
+TOGETHER, FOLLOWED_BY = RELATIONS = ("together", "followed by")
+FADE_S = 0.01  # out of the first, into the second: a step between them would be heard as a click
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class Mix:
     """The second recording of a mix-up, or its section from ``start_s`` to ``end_s`` (seconds).
 
     ``level_db``: how far the first one's RMS lies above this one's in the mix; ``offset_s``:
-    seconds of the longer recording before the shorter one starts. None: drawn when read.
+    seconds of the longer recording before the shorter one starts, without a meaning where one
+    follows the other. None: drawn when read. ``relation``: one of `RELATIONS`.
     """
 
     audio: Path
@@ -41,6 +45,7 @@ class Mix:
     end_s: float | None = None
     level_db: float | None = None
     offset_s: float | None = None
+    relation: str = TOGETHER
 
 
 def mix_of(clip: Clip) -> Mix | None:
@@ -66,10 +71,15 @@ def parse_mix(row: object) -> Mix:
     audio = row.get("audio")
     if not isinstance(audio, str) or not audio:
         raise DataError(f'"audio" of "mix" is {audio!r}; give the path of the second recording')
+    relation = TOGETHER if row.get("relation") is None else row["relation"]
+    if relation not in RELATIONS:
+        rule = " or ".join(f'"{name}"' for name in RELATIONS)
+        raise DataError(f'"relation" of "mix" is {relation!r}; it must be {rule}')
     try:
         start_s, end_s = section(row)
         level_db = finite(row, "level_db", "a number of dB")
-        return Mix(Path(audio), start_s, end_s, level_db, seconds(row, "offset_s"))
+        offset_s = seconds(row, "offset_s")
+        return Mix(Path(audio), start_s, end_s, level_db, offset_s, relation)
     except DataError as error:
         raise DataError(f'in "mix", {error}') from error
 
@@ -98,14 +108,38 @@ def mix(first: np.ndarray, second: np.ndarray, level_db: float, offset: float) -
     """
     import numpy as np
 
-    levels = level_dbfs(first), level_dbfs(second)
-    if min(levels) > SILENCE_DBFS:
-        second = second * 10 ** ((levels[0] - level_db - levels[1]) / 20)
+    second = _scaled(first, second, level_db)
     longer, shorter = (first, second) if len(first) >= len(second) else (second, first)
     start = round(offset * (len(longer) - len(shorter)))
     mixed = longer.astype(np.float32)  # a copy
     mixed[start : start + len(shorter)] += shorter
-    return mixed / max(1.0, float(np.abs(mixed).max(initial=0.0)))
+    return _within_full_scale(mixed)
+
+
+def follow(first: np.ndarray, second: np.ndarray, level_db: float, fade: int = 0) -> np.ndarray:
+    """``second`` after ``first``, float32 [L1] and [L2] -> [L1 + L2], with levels as in `mix`.
+
+    Where they meet, the first's last ``fade`` samples and the second's first ones fade.
+    """
+    import numpy as np
+
+    joined = np.concatenate([first, _scaled(first, second, level_db)]).astype(np.float32)
+    fade = min(fade, len(first), len(second))
+    ramp = (np.arange(fade, dtype=np.float32) + 0.5) / max(1, fade)
+    joined[len(first) - fade : len(first)] *= ramp[::-1]
+    joined[len(first) : len(first) + fade] *= ramp
+    return _within_full_scale(joined)
+
+
+def shares_of_time(lengths: tuple[int, int], longest: int) -> tuple[int, int]:
+    """What is heard of two recordings that follow each other in at most ``longest`` samples.
+
+    Both are cut to half of it, or one to what a shorter other leaves: the end of the second alone
+    would often be all of it, and captions speak of both.
+    """
+    first, second = lengths
+    first = min(first, max(longest // 2, longest - second))
+    return first, min(second, longest - first)
 
 
 def share_of_room(offset_s: float, samples: tuple[int, int], sample_rate_hz: int) -> float:
@@ -121,3 +155,17 @@ def level_dbfs(waveform: np.ndarray) -> float:
 
     deviation = float(waveform.std(dtype=np.float64)) if len(waveform) else 0.0
     return 20 * float(np.log10(max(deviation, 1e-9)))
+
+
+def _scaled(first: np.ndarray, second: np.ndarray, level_db: float) -> np.ndarray:
+    """``second`` with an RMS ``level_db`` below that of ``first``; as it is if either is silent."""
+    levels = level_dbfs(first), level_dbfs(second)
+    if min(levels) <= SILENCE_DBFS:
+        return second
+    return second * 10 ** ((levels[0] - level_db - levels[1]) / 20)
+
+
+def _within_full_scale(waveform: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    return waveform / max(1.0, float(np.abs(waveform).max(initial=0.0)))

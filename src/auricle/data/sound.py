@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auricle.audio import load_audio
 from auricle.data.manifest import Clip
-from auricle.data.mixing import LEVEL_RANGE_DB, draw, mix, mix_of, share_of_room
+from auricle.data.mixing import (
+    FADE_S,
+    FOLLOWED_BY,
+    LEVEL_RANGE_DB,
+    Mix,
+    draw,
+    follow,
+    mix,
+    mix_of,
+    share_of_room,
+    shares_of_time,
+)
 from auricle.data.probe import probe
 from auricle.errors import AudioError
 
@@ -55,16 +66,45 @@ def load_clip(
 
     Raises AudioError: a recording is unreadable or damaged, or ends before its section starts.
     """
+    if other := mix_of(clip):
+        return load_mix(
+            clip, other, sample_rate_hz, max_duration_s, *seed, mix_range_db=mix_range_db
+        )[0]
+    return _section(clip.audio, clip.start_s, clip.end_s, sample_rate_hz, max_duration_s)
+
+
+def load_mix(
+    clip: Clip,
+    other: Mix,
+    sample_rate_hz: int,
+    max_duration_s: float | None = None,
+    *seed: int,
+    mix_range_db: float = LEVEL_RANGE_DB,
+) -> tuple[np.ndarray, Mix]:
+    """`load_clip` of ``clip`` and ``other`` mixed, and ``other`` with the level and the offset
+    (seconds) of the mix, where ``other`` leaves them open as drawn.
+
+    Of recordings that follow each other and last longer than ``max_duration_s`` together, both are
+    cut; ``offset_s`` is then where the second starts.
+    """
     first = _section(clip.audio, clip.start_s, clip.end_s, sample_rate_hz, max_duration_s)
-    if (other := mix_of(clip)) is None:
-        return first
     second = _section(other.audio, other.start_s, other.end_s, sample_rate_hz, max_duration_s)
     level_db, offset = draw(*seed, clip.id, range_db=mix_range_db)
     if other.level_db is not None:
         level_db = other.level_db
-    if other.offset_s is not None:
-        offset = share_of_room(other.offset_s, (len(first), len(second)), sample_rate_hz)
-    return mix(first, second, level_db, offset)
+    if other.relation == FOLLOWED_BY:
+        if max_duration_s is not None:
+            longest = round(max_duration_s * sample_rate_hz)
+            lengths = shares_of_time((len(first), len(second)), longest)
+            first, second = first[: lengths[0]], second[: lengths[1]]
+        mixed = follow(first, second, level_db, round(FADE_S * sample_rate_hz))
+        start = len(first)
+    else:
+        if other.offset_s is not None:
+            offset = share_of_room(other.offset_s, (len(first), len(second)), sample_rate_hz)
+        mixed = mix(first, second, level_db, offset)
+        start = round(offset * abs(len(first) - len(second)))
+    return mixed, replace(other, level_db=level_db, offset_s=start / sample_rate_hz)
 
 
 def _section(

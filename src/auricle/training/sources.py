@@ -16,7 +16,7 @@ import numpy as np
 
 from auricle.audio import MIN_DURATION_S, load_audio
 from auricle.data.manifest import Clip, parse_clip
-from auricle.data.mixing import mix_of
+from auricle.data.mixing import FOLLOWED_BY, Mix, mix_of
 from auricle.data.probe import probe
 from auricle.errors import AudioError, DataError
 from auricle.text.tokenizer import strip_punctuation
@@ -125,7 +125,8 @@ def _look(
         return clip, "no caption"
     if not usable(clip.captions, min_words):
         return clip, f"only captions of fewer than {min_words} words"
-    parts = [part for part in (clip, mix_of(clip)) if part]
+    mix = mix_of(clip)
+    parts: list[Clip | Mix] = [clip, mix] if mix else [clip]
     if not all(part.audio.exists() for part in parts):
         return clip, "audio missing"
     try:
@@ -137,7 +138,8 @@ def _look(
         return clip, "audio unreadable"
     if min(seconds) < MIN_DURATION_S:
         return clip, f"less than {MIN_DURATION_S} s of audio"
-    return clip, min(max_duration_s, max(seconds))
+    follows = mix is not None and mix.relation == FOLLOWED_BY
+    return clip, min(max_duration_s, sum(seconds) if follows else max(seconds))
 
 
 def _section_s(audio: Path, start_s: float, end_s: float | None, max_duration_s: float) -> float:
