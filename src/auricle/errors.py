@@ -23,3 +23,7 @@ class MissingDependencyError(AuricleError, ImportError):
 
 class TrainingError(AuricleError, RuntimeError):
     """A training run that cannot start or go on; what was finished is kept."""
+
+
+class ProviderError(AuricleError, RuntimeError):
+    """A language model's server that cannot be used; what it has answered is kept."""

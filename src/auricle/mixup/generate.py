@@ -1,0 +1,123 @@
+"""Mix-ups of a manifest's captions, written row by row into a file that any run may continue."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from auricle.errors import DataError
+from auricle.mixup.client import Answer, Client, ClientConfig, GivenUp
+from auricle.mixup.meter import Meter, OnProgress, Summary, Tokens
+from auricle.mixup.pairs import Pairs
+from auricle.mixup.prompts import MAX_WORDS, PAPER, Prompt
+from auricle.mixup.rows import Provider, appending, read_rows, sort_rows
+
+CHARACTERS_PER_TOKEN = 4.0  # OpenAI's rule of thumb for English text
+MESSAGE_TOKENS = 8  # around the text of a chat of one message
+ANSWER_TOKENS = round(MAX_WORDS * 4 / 3)  # the same rule: 75 words are 100 tokens
+SAMPLE = 500  # pairs that an estimate looks at
+
+
+def generate(
+    output: str | os.PathLike[str],
+    pairs: Pairs,
+    count: int,
+    config: ClientConfig,
+    prompt: Prompt = PAPER,
+    progress: OnProgress | None = None,
+) -> Summary:
+    """Have a model mix pairs 0 to ``count`` - 1 that ``output`` lacks; see `auricle.mixup.rows`.
+
+    A row is in the file as soon as its answer has come. At the end the file is put in order. A pair
+    whose request keeps failing is counted and left for the next run.
+
+    Raises:
+        DataError: ``output`` was made from other pairs, or by another model or prompt, or the
+            manifest has fewer pairs.
+        ProviderError: the server cannot be used: see `auricle.mixup.client`.
+    """
+    output = Path(output)
+    numbers = missing(output, pairs, count, prompt.version, config.model, "openai")
+    meter = Meter(count, count - len(numbers), estimate(pairs, numbers, prompt), progress)
+
+    async def run() -> None:
+        left = iter(numbers)
+        async with Client(config) as client, asyncio.TaskGroup() as group:
+            for _ in range(min(config.concurrency, len(numbers))):
+                group.create_task(work(client, left))
+
+    async def work(client: Client, left: Iterator[int]) -> None:
+        for number in left:  # shared: each worker takes the next
+            pair = pairs[number]
+            messages = prompt.messages(pair.captions)
+            try:
+                answer = await client.answer(messages)
+            except GivenUp as error:
+                meter.gave_up(str(error), client.retries)
+                continue
+            append(
+                pair.row(answer.text, prompt=prompt.version, model=config.model, provider="openai")
+            )
+            meter.made_row(_billed(answer, messages), client.retries)
+
+    with appending(output) as append:
+        try:
+            asyncio.run(run())
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            sort_rows(output)
+    return meter.summary()
+
+
+def missing(
+    output: Path, pairs: Pairs, count: int, prompt: str, model: str, provider: Provider
+) -> list[int]:
+    """The numbers under ``count`` of the pairs that ``output`` has no row of, in order.
+
+    Raises DataError: it has rows of another run, or there are fewer pairs.
+    """
+    if count > len(pairs):
+        raise DataError(
+            f"{pairs.manifest}: has {len(pairs)} pairs of captions of different recordings, fewer"
+            f" than {count}; give a lower --count"
+        )
+    there = bytearray(count)
+    if output.exists():
+        for row in read_rows(output):
+            made_by = (row.prompt, row.model, row.provider, row.seed)
+            if made_by != (prompt, model, provider, pairs.seed) or not pairs.made(row):
+                raise DataError(
+                    f"{output}: pair {row.pair} was made by {row.provider} {row.model}, prompt"
+                    f" {row.prompt}, seed {row.seed}, or of another manifest; go on with the same,"
+                    " or give another --output"
+                )
+            if row.pair < count:
+                there[row.pair] = True
+    return [number for number in range(count) if not there[number]]
+
+
+def estimate(pairs: Pairs, numbers: Sequence[int], prompt: Prompt = PAPER) -> Tokens:
+    """Tokens that the pairs ``numbers`` will take, from the length of some of them."""
+    sample = numbers[:: max(1, len(numbers) // SAMPLE)]
+    total = Tokens()
+    for number in sample:
+        asked = _tokens(prompt.messages(pairs[number].captions))
+        total = total.plus(Tokens(asked, ANSWER_TOKENS))
+    return Tokens().plus(total, len(numbers) / len(sample)) if sample else total
+
+
+def _tokens(messages: list[dict[str, str]]) -> float:
+    text = sum(len(message["content"]) for message in messages)
+    return MESSAGE_TOKENS + text / CHARACTERS_PER_TOKEN
+
+
+def _billed(answer: Answer, messages: list[dict[str, str]]) -> Tokens:
+    """As the server counted, or by rule of thumb."""
+    prompt, completion = answer.prompt_tokens, answer.completion_tokens
+    return Tokens(
+        _tokens(messages) if prompt is None else prompt,
+        len(answer.text) / CHARACTERS_PER_TOKEN if completion is None else completion,
+    )

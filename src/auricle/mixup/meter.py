@@ -1,0 +1,132 @@
+"""What a generation has done, what it has cost, and what is left."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a million tokens cost, in any currency, as the provider lists it."""
+
+    prompt: float
+    completion: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Tokens read and written by the model."""
+
+    prompt: float = 0
+    completion: float = 0
+
+    def cost(self, price: Price | None) -> float | None:
+        """None where no price is known."""
+        if price is None:
+            return None
+        return (self.prompt * price.prompt + self.completion * price.completion) / 1e6
+
+    def plus(self, other: Tokens, times: float = 1) -> Tokens:
+        return Tokens(
+            self.prompt + times * other.prompt, self.completion + times * other.completion
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a generation is. ``done`` of ``total`` rows are in the file, ``made`` of them by this
+    run; ``failed`` pairs are left for the next one.
+
+    ``tokens``: of this run so far; ``expected``: of this run in all; ``per_s``: rows a second.
+    """
+
+    done: int
+    total: int
+    made: int
+    failed: int
+    retries: int
+    tokens: Tokens
+    expected: Tokens
+    seconds: float
+
+    @property
+    def per_s(self) -> float:
+        return self.made / self.seconds if self.seconds else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """None before the first row."""
+        left = self.total - self.done - self.failed
+        return left / self.per_s if self.made else None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run did: rows ``found`` in the file and rows ``made``, pairs that ``failed`` by
+    reason, and pairs ``skipped`` because they cannot be mixed."""
+
+    found: int
+    made: int
+    failed: Counter[str]
+    skipped: Counter[str]
+    retries: int
+    tokens: Tokens
+    seconds: float
+
+    @property
+    def complete(self) -> bool:
+        return not self.failed
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Meter:
+    """Counts what a run does, and tells ``progress``."""
+
+    def __init__(
+        self, total: int, found: int, expected: Tokens, progress: OnProgress | None
+    ) -> None:
+        self._start_s = time.monotonic()
+        self._progress = progress
+        self._failed: Counter[str] = Counter()
+        self._found = found
+        self._at_start = expected
+        self._now = Progress(found, total, 0, 0, 0, Tokens(), expected, 0.0)
+        self._tell()
+
+    def made_row(self, tokens: Tokens, retries: int) -> None:
+        now = self._now
+        spent, made = now.tokens.plus(tokens), now.made + 1
+        left = now.total - now.done - 1 - now.failed
+        expected = spent.plus(spent, left / made)
+        self._now = replace(
+            now, done=now.done + 1, made=made, retries=retries, tokens=spent, expected=expected
+        )
+        self._tell()
+
+    def gave_up(self, reason: str, retries: int) -> None:
+        self._failed[reason] += 1
+        self._now = replace(self._now, failed=self._now.failed + 1, retries=retries)
+        self._tell()
+
+    def summary(self, skipped: Counter[str] | None = None) -> Summary:
+        now = self._now
+        seconds = time.monotonic() - self._start_s
+        return Summary(
+            self._found,
+            now.made,
+            self._failed,
+            skipped or Counter(),
+            now.retries,
+            now.tokens,
+            seconds,
+        )
+
+    def _tell(self) -> None:
+        self._now = replace(self._now, seconds=time.monotonic() - self._start_s)
+        if self._progress:
+            self._progress(self._now)

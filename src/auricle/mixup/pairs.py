@@ -1,0 +1,196 @@
+"""Pairs of captions of different recordings, in an order that a seed fixes.
+
+The pairs of a manifest are numbered and the numbers shuffled by a permutation that can be computed
+at any place, so that pair 49,999 takes no longer than pair 0, none comes twice, and nothing but a
+few numbers a clip is held in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auricle.data.manifest import Clip, parse_clip
+from auricle.data.mixing import mix_of
+from auricle.errors import DataError
+from auricle.mixup.rows import MixupRow, Provider, Relation, read_raw
+
+if TYPE_CHECKING:
+    import numpy as np
+
+ROUNDS = 4  # of the Feistel network; three already make it pseudo-random (Luby and Rackoff, 1988)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two clips of different recordings and one caption of each; ``number``: place in the order."""
+
+    number: int
+    seed: int
+    clips: tuple[Clip, Clip]
+    captions: tuple[str, str]
+
+    def row(
+        self,
+        answer: str,
+        *,
+        prompt: str,
+        model: str,
+        provider: Provider,
+        relation: Relation | None = None,
+    ) -> MixupRow:
+        """The row that records ``answer``."""
+        first, second = self.clips
+        sections = (first.start_s, first.end_s), (second.start_s, second.end_s)
+        return MixupRow(
+            pair=self.number,
+            ids=(first.id, second.id),
+            audio=(first.audio, second.audio),
+            captions=self.captions,
+            prompt=prompt,
+            model=model,
+            provider=provider,
+            seed=self.seed,
+            answer=answer,
+            sections=sections if any(map(any, sections)) else None,
+            licences=(first.licence, second.licence),
+            sources=(first.source, second.source),
+            relation=relation,
+        )
+
+
+class Pairs:
+    """All pairs of captions of a manifest's clips, as a sequence: ``pairs[n]``, ``len(pairs)``.
+
+    Two captions are of different recordings: of different ``source``, or where none is given of
+    different files or sections. A pair and its reverse count as one. Clips that are mix-ups
+    themselves are left out.
+    """
+
+    def __init__(self, manifest: Path, seed: int, clips: np.ndarray) -> None:
+        """``clips`` [N]: offset, captions, recording, id; see `_CLIP`."""
+        import numpy as np
+
+        self.manifest, self.seed = manifest, seed
+        clips = clips[np.argsort(clips["recording"], kind="stable")]
+        self._offsets, self._ids = clips["offset"], clips["id"]
+        # Captions are numbered clip by clip; each is paired with those after its recording's last.
+        self._starts = np.concatenate([[0], np.cumsum(clips["captions"], dtype=np.int64)])
+        ends = clips["recording"].searchsorted(clips["recording"], side="right")
+        self._partners = self._starts[ends]  # [N] the first caption to pair a clip's with
+        counts = clips["captions"] * (self._starts[-1] - self._partners)
+        self._pairs = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+
+    @classmethod
+    def read(cls, manifest: str | os.PathLike[str], seed: int = 0, split: str = "train") -> Pairs:
+        """The pairs of ``split`` ("" for every clip), in the order of ``seed``.
+
+        Raises DataError: the manifest cannot be read, or holds no two captioned recordings.
+        """
+        import numpy as np
+
+        path = Path(manifest)
+        clips, splits = [], Counter[str]()
+        for number, offset, line in read_raw(path):
+            try:
+                clip = parse_clip(line, path.parent)
+            except DataError as error:
+                raise DataError(f"{path}:{number}: {error}") from error
+            splits[clip.split] += 1
+            captions = len(_captions(clip))
+            if captions and mix_of(clip) is None and split in ("", clip.split):
+                recording = clip.source or repr((str(clip.audio), clip.start_s, clip.end_s))
+                clips.append((offset, captions, _digest(recording), _digest(clip.id)))
+        pairs = cls(path, seed, np.array(clips, _CLIP))
+        if not len(pairs):
+            there = ", ".join(f"{name or '(empty)'} ({count})" for name, count in splits.items())
+            raise DataError(
+                f'{path}: split "{split}" has no captions of two different recordings to mix;'
+                f" the manifest's splits are {there or 'none'}"
+            )
+        return pairs
+
+    def __len__(self) -> int:
+        return int(self._pairs[-1])
+
+    def __getitem__(self, number: int) -> Pair:
+        """Pair ``number``, read from the manifest; DataError if that has changed."""
+        places = self._places(number)
+        clips, captions = [], []
+        for clip_number, caption in places:
+            clip = self._clip(clip_number)
+            clips.append(clip)
+            captions.append(_captions(clip)[caption])
+        return Pair(number, self.seed, (clips[0], clips[1]), (captions[0], captions[1]))
+
+    def made(self, row: MixupRow) -> bool:
+        """Whether ``row`` is of the pair that has its number here."""
+        if row.seed != self.seed or not 0 <= row.pair < len(self):
+            return False
+        return all(
+            self._ids[clip] == _digest(id_)
+            for (clip, _), id_ in zip(self._places(row.pair), row.ids, strict=True)
+        )
+
+    def _places(self, number: int) -> list[tuple[int, int]]:
+        """(clip, its caption) of the first and of the second of pair ``number``."""
+        if not 0 <= number < len(self):
+            raise IndexError(f"pair {number} of {len(self)}")
+        place = permuted(number, len(self), self.seed)
+        clip = int(self._pairs.searchsorted(place, side="right")) - 1
+        partners = int(self._starts[-1] - self._partners[clip])
+        caption, partner = divmod(place - int(self._pairs[clip]), partners)
+        partner += int(self._partners[clip])
+        other = int(self._starts.searchsorted(partner, side="right")) - 1
+        places = [(clip, caption), (other, partner - int(self._starts[other]))]
+        return places[::-1] if _hash(self.seed, "order", number) & 1 else places
+
+    def _clip(self, number: int) -> Clip:
+        try:
+            with self.manifest.open("rb") as file:
+                file.seek(self._offsets[number])
+                clip = parse_clip(file.readline(), self.manifest.parent)
+            if _digest(clip.id) == self._ids[number]:
+                return clip
+        except (OSError, DataError):
+            pass
+        raise DataError(
+            f"{self.manifest}: the manifest was changed while in use; run the same command again"
+        )
+
+
+def permuted(place: int, size: int, seed: int) -> int:
+    """Where ``place`` of ``size`` comes in the order of ``seed``: a permutation of range(size).
+
+    A Feistel network over the next power of four, walked along until it is back in the range.
+    """
+    half = max(1, ((size - 1).bit_length() + 1) // 2)
+    mask = (1 << half) - 1
+    while True:
+        left, right = place >> half, place & mask
+        for number in range(ROUNDS):
+            left, right = right, left ^ (_hash(seed, number, right) & mask)
+        place = left << half | right
+        if place < size:
+            return place
+
+
+def _captions(clip: Clip) -> list[str]:
+    """The clip's captions, each once."""
+    return list(dict.fromkeys(text for caption in clip.captions if (text := caption.strip())))
+
+
+def _hash(*parts: int | str) -> int:
+    return _digest(repr(parts))
+
+
+def _digest(text: str) -> int:
+    data = text.encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest())
+
+
+_CLIP = [("offset", "i8"), ("captions", "i8"), ("recording", "u8"), ("id", "u8")]

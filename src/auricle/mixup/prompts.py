@@ -1,0 +1,28 @@
+"""What a language model is asked, under a version that every row names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_WORDS = 25  # published: mixes are kept under it
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """An ``instruction`` that the two captions follow. Another wording is another ``version``."""
+
+    version: str
+    instruction: str
+
+    def messages(self, captions: tuple[str, str]) -> list[dict[str, str]]:
+        """The chat to complete: one message, the instruction and each caption on a line."""
+        lines = (self.instruction, *(" ".join(caption.split()) for caption in captions))
+        return [{"role": "user", "content": "\n".join(lines)}]
+
+
+# The instruction is the paper's (Wu et al., ICASSP 2024); how the captions stand below it is ours.
+PAPER = Prompt(
+    "paper-1",
+    "Generate a mix of the following two audio captions, and keep the generation under"
+    f" {MAX_WORDS} words:",
+)
