@@ -32,7 +32,6 @@ from auricle.training.examples import Examples
 from auricle.training.job import Job
 
 LEARNED, NEW = 0, 3  # which of a class's captions a clip has to find
-CACHE = Path(__file__).parents[2] / "runs" / "cache"
 
 
 def write_clips(manifest: Path) -> None:
@@ -48,7 +47,7 @@ def recipe(manifest: Path, epochs: int, weight: float, seed: int) -> Values:
     return changed(
         SMALL,
         {
-            "data": {"train": str(manifest), "cache": str(CACHE)},
+            "data": {"train": str(manifest)},
             "training": {"epochs": epochs, "info_nce_weight": weight, "seed": seed},
         },
     )

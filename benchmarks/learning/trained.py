@@ -21,13 +21,15 @@ from auricle.training.recipe import Recipe
 
 Values = dict[str, Any]
 
+CACHE = Path(__file__).parents[2] / "runs" / "cache"  # of features, for the next run
+
 # A small model on YAMNet's features, which are a thousandth of BEATs' work.
 SMALL: Values = {
     "name": "benchmark",
     "out": "",
     "tokenizer": {"vocab_size": 600},
     "text_embedder": {"name": "all-MiniLM-L6-v2", "prompt": ""},
-    "data": {"min_words": 1},
+    "data": {"min_words": 1, "cache": str(CACHE)},
     "model": {
         "encoder": {"type": "yamnet", "scale": "log-odds"},
         "downsample": {"rate": 2, "kernel": 3},
