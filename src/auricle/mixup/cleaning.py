@@ -1,0 +1,172 @@
+"""From a language model's answer to a caption, or the reason why it is none.
+
+Packing is taken off: quotes, "Sure, here is a mix of the two captions:", word counts, what is said
+after the caption. Of several sentences the first is kept if it speaks of both recordings. It often
+speaks of the first alone, one sentence for each; taken for the mix, it would teach a captioner to
+leave out what can be heard. Joining the sentences instead would be writing captions, not cleaning.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from auricle.data.captions import CaptionLimits, faults, normalised, words
+from auricle.mixup.content import content, distinctive, speaks_of_both
+
+MAX_WORDS = 25  # published: the prompt asks for a mix "under 25 words"
+MIN_WORDS = 4  # "dogs bark, rain falls"
+ALIKE = 0.9  # difflib ratio of the words from which a mix is nearly a copy of a caption
+COVERED = 0.85  # share of what it speaks of that one caption has, while nothing is the other's
+
+EMPTY = "empty"
+REFUSAL = "refusal"
+PROMPT = "repeats the prompt"
+SENTENCES = "several sentences"
+TOO_LONG = "too many words"
+TOO_SHORT = "too few words"
+COPY = "copy of one caption"
+NEAR_COPY = "nearly a copy of one caption"
+TALK = "talk of the task"
+BROKEN = "broken text"
+SCRIPT = "another script"
+REPETITION = "repetition"
+REASONS = (
+    EMPTY, REFUSAL, PROMPT, SENTENCES, BROKEN, REPETITION, TALK, SCRIPT, COPY, NEAR_COPY, TOO_SHORT,
+    TOO_LONG,
+)  # fmt: skip
+
+_THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
+_MARKS = re.compile(r"```\w*|`|\*\*|__")
+_BULLET = re.compile(r"^(?:[-*•>#]+|\(?\d{1,2}[.):])\s+")
+_YES = r"(?:sure|certainly|of course|absolutely|okay|ok|yes|alright|great)"
+_LEAD = re.compile(
+    rf"^(?:{_YES}[!.,]|here(?:['’]s|s| is| are)\b)[^:\n]{{0,100}}(?::\s*|\n+)"
+    r"|^[^:\n]{0,60}\b(?:mix(?:ed|ture|es)?|mashup|captions?|combin\w+|answers?|outputs?|results?"
+    r"|responses?|descriptions?|sentences?|generation)\b[^:\n]{0,60}:\s*"
+    r"|^(?:(?:mixed )?(?:mix|caption)|answer|output|result)\s+[-–—]\s+"
+    rf"|^{_YES}[!.,]\s+",
+    re.IGNORECASE,
+)
+_COUNT = re.compile(r"\s*[(\[]?\s*(?:word count:?\s*\d+|\d+ words)\W*$", re.IGNORECASE)
+_AFTER = re.compile(
+    r"(?<=[.!?\"”\n])\s*[(\[]?(?:note|explanation|this (?:caption|mix|sentence|version|one)"
+    r"|let me know|i (?:hope|tried|have|combined|mixed)|i['’]ve|feel free|hope this|would you"
+    r"|do you|is there)\b.*\Z",
+    re.DOTALL | re.IGNORECASE,
+)
+_QUOTES = {'"': '"', "“": "”", "«": "»", "„": "“", "'": "'", "‘": "’", "”": "”"}
+_SENTENCE_END = re.compile(r"(?<=[.!?])(?<!\.\.)(?<!\b(?:Mr|Dr|St|vs)\.)[\"”’')\]]*\s+|\n+")
+
+_REFUSAL = re.compile(
+    r"\bi['’]?m (?:sorry|afraid)|\bi am (?:sorry|afraid)|\bi apologi[sz]e|\bas an? (?:ai|artificial"
+    r"|language model)\b|\bi (?:cannot|can['’]?t|can not|won['’]?t|am (?:not able|unable)|do not|"
+    r"don['’]t)\b|\bi['’]m (?:not able|unable)\b|\b(?:cannot|can['’]t|unable to|not able to) "
+    r"(?:generate|create|mix|combine|provide|help|assist|fulfil|produce|comply)",
+    re.IGNORECASE,
+)
+_PROMPT = re.compile(
+    r"\bgenerate a mix\b|\bkeep the generation\b|\bfollowing two (?:audio )?captions\b",
+    re.IGNORECASE,
+)
+_TALK = re.compile(
+    r"\b(?:audio )?captions?\b|\bword limit\b|\blanguage model\b|\bmix(?:ed)? of the two\b"
+    r"|\bunder \d+ words\b",
+    re.IGNORECASE,
+)
+_NO_LIMITS = CaptionLimits(0, 10**6)
+_FAULTS = {"talk of a language model": TALK, "repetition": REPETITION}  # others: BROKEN
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """``text``: the caption, or what was left of the answer; ``reason``: one of `REASONS` why it
+    is no caption, None if it is one."""
+
+    text: str
+    reason: str | None = None
+
+
+def clean(answer: str, captions: tuple[str, str], max_words: int = MAX_WORDS) -> Cleaned:
+    """The caption in ``answer`` to a request to mix ``captions``."""
+    text = unpacked(answer)
+    if _PROMPT.search(_THOUGHT.sub("", answer)):
+        return Cleaned(text, PROMPT)
+    if not text:
+        return Cleaned(text, EMPTY)
+    if _REFUSAL.search(text) and not any(map(_REFUSAL.search, captions)):
+        return Cleaned(text, REFUSAL)
+    first, *others = (part for part in map(_unquoted, _SENTENCE_END.split(text)) if part)
+    if others and not speaks_of_both(first, captions):
+        return Cleaned(" ".join(text.split()), SENTENCES)
+    first = " ".join(first.split())
+    return Cleaned(first, next(_reasons(first, captions, max_words), None))
+
+
+def unpacked(answer: str) -> str:
+    """``answer`` without what models wrap their answers in; "" if that is all there is."""
+    text = _MARKS.sub("", _THOUGHT.sub("", unicodedata.normalize("NFC", answer))).strip()
+    before = None
+    while text != before:  # a bullet may stand before a lead, and a quote after it
+        before = text
+        text = _unquoted(_LEAD.sub("", _BULLET.sub("", text), count=1).strip())
+        text = _COUNT.sub("", _AFTER.sub("", text)).strip()
+    return text if any(map(str.isalnum, text)) else ""
+
+
+def _unquoted(text: str) -> str:
+    """``text`` without quotation marks around all of it, also where a full stop follows them."""
+    text = text.strip()
+    end = text[-1:] if text[-1:] in (".", "!", "?") and len(text) > 1 else ""
+    inner = text.removesuffix(end)
+    closing = _QUOTES.get(inner[:1])
+    if closing is None:
+        lone = inner[-1:] in ('"', "”") and not set(inner[:-1]) & {'"', "“"}
+        return inner[:-1].strip() + end if lone else text
+    if len(inner) > 1 and inner[-1] == closing and closing not in inner[1:-1]:
+        return (inner[1:-1] + end).strip()
+    if closing == "'" or closing in inner[1:]:
+        return text  # an apostrophe; or quotation marks around a part
+    return text[1:].strip()  # never closed: the answer broke off
+
+
+def _reasons(text: str, captions: tuple[str, str], max_words: int) -> Iterator[str]:
+    found = text.split()
+    inherited = {fault for caption in captions for fault in faults(caption, _NO_LIMITS)}
+    for fault in faults(text, _NO_LIMITS):
+        if fault in inherited:
+            continue
+        yield _FAULTS.get(fault, BROKEN)
+    if _TALK.search(text) and not any(map(_TALK.search, captions)):
+        yield TALK
+    if not _scripts(text) <= _scripts(" ".join(captions)):
+        yield SCRIPT
+    if normalised(text) in map(normalised, captions):
+        yield COPY
+    if _nearly_a_copy(text, captions):
+        yield NEAR_COPY
+    if len(found) < MIN_WORDS:
+        yield TOO_SHORT
+    if len(found) > max_words:
+        yield TOO_LONG
+
+
+def _nearly_a_copy(text: str, captions: tuple[str, str]) -> bool:
+    """One caption with little changed, or with nothing but its own words put in another order."""
+    found, own = content(text), distinctive(captions)
+    for caption, others in zip(captions, reversed(own), strict=True):
+        if not others or found & others:
+            continue  # it takes something from the other one
+        if difflib.SequenceMatcher(None, words(text), words(caption), False).ratio() >= ALIKE:
+            return True
+        if found and len(found & content(caption)) >= COVERED * len(found):
+            return True
+    return False
+
+
+def _scripts(text: str) -> set[str]:
+    """ "LATIN", "CYRILLIC", "CJK" …: the scripts of the letters of ``text``."""
+    return {unicodedata.name(letter, "?").split()[0] for letter in text if letter.isalpha()}

@@ -1,0 +1,161 @@
+"""Generated mix-ups to a manifest that training reads; the others beside it, with the reason.
+
+mixups.jsonl ─► cleaned ─► fluent ─► kept.jsonl
+                   └─────────┴─────► kept.rejected.jsonl
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from auricle.data.manifest import Clip, atomic_writer, to_json
+from auricle.data.mixing import FOLLOWED_BY
+from auricle.errors import DataError
+from auricle.mixup.cleaning import MAX_WORDS, REASONS, Cleaned, clean
+from auricle.mixup.order import order
+from auricle.mixup.rows import MixupRow, read_rows
+from auricle.mixup.rows import to_json as row_to_json
+
+if TYPE_CHECKING:
+    import numpy as np
+
+DISFLUENT = "disfluent"
+AGAIN = "pair there already"
+BROKEN_ROW = "broken row"
+ALL_REASONS = (BROKEN_ROW, *REASONS, DISFLUENT, AGAIN)  # in the order they are looked for
+EXAMPLES = 3  # answers a reason
+READ_AT_ONCE = 512  # rows whose captions are judged together
+
+
+class FluencyDetector(Protocol):
+    """A caption is disfluent where its ``error`` [N], a probability, exceeds ``threshold``."""
+
+    threshold: float
+
+    def error(self, texts: Sequence[str]) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Filtering:
+    """What `filter_mixups` did: rows kept, of those the ones whose recordings follow each other,
+    rows rejected by reason, the first answers of each, and where the rejected ones are listed."""
+
+    kept: int
+    in_turn: int
+    rejected: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+    listed: Path = Path()
+
+
+def filter_mixups(
+    mixups: Path,
+    output: Path,
+    detector: FluencyDetector | None,
+    max_words: int = MAX_WORDS,
+    progress: Callable[[int], None] | None = None,
+) -> Filtering:
+    """Write what can be learned from of the rows of ``mixups`` to the manifest ``output``.
+
+    Both it and ``output`` with the suffix .rejected.jsonl appear whole or not at all. A row is a
+    clip whose "mix" is the other recording (`auricle.data.mixing`), with the id "mixup-<pair>" in
+    the split "train"; its key "mixup" says what it was made of. Where the row leaves it open, the
+    caption tells whether one recording follows the other (`auricle.mixup.order`). Without a
+    ``detector`` nothing is disfluent. ``progress`` is told the rows that are done.
+
+    Raises DataError: ``mixups`` cannot be read, or is ``output``.
+    """
+    listed = output.with_suffix(".rejected.jsonl")
+    if mixups.resolve() in (output.resolve(), listed.resolve()):
+        raise DataError(f"{mixups}: would be overwritten; give another output")
+    kept = in_turn = done = 0
+    seen: set[int] = set()
+    rejected: Counter[str] = Counter()
+    examples: dict[str, list[str]] = defaultdict(list)
+    with atomic_writer(listed) as bad, atomic_writer(output) as good:
+
+        def reject(reason: str, answer: str, row: dict[str, Any]) -> None:
+            rejected[reason] += 1
+            if len(examples[reason]) < EXAMPLES:
+                examples[reason].append(answer)
+            bad.write(json.dumps({"reason": reason, **row}, ensure_ascii=False) + "\n")
+
+        def broken(line: int, error: DataError) -> None:
+            detail = str(error).removeprefix(f"{mixups}:{line}: ")
+            reject(BROKEN_ROW, detail, {"line": line, "detail": detail})
+
+        rows = read_rows(mixups, broken)
+        while chunk := list(islice(rows, READ_AT_ONCE)):
+            for row, cleaned, error in _judged(chunk, detector, max_words):
+                reason = cleaned.reason or (AGAIN if row.pair in seen else None)
+                if reason:
+                    found: dict[str, Any] = {"text": cleaned.text}
+                    found |= {} if error is None else {"error": round(error, 4)}
+                    reject(reason, row.answer, found | json.loads(row_to_json(row, output.parent)))
+                    continue
+                clip = to_clip(row, cleaned.text)
+                good.write(to_json(clip, output.parent) + "\n")
+                seen.add(row.pair)
+                kept += 1
+                in_turn += clip.extra["mix"].get("relation") == FOLLOWED_BY
+            done += len(chunk)
+            if progress:
+                progress(done)
+    by_reason = Counter({name: rejected[name] for name in ALL_REASONS if rejected[name]})
+    return Filtering(kept, in_turn, by_reason, dict(examples), listed)
+
+
+def to_clip(row: MixupRow, caption: str) -> Clip:
+    """The mix-up as a clip of a manifest; the recording that is heard first comes first."""
+    in_turn, places = row.relation == FOLLOWED_BY, (0, 1)
+    if row.relation is None and (found := order(caption, row.captions)):
+        in_turn, places = True, found
+    first, second = places
+    sections = row.sections or ((None, None), (None, None))
+    mix: dict[str, Any] = {"audio": str(row.audio[second])}
+    times = zip(("start_s", "end_s"), sections[second], strict=True)
+    mix |= {key: value for key, value in times if value is not None}
+    if in_turn:
+        mix["relation"] = FOLLOWED_BY
+    made_of = {
+        name: [getattr(row, name)[place] for place in places]
+        for name in ("ids", "captions", "sources")
+    }
+    made_by = {name: getattr(row, name) for name in ("prompt", "model", "provider", "seed")}
+    return Clip(
+        audio=row.audio[first],
+        captions=(caption,),
+        id=f"mixup-{row.pair}",
+        split="train",
+        start_s=sections[first][0],
+        end_s=sections[first][1],
+        licence=_licence([row.licences[place] for place in places]),
+        source=row.sources[first],
+        extra={"mix": mix, "mixup": made_of | made_by},
+    )
+
+
+def _judged(
+    rows: Sequence[MixupRow], detector: FluencyDetector | None, max_words: int
+) -> Iterator[tuple[MixupRow, Cleaned, float | None]]:
+    """Each row with its caption, and the probability of an error where that was asked for."""
+    cleaned = [clean(row.answer, row.captions, max_words) for row in rows]
+    texts = [one.text for one in cleaned if one.reason is None]
+    errors = iter(map(float, detector.error(texts)) if detector and texts else ())
+    for row, one in zip(rows, cleaned, strict=True):
+        error = next(errors, None) if one.reason is None else None
+        if detector and error is not None and error > detector.threshold:
+            one = Cleaned(one.text, DISFLUENT)
+        yield row, one, error
+
+
+def _licence(licences: Sequence[str | None]) -> str | None:
+    """That of a mix is both; None where neither is known."""
+    if not any(licences):
+        return None
+    return " and ".join(dict.fromkeys(name or "not stated" for name in licences))
