@@ -83,18 +83,20 @@ def test_a_mixup_whose_second_recording_follows(
         load_clip(both, RATE, 1.5),  # half of it each
         follow(first[: 3 * RATE // 4], second[: 3 * RATE // 4], 3.0, fade),
     )
-    _, heard = load_mix(both, mix_of(both), RATE, 1.5)  # type: ignore[arg-type]
-    assert heard == Mix(tone, level_db=3.0, offset_s=0.75, relation="followed by")
+    heard = load_mix(both, mix_of(both), RATE, 1.5)  # type: ignore[arg-type]
+    assert heard.mix == Mix(tone, level_db=3.0, offset_s=0.75, relation="followed by")
+    assert heard.seconds == (0.75, 0.75)
 
 
 def test_what_was_drawn_is_told(ramp: Path, write_tone: Callable[..., Path]) -> None:
     other = Mix(write_tone("tone.wav", 1.0))
-    mixed, heard = load_mix(clip(ramp), other, RATE, None, 7)
+    heard = load_mix(clip(ramp), other, RATE, None, 7)
     level_db, offset = draw(7, "1")
-    assert heard == replace(other, level_db=level_db, offset_s=round(offset * RATE) / RATE)
-    again, same = load_mix(clip(ramp), heard, RATE, None, 8)
-    assert same == heard
-    np.testing.assert_array_equal(again, mixed)
+    assert heard.mix == replace(other, level_db=level_db, offset_s=round(offset * RATE) / RATE)
+    assert heard.seconds == (2.0, 1.0)
+    again = load_mix(clip(ramp), heard.mix, RATE, None, 8)
+    assert again.mix == heard.mix
+    np.testing.assert_array_equal(again.waveform, heard.waveform)
 
 
 def test_what_a_row_leaves_open_is_drawn_by_its_id_and_the_seed(

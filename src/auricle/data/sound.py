@@ -51,6 +51,16 @@ class Sound:
     digest: str
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Mixed:
+    """Two recordings in one. ``mix``: the second one with the level and the offset it got;
+    ``seconds``: how much of the first and of the second is heard."""
+
+    waveform: np.ndarray
+    mix: Mix
+    seconds: tuple[float, float]
+
+
 def load_clip(
     clip: Clip,
     sample_rate_hz: int,
@@ -69,7 +79,7 @@ def load_clip(
     if other := mix_of(clip):
         return load_mix(
             clip, other, sample_rate_hz, max_duration_s, *seed, mix_range_db=mix_range_db
-        )[0]
+        ).waveform
     return _section(clip.audio, clip.start_s, clip.end_s, sample_rate_hz, max_duration_s)
 
 
@@ -80,12 +90,11 @@ def load_mix(
     max_duration_s: float | None = None,
     *seed: int,
     mix_range_db: float = LEVEL_RANGE_DB,
-) -> tuple[np.ndarray, Mix]:
-    """`load_clip` of ``clip`` and ``other`` mixed, and ``other`` with the level and the offset
-    (seconds) of the mix, where ``other`` leaves them open as drawn.
+) -> Mixed:
+    """`load_clip` of ``clip`` with ``other`` mixed in.
 
-    Of recordings that follow each other and last longer than ``max_duration_s`` together, both are
-    cut; ``offset_s`` is then where the second starts.
+    Recordings that follow each other and together last longer than ``max_duration_s`` are both cut
+    (`shares_of_time`); their ``offset_s`` is where the second one starts.
     """
     first = _section(clip.audio, clip.start_s, clip.end_s, sample_rate_hz, max_duration_s)
     second = _section(other.audio, other.start_s, other.end_s, sample_rate_hz, max_duration_s)
@@ -104,7 +113,8 @@ def load_mix(
             offset = share_of_room(other.offset_s, (len(first), len(second)), sample_rate_hz)
         mixed = mix(first, second, level_db, offset)
         start = round(offset * abs(len(first) - len(second)))
-    return mixed, replace(other, level_db=level_db, offset_s=start / sample_rate_hz)
+    done = replace(other, level_db=level_db, offset_s=start / sample_rate_hz)
+    return Mixed(mixed, done, (len(first) / sample_rate_hz, len(second) / sample_rate_hz))
 
 
 def _section(

@@ -1,0 +1,235 @@
+"""Mix-ups of a manifest to waveforms in files, or to a manifest that is mixed while training.
+
+kept.jsonl ─► both recordings ─► level, offset, order ─► FOLDER/audio/<id>.flac
+                 (threads)                             └► FOLDER/manifest.jsonl
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from auricle.audio import SAMPLE_RATES_HZ
+from auricle.data.lookahead import in_order
+from auricle.data.manifest import Clip, portable, read_lines, write_manifest
+from auricle.data.mixing import LEVEL_RANGE_DB, Mix, mix_of
+from auricle.data.probe import probe
+from auricle.data.sound import Mixed, load_mix
+from auricle.errors import AudioError, DataError
+from auricle.mixup.waveforms import FORMATS, read_comment, write_waveform
+
+OnSkip = Callable[[str, str], None]  # (place or id of the row, why)
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """How mix-ups become sound.
+
+    ``mix_range_db``: within which levels differ that a row leaves open, either way (published: 5);
+    ``max_duration_s``: as the model hears them; ``seed`` fixes, with a row's id, what is drawn.
+    """
+
+    sample_rate_hz: int = 16_000
+    format: str = "flac"
+    seed: int = 0
+    mix_range_db: float = LEVEL_RANGE_DB
+    max_duration_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        lowest, highest = SAMPLE_RATES_HZ
+        if not lowest <= self.sample_rate_hz <= highest:
+            rule = f"it must lie between {lowest} and {highest}"
+            raise DataError(f"a sample rate of {self.sample_rate_hz} Hz; {rule}")
+        if self.format not in FORMATS:
+            raise DataError(f'the format "{self.format}"; known are {", ".join(FORMATS)}')
+
+    def mixed(self, clip: Clip, other: Mix) -> Mixed:
+        """``clip`` and ``other`` as they are written; AudioError where one cannot be read."""
+        return load_mix(
+            clip,
+            other,
+            self.sample_rate_hz,
+            self.max_duration_s,
+            self.seed,
+            mix_range_db=self.mix_range_db,
+        )
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """Mix-ups that were mixed, that were there already, and that could not be; what they are in."""
+
+    made: int
+    there: int
+    failed: int
+    manifest: Path
+
+
+def render(
+    manifest: Path,
+    folder: Path,
+    rendering: Rendering | None = None,
+    workers: int | None = None,
+    on_skip: OnSkip | None = None,
+    progress: Progress | None = None,
+) -> Rendered:
+    """Mix every row of ``manifest`` into a file below ``folder``, and write their manifest there.
+
+    A row keeps all but its "mix"; its key "mixed" names both recordings, the level and the offset.
+    Files that an earlier call finished, of the same recordings in the same way, stay as they are.
+    What cannot be mixed goes to ``on_skip``.
+
+    Raises DataError: ``manifest`` cannot be read, or has nothing that can be mixed.
+    """
+    make = partial(_make, folder, rendering or Rendering())
+    rows = _named(mixups(manifest, on_skip := _Counted(on_skip)))
+    counts = {True: 0, False: 0}
+
+    def clips() -> Iterator[Clip]:
+        for clip, found, new in in_order(make, rows, workers):
+            if isinstance(found, str):
+                on_skip(clip.id, found)
+            else:
+                counts[new] += 1
+                yield found
+            if progress:
+                progress(sum(counts.values()) + on_skip.count)
+
+    return _written(manifest, folder, clips(), on_skip, counts)
+
+
+def refer(
+    manifest: Path,
+    folder: Path,
+    workers: int | None = None,
+    on_skip: OnSkip | None = None,
+    progress: Progress | None = None,
+) -> Rendered:
+    """The rows of ``manifest`` whose recordings can both be opened, as the manifest of ``folder``,
+    for training to mix them: level and offset stay open. Otherwise as `render`."""
+    on_skip = _Counted(on_skip)
+    counts = {True: 0, False: 0}
+
+    def clips() -> Iterator[Clip]:
+        for (clip, _), wrong in in_order(_unreadable, mixups(manifest, on_skip), workers):
+            if wrong:
+                on_skip(clip.id, wrong)
+            else:
+                counts[True] += 1
+                yield clip
+            if progress:
+                progress(counts[True] + on_skip.count)
+
+    return _written(manifest, folder, clips(), on_skip, counts)
+
+
+def mixups(manifest: Path, on_skip: OnSkip | None = None) -> Iterator[tuple[Clip, Mix]]:
+    """The rows of ``manifest`` with what is mixed into them; rows without go to ``on_skip``."""
+
+    def broken(line: int, error: DataError) -> None:
+        if on_skip:
+            on_skip(f"{manifest}:{line}", str(error).removeprefix(f"{manifest}:{line}: "))
+
+    for line, clip in read_lines(manifest, broken):
+        if other := mix_of(clip):
+            yield clip, other
+        elif on_skip:
+            on_skip(f"{manifest}:{line}", 'not a mix-up: it has no "mix"')
+
+
+class _Counted:
+    """Calls another, if there is one, and counts how often."""
+
+    def __init__(self, on_skip: OnSkip | None) -> None:
+        self.count, self._on_skip = 0, on_skip
+
+    def __call__(self, where: str, why: str) -> None:
+        self.count += 1
+        if self._on_skip:
+            self._on_skip(where, why)
+
+
+def _written(
+    manifest: Path, folder: Path, clips: Iterator[Clip], skipped: _Counted, counts: dict[bool, int]
+) -> Rendered:
+    target = folder / "manifest.jsonl"
+    if target.resolve() == manifest.resolve():
+        raise DataError(f"{manifest}: would be overwritten; give another output folder")
+
+    def some() -> Iterator[Clip]:
+        yield from clips
+        if not sum(counts.values()):
+            raise DataError(f"{manifest}: no mix-up that can be mixed ({skipped.count} rows)")
+
+    write_manifest(target, some())
+    return Rendered(counts[True], counts[False], skipped.count, target)
+
+
+def _named(rows: Iterator[tuple[Clip, Mix]]) -> Iterator[tuple[Clip, Mix, str]]:
+    """With a file name of its own for each, whatever its id, in any file system."""
+    taken: set[str] = set()
+    for clip, other in rows:
+        plain = name = re.sub(r"[^\w.-]", "_", clip.id).strip(".")[:80] or "_"
+        number = 1
+        while name.lower() in taken:
+            number += 1
+            name = f"{plain}-{number}"
+        taken.add(name.lower())
+        yield clip, other, name
+
+
+def _make(
+    folder: Path, rendering: Rendering, row: tuple[Clip, Mix, str]
+) -> tuple[Clip, Clip | str, bool]:
+    """(the row, its clip of a finished file or what is wrong, whether it was mixed just now)."""
+    clip, other, name = row
+    path = folder / "audio" / f"{name}.{rendering.format}"
+    try:
+        request = _request(clip, other, rendering)
+        found, new = read_comment(path), False
+        if found.pop("request", None) != request:
+            mixed, new = rendering.mixed(clip, other), True
+            level_db = round(mixed.mix.level_db or 0.0, 4)
+            found = {"level_db": level_db, "offset_s": mixed.mix.offset_s}
+            comment = {"request": request, **found}
+            write_waveform(path, mixed.waveform, rendering.sample_rate_hz, comment)
+    except AudioError as error:
+        return clip, str(error), False
+    extra = {key: value for key, value in clip.extra.items() if key != "mix"}
+    extra["mixed"] = {
+        "audio": [portable(part.audio, folder) for part in (clip, other)],
+        "sections": [[part.start_s, part.end_s] for part in (clip, other)],
+        "relation": other.relation,
+        **found,
+    }
+    return clip, replace(clip, audio=path, start_s=None, end_s=None, extra=extra), new
+
+
+def _request(clip: Clip, other: Mix, rendering: Rendering) -> str:
+    """What a file was made of, in a few letters: it is made anew when that changes."""
+    parts: list[Any] = [clip.id, asdict(rendering), asdict(other), clip.start_s, clip.end_s]
+    for path in (clip.audio, other.audio):
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise AudioError(
+                f"{path}: cannot be read ({error.strerror}); check the path"
+            ) from error
+        parts += [str(path), status.st_size, status.st_mtime_ns]
+    return hashlib.blake2b(json.dumps(parts, default=str).encode(), digest_size=12).hexdigest()
+
+
+def _unreadable(row: tuple[Clip, Mix]) -> tuple[tuple[Clip, Mix], str]:
+    try:
+        for part in row:
+            probe(part.audio)
+    except AudioError as error:
+        return row, str(error)
+    return row, ""
