@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from auricle.errors import DataError
 from auricle.mixup.client import Answer, Client, ClientConfig, GivenUp
+from auricle.mixup.grammar import VERSION, NotMixed, mix_captions
 from auricle.mixup.meter import Meter, OnProgress, Summary, Tokens
 from auricle.mixup.pairs import Pairs
 from auricle.mixup.prompts import MAX_WORDS, PAPER, Prompt
@@ -72,6 +74,49 @@ def generate(
     return meter.summary()
 
 
+def generate_by_grammar(
+    output: str | os.PathLike[str],
+    pairs: Pairs,
+    count: int,
+    progress: OnProgress | None = None,
+) -> Summary:
+    """The same without a model: ``count`` rows of the first pairs that grammar can mix.
+
+    Pairs that it cannot are skipped, and counted by reason; there may be fewer rows than ``count``
+    if the manifest has no more pairs. Raises DataError as `generate`.
+    """
+    output = Path(output)
+    there = _found(output, pairs, VERSION, VERSION, "local")
+    meter = Meter(count, min(count, len(there)), Tokens(), progress)
+    skipped: Counter[str] = Counter()
+    with appending(output) as append:
+        try:
+            for number in range(len(pairs)):
+                if meter.done >= count:
+                    break
+                if number in there:
+                    continue
+                pair = pairs[number]
+                try:
+                    mixture = mix_captions(pair.captions, pairs.seed, number)
+                except NotMixed as error:
+                    skipped[str(error)] += 1
+                    continue
+                append(
+                    pair.row(
+                        mixture.text,
+                        prompt=VERSION,
+                        model=VERSION,
+                        provider="local",
+                        relation=mixture.relation,
+                    )
+                )
+                meter.made_row(Tokens(), 0)
+        finally:
+            sort_rows(output)
+    return meter.summary(skipped)
+
+
 def missing(
     output: Path, pairs: Pairs, count: int, prompt: str, model: str, provider: Provider
 ) -> list[int]:
@@ -84,19 +129,25 @@ def missing(
             f"{pairs.manifest}: has {len(pairs)} pairs of captions of different recordings, fewer"
             f" than {count}; give a lower --count"
         )
-    there = bytearray(count)
-    if output.exists():
-        for row in read_rows(output):
-            made_by = (row.prompt, row.model, row.provider, row.seed)
-            if made_by != (prompt, model, provider, pairs.seed) or not pairs.made(row):
-                raise DataError(
-                    f"{output}: pair {row.pair} was made by {row.provider} {row.model}, prompt"
-                    f" {row.prompt}, seed {row.seed}, or of another manifest; go on with the same,"
-                    " or give another --output"
-                )
-            if row.pair < count:
-                there[row.pair] = True
-    return [number for number in range(count) if not there[number]]
+    there = _found(output, pairs, prompt, model, provider)
+    return [number for number in range(count) if number not in there]
+
+
+def _found(output: Path, pairs: Pairs, prompt: str, model: str, provider: Provider) -> set[int]:
+    """The numbers of the pairs that ``output`` has rows of; DataError if another run made them."""
+    there: set[int] = set()
+    if not output.exists():
+        return there
+    for row in read_rows(output):
+        made_by = (row.prompt, row.model, row.provider, row.seed)
+        if made_by != (prompt, model, provider, pairs.seed) or not pairs.made(row):
+            raise DataError(
+                f"{output}: pair {row.pair} was made by {row.provider} {row.model}, prompt"
+                f" {row.prompt}, seed {row.seed}, or of another manifest; go on with the same, or"
+                " give another --output"
+            )
+        there.add(row.pair)
+    return there
 
 
 def estimate(pairs: Pairs, numbers: Sequence[int], prompt: Prompt = PAPER) -> Tokens:

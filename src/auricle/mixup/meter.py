@@ -98,6 +98,11 @@ class Meter:
         self._now = Progress(found, total, 0, 0, 0, Tokens(), expected, 0.0)
         self._tell()
 
+    @property
+    def done(self) -> int:
+        """Rows in the file."""
+        return self._now.done
+
     def made_row(self, tokens: Tokens, retries: int) -> None:
         now = self._now
         spent, made = now.tokens.plus(tokens), now.made + 1
