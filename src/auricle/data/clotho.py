@@ -74,8 +74,8 @@ def read_clotho(
         table = folder / f"clotho_captions_{split}.csv"
         rows = list(_captions(folder, split))
         names = [row["file_name"] for _, row in rows]
-        recordings = _Names(_unpacked(folder, split, names, progress), names)
-        metadata = _Names(_metadata(folder, split), names)
+        recordings = Names(_unpacked(folder, split, names, progress), names)
+        metadata = Names(_metadata(folder, split), names)
         for line, row in rows:
             name = row["file_name"]
             audio = recordings.find(name)
@@ -148,7 +148,7 @@ def _recordings(folder: Path, split: str) -> dict[str, Path]:
 
 
 def _lack(names: list[str], recordings: Mapping[str, Path]) -> bool:
-    found = _Names(recordings, names)
+    found = Names(recordings, names)
     return any(found.find(name) is None for name in names)
 
 
@@ -161,7 +161,7 @@ def _named(progress: Progress | None, task: str) -> Callable[[int, int], None] |
     return (lambda done, total: progress(task, done, total)) if progress else None
 
 
-class _Names(Generic[T]):
+class Names(Generic[T]):
     """Things by file name; ``wanted`` are the names that will be looked for.
 
     A name is also found if only its ASCII letters and digits agree, with a thing that is not

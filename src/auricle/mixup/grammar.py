@@ -100,7 +100,7 @@ def _told_apart(first: Phrase, second: Phrase) -> Phrase:
 
     Raises NotMixed: the captions are too much alike.
     """
-    meant = [set(words_of(phrase.text)) - _SMALL for phrase in (first, second)]
+    meant = [_meant(phrase) for phrase in (first, second)]
     common = meant[0] & meant[1]
     if len(common) >= ALIKE * min(map(len, meant)):
         raise NotMixed("captions too alike")
@@ -114,3 +114,9 @@ def _told_apart(first: Phrase, second: Phrase) -> Phrase:
         else:
             raise NotMixed("captions too alike")
     return replace(second, tokens=tuple(tokens))
+
+
+def _meant(phrase: Phrase) -> set[str]:
+    """The words that say something, verbs by their base form."""
+    found = set(words_of(phrase.text)) - _SMALL
+    return {w.PARTICIPLES.get(word) or w.THIRD_PERSON.get(word, word) for word in found}

@@ -52,7 +52,7 @@ _ANIMALS = """
 _MACHINES = """
     car truck bus train tram motorcycle motorbike motorboat boat speedboat ship vehicle engine
     motor helicopter airplane plane aircraft jet drone siren horn alarm bell clock watch phone
-    telephone computer keyboard typewriter printer radio television machine tool drill saw
+    telephone computer keyboard typewriter printer radio television tv machine tool drill saw
     chainsaw sander sprayer hammer fan vacuum blender mower lawnmower tractor toilet faucet tap
     sink shower door drawer gate window lid bowl plate pan pot glass bottle can bag box camera
     gun rifle whistle guitar piano drum violin flute trumpet object item wheel tire brake

@@ -1,0 +1,166 @@
+"""Files for batch interfaces: requests to upload, results to read back. A provider answers these
+within a day, at a lower price.
+
+    request: {"custom_id", "method": "POST", "url": "/v1/chat/completions", "body"}
+    result:  {"custom_id", "response": {"status_code", "body": chat completion}, "error"}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from auricle.data.manifest import atomic_writer
+from auricle.errors import DataError
+from auricle.mixup.client import ClientConfig
+from auricle.mixup.generate import missing
+from auricle.mixup.pairs import Pairs
+from auricle.mixup.prompts import PAPER, Prompt
+from auricle.mixup.rows import appending, read_raw, sort_rows
+
+ENDPOINT = "/v1/chat/completions"
+MOST_REQUESTS, MOST_BYTES = 50_000, 200_000_000  # of a file: OpenAI's batch reference
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSummary:
+    """Results read: rows ``made``, results whose row was ``found`` in the file already, pairs that
+    ``failed`` by reason; ``left``: pairs that still have no row."""
+
+    made: int
+    found: int
+    failed: Counter[str]
+    left: int
+
+
+def write_requests(
+    requests: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    pairs: Pairs,
+    count: int,
+    config: ClientConfig,
+    prompt: Prompt = PAPER,
+) -> list[tuple[Path, int]]:
+    """Requests for the pairs 0 to ``count`` - 1 that ``output`` lacks; (file, requests) of each.
+
+    One file, ``requests``, unless that is more than a batch may hold: then "requests.2.jsonl" and
+    so on beside it. Raises DataError as `auricle.mixup.generate.missing`.
+    """
+    numbers = missing(Path(output), pairs, count, prompt.version, config.model, "openai")
+    lines = (_request(pairs, number, config, prompt) for number in numbers)
+    path = Path(requests)
+    written: list[tuple[Path, int]] = []
+    line = next(lines, None)
+    while line is not None:
+        part = path.with_suffix(f".{len(written) + 1}{path.suffix}") if written else path
+        held, size = 0, 0
+        with atomic_writer(part) as file:
+            while line is not None and held < MOST_REQUESTS and size + len(line) <= MOST_BYTES:
+                file.write(line)
+                held, size = held + 1, size + len(line)
+                line = next(lines, None)
+        written.append((part, held))
+    return written
+
+
+def read_results(
+    results: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    pairs: Pairs,
+    count: int,
+    config: ClientConfig,
+    prompt: Prompt = PAPER,
+) -> BatchSummary:
+    """Add the answers that the file ``results`` holds to ``output``, and put it in order.
+
+    The same file may be read again, and several one after the other. A pair without an answer is
+    counted by reason and requested again by the next `write_requests`.
+
+    Raises:
+        DataError: ``results`` is not a batch's results, or of other pairs.
+    """
+    results, output = Path(results), Path(output)
+    lacking = set(missing(output, pairs, count, prompt.version, config.model, "openai"))
+    made, found, failed = 0, 0, Counter[str]()
+    with appending(output) as append:
+        try:
+            for number, result in _results(results, pairs):
+                answer, reason = _answer(result)
+                if number not in lacking:
+                    found += 1
+                elif answer is None:
+                    failed[reason] += 1
+                else:
+                    pair = pairs[number]
+                    append(
+                        pair.row(
+                            answer, prompt=prompt.version, model=config.model, provider="openai"
+                        )
+                    )
+                    lacking.remove(number)
+                    made += 1
+        finally:
+            sort_rows(output)
+    return BatchSummary(made, found, failed, len(lacking))
+
+
+def _request(pairs: Pairs, number: int, config: ClientConfig, prompt: Prompt) -> str:
+    """A line of ASCII, so that its characters are its bytes."""
+    body: dict[str, Any] = {
+        "model": config.model,
+        "messages": prompt.messages(pairs[number].captions),
+    }
+    options = {"temperature": config.temperature, "max_tokens": config.max_tokens}
+    body |= {name: value for name, value in options.items() if value is not None}
+    request = {
+        "custom_id": f"mixup-{pairs.seed}-{number}",
+        "method": "POST",
+        "url": ENDPOINT,
+        "body": body,
+    }
+    return json.dumps(request) + "\n"
+
+
+def _results(path: Path, pairs: Pairs) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(pair, result) of each line; DataError for one that is no result of these pairs."""
+    for line_number, _, line in read_raw(path):
+        try:
+            result = json.loads(line)
+        except ValueError:
+            result = None
+        name = result.get("custom_id") if isinstance(result, dict) else None
+        found = re.fullmatch(r"mixup-(-?\d+)-(\d+)", name) if isinstance(name, str) else None
+        if not found or not isinstance(result, dict):
+            raise DataError(
+                f"{path}:{line_number}: not a result of a batch of mix-ups; give the file that the"
+                " provider returns for the requests"
+            )
+        seed, number = map(int, found.groups())
+        if seed != pairs.seed or number >= len(pairs):
+            raise DataError(
+                f"{path}:{line_number}: {name} is of seed {seed}; give --seed {seed} and the"
+                " manifest that the requests were made of"
+            )
+        yield number, result
+
+
+def _answer(result: dict[str, Any]) -> tuple[str | None, str]:
+    """The answer, or None and why there is none."""
+    response = result.get("response")
+    try:
+        if isinstance(response, dict) and response.get("status_code") == 200:
+            message = response["body"]["choices"][0]["message"]
+            return message.get("content") or message.get("refusal") or "", ""
+    except (AttributeError, IndexError, KeyError, TypeError):
+        return None, "no chat completion in the result"
+    error = result.get("error")
+    if isinstance(error, dict) and error.get("code"):
+        return None, str(error["code"])
+    status = response.get("status_code") if isinstance(response, dict) else None
+    return None, str(status or "no response")
