@@ -1,0 +1,140 @@
+"""The preview is one file, in which everything that is heard and seen is that of the mix-ups."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from auricle.data.manifest import Clip, read_manifest, write_manifest
+from auricle.data.sound import load_clip
+from auricle.errors import DataError, MissingDependencyError
+from auricle.mixup import picture as picture_module
+from auricle.mixup.picture import picture, places
+from auricle.mixup.preview import write_preview
+from auricle.mixup.render import Rendering, mixups
+
+RATE = 16_000
+
+
+@pytest.fixture
+def manifest(tmp_path: Path, write_tone: Callable[..., Path]) -> Path:
+    long, short = write_tone("long.wav", 2.0), write_tone("<b>short.wav", 0.5)
+    made_of = {"captions": ["dogs & cats", "rain"], "model": "some-model", "ids": ["1", "2"]}
+    rows = [
+        Clip(
+            long if number % 2 else short,
+            (f"caption <{number}>",),
+            f"mixup-{number}",
+            "train",
+            licence="CC0",
+            extra={"mix": {"audio": str(short if number % 2 else long)}, "mixup": made_of},
+        )
+        for number in range(5)
+    ]
+    after = {"audio": str(short), "relation": "followed by", "start_s": 0.1, "level_db": -2.0}
+    rows.append(replace(rows[1], id="after", extra={"mix": after}))
+    write_manifest(tmp_path / "kept.jsonl", rows)
+    return tmp_path / "kept.jsonl"
+
+
+def test_the_page_holds_what_is_mixed(manifest: Path, tmp_path: Path) -> None:
+    page, done = tmp_path / "new" / "preview.html", []
+    rendering = Rendering(seed=2)
+    told = lambda *numbers: done.append(numbers)  # noqa: E731
+    assert write_preview(manifest, page, 4, rendering, progress=told) == 4
+    assert done == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    text = page.read_text()
+    assert "<b>" not in text
+    assert not re.search(r"(src|href)=(?!\"data:)", text)  # nothing beside the file
+    clips = {clip.id: clip for clip in read_manifest(manifest)}
+    cards = text.split("<section>")[1:]
+    assert len(cards) == 4
+    for card in cards:
+        name = re.search(r"mixup-\d|after", card)
+        assert name
+        clip = clips.pop(name[0])
+        assert f"<h2>{clip.captions[0].replace('<', '&lt;').replace('>', '&gt;')}</h2>" in card
+        sound = re.search(r"data:audio/flac;base64,([^\"]+)", card)
+        image = re.search(r"data:image/jpeg;base64,([^\"]+)", card)
+        assert sound
+        assert image
+        heard, rate_hz = soundfile.read(io.BytesIO(base64.b64decode(sound[1])))
+        assert rate_hz == RATE
+        np.testing.assert_allclose(heard, load_clip(clip, RATE, 30.0, 2), atol=1.1 / 32768)
+        assert base64.b64decode(image[1]).startswith(b"\xff\xd8")
+        if name[0] != "after":
+            assert "dogs &amp; cats" in card
+            assert "some-model" in card
+
+
+def test_the_seed_draws_the_rows(manifest: Path, tmp_path: Path) -> None:
+    def shown(seed: int, count: int) -> list[str]:
+        write_preview(manifest, tmp_path / "p.html", count, Rendering(seed=seed))
+        return re.findall(r"spectrogram of ([\w-]+)", (tmp_path / "p.html").read_text())
+
+    assert shown(0, 3) == shown(0, 3)
+    assert len({tuple(shown(seed, 3)) for seed in range(4)}) > 1
+    assert len(set(shown(0, 100))) == 6
+
+
+def test_levels_and_relations_are_said(manifest: Path, tmp_path: Path) -> None:
+    clips = [clip for clip in read_manifest(manifest) if clip.id == "after"]
+    write_manifest(manifest, clips)
+    write_preview(manifest, tmp_path / "p.html", 1)
+    text = (tmp_path / "p.html").read_text()
+    assert "followed by · the first 2.0 dB softer · CC0" in text
+    assert "0.0 to 2.0 s</td>" in text
+    assert "2.0 to 2.4 s</td>" in text
+    assert "&lt;b&gt;short.wav, 0.1 to its end" in text
+
+
+def test_places(manifest: Path) -> None:
+    found = {}
+    for clip, other in mixups(manifest):
+        mixed = Rendering().mixed(clip, replace(other, offset_s=1.25))
+        found[clip.id] = list(places(mixed))
+    assert found["mixup-0"] == [(1.25, 1.75), (0.0, 2.0)]  # the first is the shorter one
+    assert found["mixup-1"] == [(0.0, 2.0), (1.25, 1.75)]
+    assert found["after"] == [(0.0, 2.0), (2.0, 2.4)]
+
+
+def test_what_cannot_be_mixed_makes_room(manifest: Path, tmp_path: Path) -> None:
+    clips = list(read_manifest(manifest))
+    gone = [replace(clip, id=f"gone-{clip.id}", audio=tmp_path / "gone.wav") for clip in clips]
+    write_manifest(manifest, [*gone, *clips])
+    told: dict[str, str] = {}
+    page = tmp_path / "p.html"
+    assert write_preview(manifest, page, 6, on_skip=told.__setitem__) == 6
+    assert told
+    assert all(name.startswith("gone-") for name in told)
+    write_manifest(manifest, gone)
+    with pytest.raises(DataError, match="no mix-up that can be mixed"):
+        write_preview(manifest, page, 1)
+
+
+def test_very_short_and_silent_sounds_have_a_picture(manifest: Path) -> None:
+    clip, other = next(mixups(manifest))
+    mixed = Rendering().mixed(clip, other)
+    for waveform in (np.zeros(RATE, np.float32), mixed.waveform[:200]):
+        assert picture(replace(mixed, waveform=waveform), RATE)
+    tone = np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE).astype(np.float32)
+    loudest = picture_module._spectrogram(tone, RATE).argmax(axis=0)
+    assert (loudest[2:-2] == round(1000 * picture_module.WINDOW_S)).all()
+
+
+def test_without_matplotlib_it_says_what_to_install(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MissingDependencyError, match=r"auricle\[data\]"):
+        write_preview(manifest, tmp_path / "p.html", 1)
+    assert not (tmp_path / "p.html").exists()
