@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SIZE_INCHES, DPI = (8.0, 2.5), 120
 QUALITY = 85  # a fifth of what a PNG of so much noise takes
-LEFT, RIGHT = 0.065, 0.985  # of the picture's width: where time begins and ends in it
+LEFT, RIGHT = 0.065, 0.978  # of the picture's width: where time begins and ends in it
 BOTTOM, TOP = 0.17, 0.88  # of its height: where the spectrogram does
 WINDOW_S, RANGE_DB = 0.032, 80.0
 COLOURS = ("#2f7ebc", "#d9822b")  # of the first recording and of the second
