@@ -61,7 +61,9 @@ def write_requests(
         part = path.with_suffix(f".{len(written) + 1}{path.suffix}") if written else path
         held, size = 0, 0
         with atomic_writer(part) as file:
-            while line is not None and held < MOST_REQUESTS and size + len(line) <= MOST_BYTES:
+            while line is not None and held < MOST_REQUESTS:
+                if held and size + len(line) > MOST_BYTES:
+                    break
                 file.write(line)
                 held, size = held + 1, size + len(line)
                 line = next(lines, None)
