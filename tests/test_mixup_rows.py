@@ -82,10 +82,38 @@ def test_two_runs_do_not_share_a_file(tmp_path):
 
 
 def test_rows_are_sorted_by_pair(tmp_path):
-    path = rows_file(tmp_path / "m.jsonl", *(replace(ROW, pair=n) for n in (3, 0, 2, 1)))
-    assert sort_rows(path)
+    path = tmp_path / "m.jsonl"
+
+    def interrupted() -> None:
+        with appending(path) as append:
+            for number in (3, 0, 2, 1):
+                append(replace(ROW, pair=number))
+                assert [row.pair for row in read_rows(path)][-1] == number  # there at once
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert [row.pair for row in read_rows(path)] == [0, 1, 2, 3]
     assert not sort_rows(path)
+
+
+def test_a_full_disk_loses_no_row(tmp_path):
+    resource = pytest.importorskip("resource")
+    path = rows_file(tmp_path / "m.jsonl", replace(ROW, pair=1))
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 50, limits[1]))
+    try:
+        for _ in range(2):
+            with pytest.raises(OSError, match="no room; make some"), appending(path) as append:
+                append(ROW)
+        with appending(path) as append:
+            for _ in range(2):  # by two workers
+                with pytest.raises(OSError, match="no room; make some"):
+                    append(ROW)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from auricle.mixup.client import ClientConfig
 from auricle.mixup.generate import missing
 from auricle.mixup.pairs import Pairs
 from auricle.mixup.prompts import PAPER, Prompt
-from auricle.mixup.rows import appending, read_raw, sort_rows
+from auricle.mixup.rows import appending, read_raw
 
 ENDPOINT = "/v1/chat/completions"
 MOST_REQUESTS, MOST_BYTES = 50_000, 200_000_000  # of a file: OpenAI's batch reference
@@ -91,24 +91,19 @@ def read_results(
     lacking = set(missing(output, pairs, count, prompt.version, config.model, "openai"))
     made, found, failed = 0, 0, Counter[str]()
     with appending(output) as append:
-        try:
-            for number, result in _results(results, pairs):
-                answer, reason = _answer(result)
-                if number not in lacking:
-                    found += 1
-                elif answer is None:
-                    failed[reason] += 1
-                else:
-                    pair = pairs[number]
-                    append(
-                        pair.row(
-                            answer, prompt=prompt.version, model=config.model, provider="openai"
-                        )
-                    )
-                    lacking.remove(number)
-                    made += 1
-        finally:
-            sort_rows(output)
+        for number, result in _results(results, pairs):
+            answer, reason = _answer(result)
+            if number not in lacking:
+                found += 1
+            elif answer is None:
+                failed[reason] += 1
+            else:
+                pair = pairs[number]
+                append(
+                    pair.row(answer, prompt=prompt.version, model=config.model, provider="openai")
+                )
+                lacking.remove(number)
+                made += 1
     return BatchSummary(made, found, failed, len(lacking))
 
 

@@ -14,7 +14,7 @@ from auricle.mixup.grammar import VERSION, NotMixed, mix_captions
 from auricle.mixup.meter import Meter, OnProgress, Summary, Tokens
 from auricle.mixup.pairs import Pairs
 from auricle.mixup.prompts import MAX_WORDS, PAPER, Prompt
-from auricle.mixup.rows import Provider, appending, read_rows, sort_rows
+from auricle.mixup.rows import Provider, appending, read_rows
 
 CHARACTERS_PER_TOKEN = 4.0  # OpenAI's rule of thumb for English text
 MESSAGE_TOKENS = 8  # around the text of a chat of one message
@@ -69,8 +69,6 @@ def generate(
             asyncio.run(run())
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
-        finally:
-            sort_rows(output)
     return meter.summary()
 
 
@@ -90,30 +88,27 @@ def generate_by_grammar(
     meter = Meter(count, min(count, len(there)), Tokens(), progress)
     skipped: Counter[str] = Counter()
     with appending(output) as append:
-        try:
-            for number in range(len(pairs)):
-                if meter.done >= count:
-                    break
-                if number in there:
-                    continue
-                pair = pairs[number]
-                try:
-                    mixture = mix_captions(pair.captions, pairs.seed, number)
-                except NotMixed as error:
-                    skipped[str(error)] += 1
-                    continue
-                append(
-                    pair.row(
-                        mixture.text,
-                        prompt=VERSION,
-                        model=VERSION,
-                        provider="local",
-                        relation=mixture.relation,
-                    )
+        for number in range(len(pairs)):
+            if meter.done >= count:
+                break
+            if number in there:
+                continue
+            pair = pairs[number]
+            try:
+                mixture = mix_captions(pair.captions, pairs.seed, number)
+            except NotMixed as error:
+                skipped[str(error)] += 1
+                continue
+            append(
+                pair.row(
+                    mixture.text,
+                    prompt=VERSION,
+                    model=VERSION,
+                    provider="local",
+                    relation=mixture.relation,
                 )
-                meter.made_row(Tokens(), 0)
-        finally:
-            sort_rows(output)
+            )
+            meter.made_row(Tokens(), 0)
     return meter.summary(skipped)
 
 

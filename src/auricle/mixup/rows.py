@@ -7,12 +7,13 @@
 
 A relative path is meant from the file's folder. A line is written in one piece as soon as there is
 an answer, so a killed run loses at most the line it was writing; lines come in the order of the
-answers until `sort_rows` puts a finished file into the order of the pairs.
+answers until `appending` ends and puts them into the order of the pairs.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections import deque
@@ -162,7 +163,8 @@ def read_raw(path: Path) -> Iterator[tuple[int, int, bytes]]:
 def appending(path: Path) -> Iterator[Callable[[MixupRow], None]]:
     """``with appending(path) as append: append(row)``: each row is in the file when it returns.
 
-    A line torn by a kill is cut off first. Raises DataError: another process is appending.
+    A line torn by a kill is cut off first; at the end the file is put in order. Raises DataError:
+    another process is appending, or the file is none of mix-ups.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab", buffering=0) as file:
@@ -171,10 +173,19 @@ def appending(path: Path) -> Iterator[Callable[[MixupRow], None]]:
 
         def append(row: MixupRow) -> None:
             line = to_json(row, path.parent).encode("utf-8", "backslashreplace") + b"\n"
+            end = os.fstat(file.fileno()).st_size
             if file.write(line) != len(line):  # a full disk takes a part
-                raise OSError(f"{path}: the disk is full; make room and run the same again")
+                file.truncate(end)
+                raise OSError(errno.ENOSPC, "no room; make some and run the same again", str(path))
 
-        yield append
+        try:
+            yield append
+        except OSError:  # nor is there room for a sorted copy
+            raise
+        except BaseException:
+            sort_rows(path)
+            raise
+        sort_rows(path)
 
 
 def sort_rows(path: Path) -> bool:
