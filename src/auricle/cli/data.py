@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auricle.cli.console import SOME_FAILED, exit_codes, say
+from auricle.cli.tables import print_table
 
 if TYPE_CHECKING:
     from auricle.data.check import Report
@@ -204,7 +205,7 @@ def card(
         with _progress() as report:
             splits = survey(manifests, lambda done, total: report("clips", done, total))
         for table in tables(splits):
-            _print(table.title, table.columns, table.rows)
+            print_table(table.title, table.columns, table.rows)
         if output:
             from auricle.data.manifest import atomic_writer
             from auricle.data.plots import draw
@@ -252,24 +253,7 @@ def _show(report: Report) -> None:
     )
     columns = ("finding", "number", "with --drop", "first")
     note = "! the check fails" if report.fatal else ""
-    _print(title, columns, rows or [("none", "0", "", "")], note)
-
-
-def _print(
-    title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], note: str = ""
-) -> None:
-    """A table on stdout; figures to the right, text that is too wide in several lines."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=title, title_justify="left", caption=note or None, caption_justify="left")
-    for number, name in enumerate(columns):
-        figures = all(row[number][:1].isdigit() or row[number] == "-" for row in rows)
-        table.add_column(name, justify="right" if figures and number else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    Console(file=sys.stdout).print(table)
+    print_table(title, columns, rows or [("none", "0", "", "")], note)
 
 
 @contextlib.contextmanager

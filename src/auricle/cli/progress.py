@@ -1,4 +1,4 @@
-"""A training run on stderr: a live line on a terminal, now and then a plain one elsewhere."""
+"""Long work on stderr: a live line on a terminal, now and then a plain one elsewhere."""
 
 from __future__ import annotations
 
@@ -26,10 +26,9 @@ class TrainingProgress:
     """
 
     def __init__(self) -> None:
-        self._live = _Live() if sys.stderr.isatty() else None
+        self._lines = Lines()
         self._losses: dict[str, float] = {}
         self._steps = 0
-        self._stage, self._said_s = "", -EVERY_S
 
     def __enter__(self) -> Watch:
         from auricle.training.run import Watch
@@ -37,8 +36,7 @@ class TrainingProgress:
         return Watch(self.note, self.working, self.progress, self.validated)
 
     def __exit__(self, *_: object) -> None:
-        if self._live:
-            self._live.stop()
+        self._lines.stop()
 
     def note(self, text: str) -> None:
         say("note", text)
@@ -46,7 +44,7 @@ class TrainingProgress:
     def working(self, what: str, done: int, total: int) -> None:
         """Preparation: ``done`` of ``total`` (0: not known)."""
         count = f"{done}/{total}" if total else f"{done}" if done else ""
-        self._show(what, what, done, total, [count], [], bool(total) and done == total)
+        self._lines.show(what, what, done, total, [count], [], bool(total) and done == total)
 
     def progress(self, progress: Progress) -> None:
         """A step of training."""
@@ -60,31 +58,15 @@ class TrainingProgress:
             f"{duration(progress.seconds_left)} left",
         ]
         detail = [f"{name} {loss:.3f}" for name, loss in self._losses.items()]
-        detail.append(f"{_short(progress.clips_per_s)} clips/s")
+        detail.append(f"{short(progress.clips_per_s)} clips/s")
         detail.append(f"data wait {100 * progress.data_wait:.0f} %")
         done, total = progress.step, progress.steps
-        self._show("training", f"epoch {progress.epoch}", done, total, count, detail, done == total)
+        self._lines.show(
+            "training", f"epoch {progress.epoch}", done, total, count, detail, done == total
+        )
 
     def validated(self, epoch: int, found: Validation, better: bool) -> None:
         say("note", validation_line(epoch, found, better))
-
-    def _show(
-        self,
-        stage: str,
-        what: str,
-        done: int,
-        total: int,
-        count: Sequence[str],
-        detail: Sequence[str],
-        last: bool,
-    ) -> None:
-        if self._live:
-            self._live.show(what, done, total, "  ".join(count), "  ".join(detail))
-            return
-        now = time.monotonic()
-        if last or stage != self._stage or now - self._said_s >= EVERY_S:
-            self._stage, self._said_s = stage, now
-            say("note", ", ".join(part for part in (what, *count, *detail) if part))
 
 
 def validation_line(epoch: int, found: Validation, better: bool) -> str:
@@ -104,6 +86,64 @@ def duration(seconds: float) -> str:
         return f"{rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"
+
+
+class Lines:
+    """What is drawn over on a terminal, and elsewhere said at the start of a stage, every `EVERY_S`
+    seconds and at its end. Nothing is drawn before the first `show`."""
+
+    def __init__(self) -> None:
+        self._live = _Live() if sys.stderr.isatty() else None
+        self._stage, self._said_s = "", -EVERY_S
+
+    def show(
+        self,
+        stage: str,
+        what: str,
+        done: int,
+        total: int,
+        count: Sequence[str],
+        detail: Sequence[str],
+        last: bool,
+    ) -> None:
+        if self._live:
+            self._live.show(what, done, total, "  ".join(count), "  ".join(detail))
+            return
+        now = time.monotonic()
+        if last or stage != self._stage or now - self._said_s >= EVERY_S:
+            self._stage, self._said_s = stage, now
+            say("note", ", ".join(part for part in (what, *count, *detail) if part))
+
+    def stop(self) -> None:
+        if self._live:
+            self._live.stop()
+
+
+class TaskProgress:
+    """``with TaskProgress("rendering", 500) as progress: progress(1)`` … ``progress(500)``: how
+    many are done, how fast, and how long the rest takes. Off a terminal nothing is said of what
+    takes less than `EVERY_S`."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what, self._total = what, total
+        self._lines, self._start_s = Lines(), time.monotonic()
+
+    def __enter__(self) -> TaskProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.stop()
+
+    def __call__(self, done: int) -> None:
+        seconds = time.monotonic() - self._start_s
+        if not sys.stderr.isatty() and seconds < EVERY_S:
+            return
+        count = [f"{done}/{self._total}"]
+        if done and done < self._total:
+            count.append(f"{duration(seconds / done * (self._total - done))} left")
+        detail = [f"{short(done / seconds)}/s"] if seconds else []
+        last = done == self._total
+        self._lines.show(self._what, self._what, done, self._total, count, detail, last)
 
 
 class _Live:
@@ -142,6 +182,6 @@ class _Live:
         self._drawn.stop()
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
     """Three figures, or whole numbers: 412, 41.2, 0.41."""
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
