@@ -77,6 +77,14 @@ def test_nominals_take_theirs():
     }
 
 
+def test_a_nominal_may_come_first():
+    assert mixtures("A dog barking", "Rain falls") == {
+        "A dog barking while rain falls": "together",
+        "A dog barking as rain falls in the background": "together",
+        "A dog barking followed by rain falling": "followed by",
+    }
+
+
 def test_the_same_noun_is_told_apart():
     assert "A man speaks followed by another man laughing" in mixtures(
         "A man speaks", "A man laughs"

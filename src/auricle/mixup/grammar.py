@@ -80,13 +80,12 @@ def _mixtures(first: Phrase, second: Phrase) -> Iterator[Mixture]:
     """Every form that keeps the grammar right, in an order that does not matter."""
     a, b = first.text, second.text
     one_scene = second.simple and not second.has(*_HERE)
-    if first.clause and not first.has("while", "as"):
-        if second.clause and not second.has("while", "as"):
-            yield Mixture(f"{a}, while {b}", "together")
-            if one_scene and len(second.verbs) == 1:
-                yield Mixture(f"{a} as {b} in the background", "together")
-        elif not second.clause and second.simple:
-            yield Mixture(f"{a}, while {b} can be heard", "together")
+    if second.clause and not first.has("while", "as") and not second.has("while", "as"):
+        yield Mixture(f"{a}, while {b}" if first.clause else f"{a} while {b}", "together")
+        if one_scene and len(second.verbs) == 1:
+            yield Mixture(f"{a} as {b} in the background", "together")
+    if first.clause and not second.clause and second.simple and not first.has("while", "as"):
+        yield Mixture(f"{a}, while {b} can be heard", "together")
     if not second.clause and one_scene and not first.has("with", "followed", "then", *_HERE):
         yield Mixture(f"{a} with {b} in the background", "together")
     if not first.has("followed") and not second.has("followed"):
