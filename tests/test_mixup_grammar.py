@@ -29,6 +29,7 @@ from auricle.mixup.words import participle, third_person
         ("A car starts moving", None),
         ("A dog barked", None),
         ("A latch clacks", None),
+        ("Jets of air hiss", None),
         ("A dog barks. A man speaks.", None),
         ("There is a dog barking", None),
         ("", None),

@@ -188,7 +188,9 @@ class _Reader:
         earlier = self.tokens[: self._start]
         if before in w.SINGULAR and earlier[-1:] == ["and"] and not self._verbs:
             return True
-        return self._unclear_if(before in w.SINGULAR and before not in w.MASSES and not self._verbs)
+        plural = any(map(_plural, self.tokens[self._start : place - 1]))  # "jets of air hiss"
+        noun = before in w.SINGULAR and (before not in w.MASSES or plural)
+        return self._unclear_if(noun and not self._verbs)
 
     def _unclear_if(self, unclear: bool) -> bool:
         if unclear:
