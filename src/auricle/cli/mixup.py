@@ -1,0 +1,285 @@
+"""`auricle mixup`: captions mixed by a language model, filtered, and their recordings mixed."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from auricle.cli.console import SOME_FAILED, exit_codes, say
+
+if TYPE_CHECKING:
+    from auricle.mixup.filtering import Filtering
+
+app = typer.Typer(
+    help="Mix pairs of captions, and their recordings, for training.", no_args_is_help=True
+)
+NO_DETECTOR = "none"
+SHOWN, SOME = 100, 3  # characters of an example; names of a long list
+
+
+class Provider(StrEnum):
+    openai = "openai"
+    local = "local"
+
+
+class Format(StrEnum):
+    flac = "flac"
+    wav = "wav"
+
+
+@app.command(
+    epilog="The key is taken from OPENAI_API_KEY, and neither written nor shown. What the output"
+    " has already is not asked again: a run that was stopped goes on."
+)
+def generate(
+    manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="Captions to mix.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Mix-ups to add to (.jsonl).")
+    ],
+    count: Annotated[int, typer.Option("--count", "-n", metavar="N", min=1)] = 50_000,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="As the server calls it.")
+    ] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Of a server such as vLLM.", show_default="OPENAI_BASE_URL, OpenAI"
+        ),
+    ] = None,
+    provider: Annotated[
+        Provider, typer.Option(help="local: by grammar, without a model.")
+    ] = Provider.openai,
+    split: Annotated[str, typer.Option(metavar="NAME", help="Of the manifest.")] = "train",
+    seed: Annotated[int, typer.Option(metavar="N", help="Fixes the pairs and their order.")] = 0,
+    concurrency: Annotated[int, typer.Option(metavar="N", min=1, help="Requests at a time.")] = 8,
+    price: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="IN OUT", help="Of a million tokens read and written: shows the cost."
+        ),
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(metavar="X", min=0)] = None,
+    max_tokens: Annotated[int | None, typer.Option(metavar="N", min=1, help="An answer.")] = None,
+    timeout: Annotated[float, typer.Option(metavar="S", min=1, help="Of a request.")] = 60.0,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Ask nothing: write the provider's batch files.")
+    ] = False,
+    results: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Read what a batch returned. May be given again."),
+    ] = None,
+) -> None:
+    """Have a language model mix random pairs of captions of different recordings.
+
+    Its answers are kept as they are; `auricle mixup filter` makes a manifest of them.
+
+    Exit status: 0, or 1 where some pairs have no answer: the same command asks for them again.
+    """
+    by_model = provider == Provider.openai
+    if by_model and not model:
+        raise typer.BadParameter("give the model's name.", param_hint="'--model'")
+    if not by_model and (batch or results):
+        raise typer.BadParameter("needs the provider openai.", param_hint="'--batch', '--results'")
+    with exit_codes():
+        from auricle.cli.generation import GenerationProgress, batches, tell
+        from auricle.mixup.client import ClientConfig
+        from auricle.mixup.generate import generate, generate_by_grammar
+        from auricle.mixup.meter import Price
+        from auricle.mixup.pairs import Pairs
+
+        pairs = Pairs.read(manifest, seed, split)
+        if not by_model:
+            with GenerationProgress(None) as progress:
+                done = generate_by_grammar(output, pairs, count, progress)
+            tell(output, done, None)
+            return
+        config = ClientConfig(
+            model or "",
+            base_url,
+            concurrency,
+            timeout,
+            temperature=temperature,
+            max_tokens=max_tokens,
+        )
+        if batch or results:
+            failed = batches(output, pairs, count, config, results or [], batch)
+        else:
+            cost = Price(*price) if price else None
+            with GenerationProgress(cost) as progress:
+                done = generate(output, pairs, count, config, progress=progress)
+            tell(output, done, cost)
+            failed = bool(done.failed)
+        if failed:
+            raise typer.Exit(SOME_FAILED)
+
+
+@app.command("import")
+def import_(
+    published: Annotated[
+        Path, typer.Argument(metavar="FILE", help="clotho_development_chatgpt_mixups.json")
+    ],
+    manifest: Annotated[
+        Path, typer.Option(metavar="MANIFEST", help="Of Clotho, by auricle data clotho.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Mix-ups to write (.jsonl).")
+    ],
+    split: Annotated[str, typer.Option(metavar="NAME", help="Of the manifest.")] = "train",
+) -> None:
+    """Take over the published 50,000 mix-ups of Clotho (slseanwu/clotho-chatgpt-mixup-50K)."""
+    with exit_codes():
+        from auricle.cli.generation import reasons
+        from auricle.mixup.published import import_published
+
+        found = import_published(published, manifest, output, split)
+        say("note", f"{output}: {found.rows:,} mix-ups")
+        reasons("left out", found.left_out)
+        if found.missing:
+            names = ", ".join(sorted(found.missing)[:SOME]) + " …" * (len(found.missing) > SOME)
+            say("note", f"{len(found.missing):,} recordings are not in {manifest}: {names}")
+
+
+@app.command("filter")
+def filter_(
+    mixups: Annotated[Path, typer.Argument(metavar="MIXUPS", help="As generated (.jsonl).")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The manifest to write (.jsonl).")
+    ],
+    fluency: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="auricle, fense-base, fense-tiny, a file of FENSE's, or none."
+        ),
+    ] = "auricle",
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P",
+            min=0,
+            max=1,
+            help="Probability of an error from which a caption is disfluent.",
+            show_default="the detector's own",
+        ),
+    ] = None,
+    max_words: Annotated[int, typer.Option(metavar="N", min=4, help="In a caption.")] = 25,
+) -> None:
+    """Clean the answers, and drop those that are no mix or not fluent.
+
+    Every rejected one is listed with its reason in FILE.rejected.jsonl.
+    """
+    with exit_codes():
+        from auricle.cli.progress import TaskProgress
+        from auricle.mixup.filtering import filter_mixups
+
+        detector = None
+        if fluency != NO_DETECTOR:
+            from auricle.text.fluency import load_detector
+
+            detector = load_detector(fluency)
+            if threshold is not None:
+                detector.threshold = threshold
+        with TaskProgress("filtering", _lines(mixups)) as progress:
+            found = filter_mixups(mixups, output, detector, max_words, progress)
+        judge = f"{detector.name}, over {detector.threshold:g}" if detector else "not asked for"
+        _show(found, f"disfluent: {judge}")
+        say("note", f"{output}: {found.kept:,} mix-ups, the others in {found.listed}")
+
+
+@app.command(
+    epilog="Files that are finished are not rendered again: a run that was stopped goes on."
+)
+def render(
+    manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="Of filtered mix-ups.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FOLDER", help="For manifest.jsonl and the sounds."),
+    ],
+    on_the_fly: Annotated[
+        bool, typer.Option("--on-the-fly", help="Only the manifest: training mixes.")
+    ] = False,
+    preview: Annotated[
+        int,
+        typer.Option(metavar="N", min=0, help='N to listen to, in preview.html (extra "data").'),
+    ] = 0,
+    rate: Annotated[int, typer.Option(metavar="HZ")] = 16_000,
+    format: Annotated[Format, typer.Option(help="16 bit, mono.")] = Format.flac,
+    level_range: Annotated[
+        float, typer.Option(metavar="DB", min=0, help="Levels differ by up to this, either way.")
+    ] = 5.0,
+    max_duration: Annotated[float, typer.Option(metavar="S", min=0.2)] = 30.0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Draws levels and offsets.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", min=1, show_default="processors")
+    ] = None,
+) -> None:
+    """Mix the recordings of mix-ups, into files or, with --on-the-fly, while training.
+
+    Exit status: 0, or 1 where some could not be mixed; they are named.
+    """
+    with exit_codes():
+        from auricle.cli.progress import TaskProgress
+        from auricle.mixup.preview import write_preview
+        from auricle.mixup.render import Rendering, refer
+        from auricle.mixup.render import render as render_mixups
+
+        rendering = Rendering(rate, format.value, seed, level_range, max_duration)
+        skipped: list[tuple[str, str]] = []
+        with TaskProgress("mixing", _lines(manifest)) as progress:
+            told: dict[str, Any] = {
+                "workers": workers,
+                "on_skip": lambda *skip: skipped.append(skip),
+                "progress": progress,
+            }
+            if on_the_fly:
+                done = refer(manifest, output, **told)
+            else:
+                done = render_mixups(manifest, output, rendering, **told)
+        for where, why in skipped:
+            say("skipped", why if where in why else f"{where}: {why}")
+        reused = f", {done.there:,} of them there already" if done.there else ""
+        say("note", f"{done.manifest}: {done.made + done.there:,} mix-ups{reused}")
+        if preview:
+            page = output / "preview.html"
+            with TaskProgress("preview", preview) as progress:
+                # Of the manifest that still has what to mix: of rendered ones the source.
+                source = done.manifest if on_the_fly else manifest
+                shown = write_preview(
+                    source, page, preview, rendering, progress=lambda number, _: progress(number)
+                )
+            say("note", f"{page}: {shown} to listen to")
+        if done.failed:
+            raise typer.Exit(SOME_FAILED)
+
+
+def _show(found: Filtering, note: str) -> None:
+    from auricle.cli.tables import print_table
+
+    total = found.kept + found.rejected.total()
+    rows = [("kept", f"{found.kept:,}", _share(found.kept, total), "")]
+    for reason, number in found.rejected.items():
+        examples = "\n".join(map(_short, found.examples[reason]))
+        rows.append((reason, f"{number:,}", _share(number, total), examples))
+    title = f"{total:,} answers; in {found.in_turn:,} of those kept one sound follows the other"
+    print_table(title, ("", "number", "share", "such as"), rows, note)
+
+
+def _share(number: int, total: int) -> str:
+    return f"{100 * number / max(1, total):.1f} %"
+
+
+def _short(answer: str) -> str:
+    """An answer on one line: line breaks are shown as they are written in code."""
+    line = answer.strip().replace("\n", "\\n")
+    return (line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…") or '""'
+
+
+def _lines(path: Path) -> int:
+    """How many rows ``path`` has; 0 where it cannot be read, which the work itself will say."""
+    try:
+        with path.open("rb") as file:
+            return sum(bool(line.strip()) for line in file)
+    except OSError:
+        return 0
