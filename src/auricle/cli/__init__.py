@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from auricle.cli import caption, data, import_, models, precompute, train
+from auricle.cli import caption, data, import_, mixup, models, precompute, train
 from auricle.cli.console import quiet_libraries, use_utf8
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("train", epilog=train.EPILOG)(train.train)
 app.command("precompute", epilog=precompute.EPILOG)(precompute.precompute)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
+app.add_typer(mixup.app, name="mixup")
 
 
 def _version(asked: bool) -> None:
