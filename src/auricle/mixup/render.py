@@ -145,13 +145,14 @@ def mixups(manifest: Path, on_skip: OnSkip | None = None) -> Iterator[tuple[Clip
 
 
 class _Counted:
-    """Calls another, if there is one, and counts how often."""
+    """Calls another, if there is one, counts how often, and keeps the first reason."""
 
     def __init__(self, on_skip: OnSkip | None) -> None:
-        self.count, self._on_skip = 0, on_skip
+        self.count, self.first, self._on_skip = 0, "", on_skip
 
     def __call__(self, where: str, why: str) -> None:
         self.count += 1
+        self.first = self.first or f"the first, {where}: {why}"
         if self._on_skip:
             self._on_skip(where, why)
 
@@ -166,7 +167,9 @@ def _written(
     def some() -> Iterator[Clip]:
         yield from clips
         if not sum(counts.values()):
-            raise DataError(f"{manifest}: no mix-up that can be mixed ({skipped.count} rows)")
+            raise DataError(
+                f"{manifest}: no mix-up that can be mixed; {skipped.first or 'no rows'}"
+            )
 
     write_manifest(target, some())
     return Rendered(counts[True], counts[False], skipped.count, target)
