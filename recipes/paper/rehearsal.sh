@@ -1,8 +1,8 @@
 #!/bin/sh
 # The two stages of the paper from recordings to a caption, at debug size, in minutes:
 #     sh recipes/paper/rehearsal.sh [MANIFEST [CHANGE]...]
-# MANIFEST has the splits train and val; without one the example recordings are used. CHANGEs, such as
-# training.epochs=3, hold for both stages. Results go to runs/rehearsal, or where REHEARSAL says.
+# MANIFEST has the splits train and val; without one, or "", it is the example recordings'. CHANGEs, such
+# as training.epochs=3, hold for both stages. Results go to runs/rehearsal, or where REHEARSAL says.
 set -eu
 manifest=${1:+$(realpath "$1")}
 [ $# -eq 0 ] || shift
