@@ -1,0 +1,238 @@
+"""What `auricle mixup filter` catches: 2,000 good mix-ups, and 1,000 answers broken on purpose.
+
+    python benchmarks/mixup_filter.py CAPTIONS_CSV [--fluency NAME] [--mixups FILE] [--show]
+
+CAPTIONS_CSV has the column "caption": AudioCaps' train.csv of the project's shared data folder, for
+example. The good ones are mixed by grammar, or are the rows of FILE; the broken ones are made of
+others of the same kind. Of each kind: how many are rejected, for which reasons and, where an answer
+was merely packed, how many come out as they went in. --show prints one of each kind that got by.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import random
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from auricle.data.manifest import Clip, read_manifest, write_manifest
+from auricle.mixup.filtering import filter_mixups
+from auricle.mixup.generate import generate_by_grammar
+from auricle.mixup.pairs import Pairs
+from auricle.mixup.prompts import PAPER
+from auricle.mixup.rows import MixupRow, read_rows, to_json
+from auricle.text.fluency import load_detector
+
+GOOD, PACKED = 2_000, "packed: "
+
+Break = Callable[[random.Random, MixupRow], str]
+
+
+def lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def words_without(text: str, rng: random.Random, share: float) -> str:
+    return " ".join(word for word in text.split() if rng.random() > share)
+
+
+def near_copy(rng: random.Random, row: MixupRow) -> str:
+    words = rng.choice(row.captions).split()
+    change = rng.choice(("drop", "add", "turn"))
+    if change == "add" or len(words) < 4:
+        return " ".join([*words, rng.choice(("nearby", "in the distance", "in the background"))])
+    if change == "drop":
+        del words[0 if words[0].lower() in ("a", "the", "an") else -1]
+        return " ".join(words).capitalize()
+    return f"The sound of {lower(' '.join(words))}"
+
+
+def stutter(rng: random.Random, row: MixupRow) -> str:
+    words = row.answer.split()
+    start = rng.randrange(max(1, len(words) - 3))
+    return " ".join(words[: start + 3] + words[start : start + 3] * 3 + words[start + 3 :])
+
+
+def twice(rng: random.Random, row: MixupRow) -> str:
+    joint = rng.choice((" and ", ", then ", " while "))
+    return f"{row.captions[0].rstrip('. ')}{joint}{lower(row.captions[0])}"
+
+
+def broken_off(rng: random.Random, row: MixupRow) -> str:
+    """Cut after the last word that cannot end a sentence, where there is one."""
+    words = row.answer.rstrip(".").split()
+    open_ = [n for n in range(3, len(words) - 1) if words[n] in OPEN]
+    return " ".join(words[: open_[-1] + 1]) if open_ else f"{' '.join(words)} and the"
+
+
+OPEN = frozenset("a an the and as while with of in on by followed".split())
+PROSE = (
+    "I hope this helps! Let me know if you need any changes.",
+    "This caption merges the two scenes into one sentence.",
+    "(Note: I kept it short.)",
+    "Would you like another version?",
+)
+KINDS: dict[str, Break] = {
+    f"{PACKED}quotes": lambda rng, row: rng.choice(('"{}"', "“{}”", "'{}'", '"{}".')).format(
+        row.answer.rstrip(".")
+    ),
+    f"{PACKED}prefix": lambda rng, row: (
+        rng.choice(
+            (
+                "Mix: ",
+                "Caption: ",
+                "Mixed audio caption: ",
+                "Answer - ",
+                "**Combined Caption:** ",
+                "Sure, here's a mix of both:\n\n",
+                "Here is one possible mix (under 25 words):\n",
+                "Of course! Here is the caption: ",
+                "Absolutely! ",
+                "Final caption: ",
+            )
+        )
+        + row.answer
+    ),
+    f"{PACKED}prose after": lambda rng, row: (
+        f"{row.answer.rstrip('.')}.{rng.choice((chr(10) * 2, ' '))}{rng.choice(PROSE)}"
+    ),
+    f"{PACKED}word count": lambda rng, row: (
+        f"{row.answer} {rng.choice(('({} words)', '[{} words]', 'Word count: {}'))}".format(
+            len(row.answer.split())
+        )
+    ),
+    "empty": lambda rng, row: rng.choice(("", " ", "\n", '""', "...", "Mix:", "<think>So, birds")),
+    "refusal": lambda rng, row: rng.choice(
+        (
+            "I'm sorry, but I can't assist with that request.",
+            "As a large language model I cannot hear audio, so I am unable to mix it.",
+            "I apologize, but these captions cannot be combined.",
+            "Sorry, I am not able to create this content.",
+            "I don't have enough information to write a caption.",
+            f"Unfortunately, I cannot mix “{row.captions[0]}” with the other one.",
+        )
+    ),
+    "prompt said again": lambda rng, row: PAPER.messages(row.captions)[0]["content"],
+    "a sentence each": lambda rng, row: rng.choice(("{}. {}.", "{}.\n{}.", "{}! {}")).format(
+        *(caption.rstrip(". ") for caption in row.captions)
+    ),
+    "too long": lambda rng, row: (
+        f"{row.answer.rstrip('.')} {' '.join(rng.sample(FILLING, 3))} {row.captions[0]}"
+        f" {row.captions[1]} {' '.join(rng.sample(FILLING, 4))}"
+    ),
+    "copy": lambda rng, row: rng.choice(("{}", "{}.", '"{}"', "Mix: {}")).format(
+        rng.choice(row.captions)
+    ),
+    "near copy": near_copy,
+    "about the task": lambda rng, row: rng.choice(
+        (
+            "The first caption describes {} and the second one {}",
+            "A mix of the two audio captions about {} with {}",
+            "Both captions mention sounds, such as {} plus {}",
+        )
+    ).format(*map(lower, row.captions)),
+    "markup": lambda rng, row: rng.choice(
+        ('{{"mix": "{}"}}', "<p>{}</p>", "{} \\n\\n | {}", "{} http://example.org/a.wav")
+    ).format(row.answer, row.captions[0]),
+    "another script": lambda rng, row: rng.choice(
+        ("{}，同时下雨", "狗在叫，{}", "{} и дождь")
+    ).format(row.answer),
+    "broken characters": lambda rng, row: row.answer.replace(
+        "a", rng.choice(("Ã©", "â€™", "\x00"))
+    ),
+    "stutter": stutter,
+    "same event twice": twice,
+    "broken off": broken_off,
+    "words missing": lambda rng, row: words_without(row.answer, rng, 0.5),
+}
+FILLING = (
+    "in the middle of a very busy afternoon",
+    "as everybody around looks on in silence",
+    "under a grey and heavy sky full of clouds",
+    "for what seems to be a very long time indeed",
+    "somewhere at the edge of an old and quiet town",
+)
+
+
+def good_rows(captions: Path, folder: Path, count: int) -> list[MixupRow]:
+    with captions.open(newline="") as file:
+        texts = [row["caption"] for row in csv.DictReader(file)]
+    clips = (
+        Clip(folder / f"{n}.wav", (text,), f"{n}", "train", source=f"{n}")
+        for n, text in enumerate(texts)
+    )
+    write_manifest(folder / "captions.jsonl", clips)
+    generate_by_grammar(folder / "rows.jsonl", Pairs.read(folder / "captions.jsonl"), count)
+    return list(read_rows(folder / "rows.jsonl"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("captions", type=Path)
+    parser.add_argument("--fluency", default="auricle")
+    parser.add_argument("--mixups", type=Path)
+    parser.add_argument("--broken", type=int, default=1_000)
+    parser.add_argument("--show", action="store_true")
+    options = parser.parse_args()
+    detector, rng = load_detector(options.fluency), random.Random(0)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rows = good_rows(options.captions, folder, GOOD + options.broken)
+        good = rows[:GOOD]
+        if options.mixups:
+            good = list(islice(read_rows(options.mixups), GOOD))
+        kinds = ["good"] * len(good)
+        answers = [row.answer for row in good]
+        made = list(good)
+        for number, row in enumerate(rows[GOOD:]):
+            kind = list(KINDS)[number % len(KINDS)]
+            kinds.append(kind)
+            answers.append(row.answer)
+            made.append(replace(row, answer=KINDS[kind](rng, row)))
+        made = [replace(row, pair=number) for number, row in enumerate(made)]
+        mixups = folder / "mixups.jsonl"
+        mixups.write_text("".join(to_json(row, folder) + "\n" for row in made))
+        found = filter_mixups(mixups, folder / "kept.jsonl", detector)
+        rejected = {row["pair"]: row["reason"] for row in map(json.loads, found.listed.open())}
+        kept = {
+            int(clip.id.removeprefix("mixup-")): clip.captions[0]
+            for clip in read_manifest(folder / "kept.jsonl")
+        }
+    assert len(kept) + len(rejected) == len(made)
+    print(f"{detector.name}, threshold {detector.threshold:.3f}")
+    print(f"{'kind':<22} {'rows':>5} {'rejected':>9} {'as it went in':>14}  reasons")
+    places: dict[str, list[int]] = defaultdict(list)
+    for number, kind in enumerate(kinds):
+        places[kind].append(number)
+    for kind, numbers in places.items():
+        out = Counter(rejected[n] for n in numbers if n in rejected)
+        whole = "-"
+        if kind == "good" or kind.startswith(PACKED):
+            same = sum(n in kept and bare(kept[n]) == bare(answers[n]) for n in numbers)
+            whole = f"{same / len(numbers):.1%}"
+        reasons = ", ".join(f"{reason} {count}" for reason, count in out.most_common())
+        share = f"{out.total() / len(numbers):.1%}"
+        print(f"{kind:<22} {len(numbers):5} {share:>9} {whole:>14}  {reasons}")
+        if options.show:
+            wrong = out if whole != "-" else [n for n in numbers if n in kept]
+            if whole != "-":
+                wrong = [n for n in numbers if bare(kept.get(n, "")) != bare(answers[n])]
+            for n in wrong[:4]:
+                print(f"    {made[n].answer!r} -> {kept.get(n, rejected.get(n))!r}")
+
+
+def bare(text: str) -> str:
+    return " ".join(text.rstrip(". ").split())
+
+
+if __name__ == "__main__":
+    main()
