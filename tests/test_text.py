@@ -1,4 +1,4 @@
-"""Tokenizer, text embedder, fluency rules."""
+"""Tokenizer, text embedder."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,6 @@ import torch
 
 from auricle.errors import ModelError
 from auricle.text.embedder import MINILM, TextEmbedder
-from auricle.text.fluency import is_fluent
 from auricle.text.tokenizer import CaptionTokenizer, strip_punctuation
 
 GPT2 = Path(__file__).parents[2] / "shared" / "data" / "tokenizer"
@@ -71,22 +70,3 @@ def test_an_embedder_that_is_not_there_says_what_to_fetch(monkeypatch, tmp_path)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ModelError, match=f"hf download.*hkunlp/instructor-xl.*{tmp_path}"):
         TextEmbedder("hkunlp/instructor-xl", "Represent the audio caption: ")
-
-
-@pytest.mark.parametrize(
-    ("caption", "fluent"),
-    [
-        ("a dog barks while rain falls", True),
-        ("rain falls", True),
-        ("", False),
-        ("dog", False),
-        ("a man speaks and the", False),
-        ("a dog dog barks", False),
-        ("a man speaks and a man speaks and a man speaks", False),
-        ("birds are chirping and birds are chirping", False),
-        ("a baby cries and cries", False),
-        ("a clock ticks over and over", True),
-    ],
-)
-def test_fluency_rules(caption, fluent):
-    assert is_fluent(caption) is fluent

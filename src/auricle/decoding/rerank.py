@@ -14,7 +14,7 @@ from auricle.model.bart import BartDecoder, CrossMemory
 from auricle.model.likelihood import IGNORE_ID, decoder_inputs, token_nll
 from auricle.records import Candidate
 from auricle.text.embedder import TextEmbedder
-from auricle.text.fluency import is_fluent
+from auricle.text.fluency import default_detector
 from auricle.text.tokenizer import CaptionTokenizer
 
 
@@ -38,6 +38,7 @@ def score_candidates(
     unique = [list(dict.fromkeys(clip)) for clip in texts]
     likelihoods = log_likelihoods(decoder, cross, unique, tokenizer)
     similarities = _similarities(unique, audio_embedding, embedder)
+    verdicts = iter(default_detector().fluent([text for clip in unique for text in clip]))
     return [
         [
             Candidate(
@@ -46,7 +47,7 @@ def score_candidates(
                 similarity=similarity,
                 score=options.likelihood_weight * likelihood
                 + options.similarity_weight * (similarity or 0.0),
-                fluent=is_fluent(text),
+                fluent=next(verdicts),
             )
             for text, likelihood, similarity in zip(*clip, strict=True)
         ]

@@ -1,0 +1,72 @@
+"""Is a caption a whole, fluent sentence? Our own small detector, and the published one of FENSE.
+
+    load_detector().fluent(["a dog barks and"])  # [False]
+
+``load_detector`` knows ``auricle`` (our own, in this package), ``fense-base`` and ``fense-tiny``
+(Zhou et al., ICASSP 2022; downloaded), a folder in our own format and a file in FENSE's.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from auricle.errors import ModelError
+from auricle.text.fluency.detector import CLASSES, DESCRIPTIONS, FluencyDetector
+
+__all__ = [
+    "CLASSES",
+    "DESCRIPTIONS",
+    "FluencyDetector",
+    "default_detector",
+    "is_fluent",
+    "load_detector",
+]
+
+DEFAULT = "auricle"
+FENSE = {
+    "fense-base": "echecker_clotho_audiocaps_base",
+    "fense-tiny": "echecker_clotho_audiocaps_tiny",
+}
+
+
+def load_detector(
+    name: str | Path = DEFAULT, sha256: str | None = None, device: str = "cpu"
+) -> FluencyDetector:
+    """A fluency detector by name or path.
+
+    Args:
+        name: ``auricle``, ``fense-base``, ``fense-tiny``, a folder that `OwnDetector.save` wrote,
+            or a checkpoint file in FENSE's format.
+        sha256: the digest a checkpoint file must have; without it, only the two released files are
+            read.
+        device: where it runs.
+
+    Raises:
+        ModelError: it cannot be had or is not what it should be; the message says what to do.
+    """
+    if name == DEFAULT or Path(name).is_dir():
+        from auricle.text.fluency.own import BUNDLED, OwnDetector
+
+        return OwnDetector.load(BUNDLED if name == DEFAULT else Path(name), device)
+    from auricle.text.fluency.fense import FenseDetector, release
+
+    if name in FENSE:
+        return FenseDetector.load(*release(FENSE[str(name)]), device)
+    if Path(name).is_file():
+        return FenseDetector.load(Path(name), sha256, device)
+    raise ModelError(
+        f"{name}: no fluency detector of this name, nor a folder or file; "
+        f"choose from {', '.join([DEFAULT, *FENSE])} or give a path"
+    )
+
+
+@lru_cache(maxsize=1)
+def default_detector() -> FluencyDetector:
+    """Our own detector on the CPU, loaded once."""
+    return load_detector()
+
+
+def is_fluent(caption: str) -> bool:
+    """What the default detector says of one caption."""
+    return default_detector().fluent([caption])[0]

@@ -1,0 +1,51 @@
+"""What a fluency detector is: texts in, probabilities of the FENSE error classes out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# In the order of the published detector's outputs (Zhou et al., ICASSP 2022, section 3.2).
+CLASSES = ("add_tail", "repeat_event", "repeat_adv", "remove_conj", "remove_verb", "error")
+ERROR = CLASSES.index("error")
+# In words, for reports.
+DESCRIPTIONS = {
+    "add_tail": "incomplete end",
+    "repeat_event": "repeated event",
+    "repeat_adv": "repeated adverb",
+    "remove_conj": "missing conjunction",
+    "remove_verb": "missing verb",
+    "error": "any error",
+}
+
+
+class FluencyDetector(ABC):
+    """Judges whether captions are whole, fluent sentences.
+
+    Attributes:
+        name: what it is, for reports.
+        threshold: an error probability above it makes a caption disfluent.
+    """
+
+    name: str
+    threshold: float
+
+    @abstractmethod
+    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        """N captions -> [N, 6] float32, in the order of `CLASSES`.
+
+        Capitals and punctuation make no difference; the six are independent of one another.
+        """
+
+    def error(self, texts: Sequence[str]) -> np.ndarray:
+        """[N] float32: the probability that a caption has an error of any class."""
+        return self.probabilities(texts)[:, ERROR]
+
+    def fluent(self, texts: Sequence[str]) -> list[bool]:
+        """Whether the error probability is within the threshold, per caption."""
+        values: list[bool] = (self.error(texts) <= self.threshold).tolist()
+        return values

@@ -1,0 +1,147 @@
+"""The published error detector of FENSE: BERT, and a linear layer on its first token.
+
+Zhou et al., "Can audio captions be evaluated with image caption metrics?", ICASSP 2022, section
+3.2; github.com/blmoistawinde/fense, release V0.1. A checkpoint is a pickled dictionary of
+``model_type`` (BERT's name on the Hugging Face Hub), ``num_classes`` and ``state_dict``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from auricle.errors import ModelError
+from auricle.hub.download import download
+from auricle.hub.yamnet_wheel import cache_folder
+from auricle.text.fluency.detector import CLASSES, FluencyDetector
+
+ADDRESS = "https://github.com/blmoistawinde/fense/releases/download/V0.1"
+SHA256 = {  # as published in the reference implementation's list of downloads
+    "echecker_clotho_audiocaps_base": (
+        "1a719f090af70614bbdb9f9437530b7e133c48cfa4a58d964de0d47fc974a2fa"
+    ),
+    "echecker_clotho_audiocaps_tiny": (
+        "90ed0ac5033ec497ec66d4f68588053813e085671136dae312097c96c504f673"
+    ),
+}
+BACKBONE_FILES = ("config.json", "vocab.txt", "tokenizer.json", "tokenizer_config.json")
+THRESHOLD = 0.9  # section 3.2
+MAX_TOKENS = 64  # of the reference implementation
+_BATCH = 32
+_PUNCTUATION = re.compile(r"[^\w\s]")
+
+
+class FenseDetector(FluencyDetector):
+    """Built by `load`; ``encoder`` is a transformers BERT, ``tokenizer`` its own."""
+
+    threshold = THRESHOLD
+
+    def __init__(
+        self, name: str, encoder: nn.Module, head: nn.Linear, tokenizer: Any, device: str
+    ) -> None:
+        self.name = name
+        self.device = torch.device(device)
+        self.encoder, self.head = encoder.to(self.device).eval(), head.to(self.device).eval()
+        self.tokenizer = tokenizer
+
+    @torch.inference_mode()
+    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        found = [torch.zeros(0, len(CLASSES))]
+        for start in range(0, len(texts), _BATCH):
+            plain = [_PUNCTUATION.sub("", text).lower() for text in texts[start : start + _BATCH]]
+            tokens = self.tokenizer(
+                plain, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
+            ).to(self.device)
+            hidden = self.encoder(**tokens).last_hidden_state  # [B, T, D]
+            found.append(self.head(hidden[:, 0]).sigmoid().float().cpu())
+        return torch.cat(found).numpy()
+
+    @classmethod
+    def load(cls, path: Path, sha256: str | None = None, device: str = "cpu") -> FenseDetector:
+        """From a checkpoint whose digest is checked before anything in it is read.
+
+        Raises:
+            ModelError: another digest than ``sha256`` (or, without it, than both released files'),
+                or not a checkpoint in this format, or its BERT's files cannot be had.
+        """
+        digest = _digest(path)
+        if digest not in ([sha256.lower()] if sha256 else SHA256.values()):
+            wanted = sha256 or "that of a released file"
+            raise ModelError(
+                f"{path}: its SHA-256 is {digest}, not {wanted}; fetch it again from {ADDRESS}, or "
+                "give the digest of a file you trust"
+            )
+        published = {value: name for name, value in SHA256.items()}
+        kind, state = _read(path)
+        return cls(f"FENSE {published.get(digest, path.name)}", *_build(kind, state, path), device)
+
+
+def release(name: str) -> tuple[Path, str]:
+    """(path, SHA-256) of a released checkpoint, from the cache or its address.
+
+    Raises:
+        ModelError: it is in neither; says what to fetch and where to put it.
+    """
+    path = cache_folder() / "fense" / f"{name}.ckpt"
+    if not path.is_file():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(
+                f"{ADDRESS}/{path.name}", str(path), hash_prefix=SHA256[name], progress=False
+            )
+        except (OSError, RuntimeError) as error:  # no network, no space; another digest
+            raise ModelError(
+                f"{name}: not on this machine and not downloaded ({error}); where there is a "
+                f"network, fetch {ADDRESS}/{path.name} and put it at {path}"
+            ) from error
+    return path, SHA256[name]
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error})") from error
+
+
+def _read(path: Path) -> tuple[str, dict[str, Tensor]]:
+    """The BERT's name and the weights, without running anything that the file may hold."""
+    from pickle import UnpicklingError
+
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        kind, classes, state = (content[k] for k in ("model_type", "num_classes", "state_dict"))
+    except (UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"{path}: not a checkpoint in FENSE's format ({first})") from error
+    if not isinstance(state, Mapping) or classes != len(CLASSES):
+        raise ModelError(f"{path}: has {classes} classes; a FENSE detector has {len(CLASSES)}")
+    return str(kind), dict(state)
+
+
+def _build(kind: str, state: dict[str, Tensor], path: Path) -> tuple[nn.Module, nn.Linear, Any]:
+    """(encoder, head, tokenizer) of the BERT called ``kind``: a folder or a name on the Hub."""
+    from transformers import BertConfig, BertModel, BertTokenizer
+
+    folder = Path(kind) if Path(kind).is_dir() else download(kind, BACKBONE_FILES)
+    config = BertConfig.from_pretrained(folder)
+    model = nn.ModuleDict(
+        {"encoder": BertModel(config), "clf": nn.Linear(config.hidden_size, len(CLASSES))}
+    )
+    state.pop("encoder.embeddings.position_ids", None)  # a constant that older versions stored
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        found = " ".join(str(error).split())
+        raise ModelError(f"{path}: its weights do not fit {kind} ({found[:300]})") from error
+    head = model["clf"]
+    assert isinstance(head, nn.Linear)
+    return model["encoder"], head, BertTokenizer.from_pretrained(folder)
