@@ -146,8 +146,8 @@ KINDS: dict[str, Break] = {
     "another script": lambda rng, row: rng.choice(
         ("{}，同时下雨", "狗在叫，{}", "{} и дождь")
     ).format(row.answer),
-    "broken characters": lambda rng, row: row.answer.replace(
-        "a", rng.choice(("Ã©", "â€™", "\x00"))
+    "broken characters": lambda rng, row: (
+        row.answer[:5] + rng.choice(("Ã©", "â€™", "\x00")) + row.answer[5:]
     ),
     "stutter": stutter,
     "same event twice": twice,

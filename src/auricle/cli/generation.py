@@ -38,15 +38,15 @@ class GenerationProgress:
                     f"{now.total - now.done:,} to ask for: about {self._spent(now.expected)}",
                 )
         count = [f"{now.done}/{now.total}"]
-        if now.made and now.seconds_left is not None:
+        last = now.done + now.failed == now.total
+        if now.seconds_left is not None and not last:
             count.append(f"{duration(now.seconds_left)} left")
         detail = [f"{short(now.per_s)}/s"] if now.made else []
         if now.tokens.prompt:
             detail.append(f"{self._spent(now.tokens)} of about {self._spent(now.expected)}")
         detail += [f"{now.retries} tried again"] * bool(now.retries)
         detail += [f"{now.failed} failed"] * bool(now.failed)
-        last = now.done + now.failed == now.total
-        self._lines.show("mixing", "mixing", now.done, now.total, count, detail, last)
+        self._lines.show("asking", "mix-ups", now.done, now.total, count, detail, last)
 
     def _spent(self, tokens: Tokens) -> str:
         return _spent(tokens, self._price)

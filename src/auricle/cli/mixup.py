@@ -183,7 +183,7 @@ def filter_(
                 detector.threshold = threshold
         with TaskProgress("filtering", _lines(mixups)) as progress:
             found = filter_mixups(mixups, output, detector, max_words, progress)
-        judge = f"{detector.name}, over {detector.threshold:g}" if detector else "not asked for"
+        judge = f"{detector.name}, over {detector.threshold:.3g}" if detector else "not asked for"
         _show(found, f"disfluent: {judge}")
         say("note", f"{output}: {found.kept:,} mix-ups, the others in {found.listed}")
 
