@@ -15,7 +15,9 @@ if [ -z "$manifest" ]; then
     auricle data folder examples -o "$manifest"
 fi
 auricle data check "$manifest"
-python recipes/paper/joined_mixups.py "$manifest" "$work/mixups.jsonl"
+rm -f "$work/answers.jsonl"
+auricle mixup generate "$manifest" --provider local --count 12 --output "$work/answers.jsonl" # no language model needed
+auricle mixup filter "$work/answers.jsonl" --output "$work/mixups.jsonl"
 
 train() { # STAGE TRAINING-MANIFESTS [CHANGE]...
     stage=$1 manifests=$2

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 from auricle.data.captions import CaptionLimits, faults, normalised, words
 from auricle.mixup.content import content, distinctive, speaks_of_both
+from auricle.mixup.prompts import MAX_WORDS
 
-MAX_WORDS = 25  # published: the prompt asks for a mix "under 25 words"
 MIN_WORDS = 4  # "dogs bark, rain falls"
 ALIKE = 0.9  # difflib ratio of the words from which a mix is nearly a copy of a caption
 COVERED = 0.85  # share of what it speaks of that one caption has, while nothing is the other's

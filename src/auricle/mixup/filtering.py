@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from auricle.data.manifest import Clip, atomic_writer, to_json
 from auricle.data.mixing import FOLLOWED_BY
 from auricle.errors import DataError
-from auricle.mixup.cleaning import MAX_WORDS, REASONS, Cleaned, clean
+from auricle.mixup.cleaning import REASONS, Cleaned, clean
 from auricle.mixup.order import order
+from auricle.mixup.prompts import MAX_WORDS
 from auricle.mixup.rows import MixupRow, read_rows
 from auricle.mixup.rows import to_json as row_to_json
 

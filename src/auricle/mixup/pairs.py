@@ -103,7 +103,9 @@ class Pairs:
             splits[clip.split] += 1
             captions = len(_captions(clip))
             if captions and mix_of(clip) is None and split in ("", clip.split):
-                recording = clip.source or repr((str(clip.audio), clip.start_s, clip.end_s))
+                # A moved data set keeps its order: the path counts from the manifest.
+                file = os.path.relpath(clip.audio, path.parent)
+                recording = clip.source or repr((file, clip.start_s, clip.end_s))
                 clips.append((offset, captions, _digest(recording), _digest(clip.id)))
         pairs = cls(path, seed, np.array(clips, _CLIP))
         if not len(pairs):

@@ -216,7 +216,7 @@ def _parse(change: str) -> dict[str, Any]:
     key, equals, value = change.partition("=")
     for text in (change, f"{key}={_quoted(value)}"):
         try:
-            if equals and value:
+            if equals:
                 return tomllib.loads(text)
         except tomllib.TOMLDecodeError:
             continue

@@ -156,7 +156,8 @@ def _nothing(manifest: Path, split: str, splits: Counter[str], skipped: Counter[
         there = ", ".join(f"{name or '(empty)'} ({count})" for name, count in splits.most_common())
         return (
             f'{manifest}: no row of split "{split}"; it has {there or "no rows"}'
-            f"{f' ({reasons})' if reasons else ''}; name one of those, or correct the manifest"
+            f"{f' ({reasons})' if reasons else ''}; name one of those"
+            " in the recipe, or hold some out (`auricle data folder … --validation 0.1`)"
         )
     return (
         f"{manifest}: no row can be learned from ({reasons or 'the file is empty'}); mend those"
