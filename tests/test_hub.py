@@ -125,3 +125,9 @@ def snapshot(cache, repository, files):
     (root / "refs" / "main").write_text("1")
     for name, source in files.items():
         (root / "snapshots" / "1" / name).write_bytes(source.read_bytes())
+
+
+def test_only_captioners_are_listed_as_models():
+    from auricle.hub.names import bundled_models
+
+    assert bundled_models() == ["tiny"]

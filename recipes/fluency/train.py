@@ -1,7 +1,7 @@
 """Trains the fluency detector in the package: train.py [CAPTIONS.csv] [--output runs/fluency]
 
 CAPTIONS.csv is AudioCaps 1.0's train.csv (MIT), or any table with a column "caption". About six
-minutes on one core. To ship the result, copy its files to src/auricle/models/fluency.
+minutes on one core. To ship the result, copy its files to src/auricle/text/fluency/model.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from auricle.text.corruptions import normalise
 from auricle.text.fluency.detector import CLASSES, FluencyDetector
 from auricle.text.fluency.network import FluencyConfig, FluencyNetwork, Words, caption_logits
 
-BUNDLED = Path(__file__).parents[2] / "models" / "fluency"
+BUNDLED = Path(__file__).parent / "model"
 FORMAT = "auricle-fluency-1"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 _BATCH = 256
