@@ -253,7 +253,7 @@ def test_a_launched_recipe_equals_one_process_with_the_doubled_batch(tmp_path):
         command = [*start, *train_toy, f"out={name}", f"training.batch_size={batch_size}"]
         subprocess.run([sys.executable, *command], cwd=tmp_path, env=environment, check=True)
         weights.append(load_file(tmp_path / name / "model.safetensors"))
-        assert torch.load(tmp_path / name / "work" / "checkpoint.pt")["state"]["step"] == 9
+        assert torch.load(tmp_path / name / "training" / "checkpoint.pt")["state"]["step"] == 9
     two, one = weights
     assert two.keys() == one.keys()
     for key, expected in one.items():

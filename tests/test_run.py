@@ -137,7 +137,7 @@ def test_a_run_ends_in_a_model_folder_that_captions(recipe, changes):
     card = (out / "README.md").read_text()
     assert "CC0" in card
     assert "toy.toml" in card
-    assert list((out / "work" / "logs").iterdir())
+    assert list((out / "training" / "logs").iterdir())
 
 
 def test_a_tuned_encoder_learns_and_a_frozen_one_does_not(recipe):
@@ -232,7 +232,7 @@ def test_a_disk_that_is_gone_ends_the_run_in_one_line(recipe, workers):
     with pytest.raises(DataError, match="is the disk still there") as caught:
         run_recipe(recipe, changes, watch=watch)
     assert "Traceback" not in str(caught.value)
-    assert (recipe.parent / "out" / "work" / "checkpoint.pt").is_file()
+    assert (recipe.parent / "out" / "training" / "checkpoint.pt").is_file()
 
 
 def test_rows_that_cannot_be_used_are_counted(recipe):
@@ -301,7 +301,7 @@ def test_kill_minus_nine_and_resume_end_bit_identical(recipe):
     subprocess.run([*command, *longer, "out=whole"], check=True, env=environment)
     for wait_s in (0.3, 1.1, 2.0):
         process = subprocess.Popen([*command, *longer, "out=killed", "--resume"], env=environment)
-        checkpoint = recipe.with_name("killed") / "work" / "checkpoint.pt"
+        checkpoint = recipe.with_name("killed") / "training" / "checkpoint.pt"
         before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else None
         while process.poll() is None and (
             not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before

@@ -52,7 +52,7 @@ def dry_run(
     yield "recipe", f"{recipe.name}: {path} -> {recipe.out}"
     accelerator = new_accelerator(recipe.training)
     if recipe.data is None:
-        job = unpaired_job(recipe, Path(recipe.out) / "work", 1, watch.note)
+        job = unpaired_job(recipe, 1, watch.note)
     else:
         job = paired_job(recipe, accelerator, watch.note, watch.working, live=True)
     yield "model", _model(job)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auricle.data.keys import ContentKeys
@@ -214,15 +213,15 @@ def search_options(recipe: Recipe) -> DecodeOptions:
     return replace(recipe.decoding, method=recipe.validation.decode, **changes)
 
 
-def unpaired_job(recipe: Recipe, work: Path, world: int, note: Note) -> Job:
-    """Captions and sounds made ready under ``work``, as `tiny` is trained."""
+def unpaired_job(recipe: Recipe, world: int, note: Note) -> Job:
+    """Captions and sounds made ready in the recipe's folder, as `tiny` is trained."""
     import torch
 
     from auricle.training.unpaired.batches import UnpairedBatches
 
     assert recipe.unpaired is not None
     data = UnpairedBatches(
-        recipe.unpaired, recipe.pseudo, recipe.training, recipe.model, work, note, world
+        recipe.unpaired, recipe.pseudo, recipe.training, recipe.model, recipe.folder, note, world
     )
     torch.manual_seed(recipe.training.seed)
     model = AudioCaptioner(data.model_config)

@@ -58,7 +58,7 @@ class Recipe:
     """A run.
 
     Attributes:
-        out: the model folder to be written; checkpoints and logs lie in ``work`` under it.
+        out: the model folder to be written; checkpoints and logs lie in ``folder``.
         start: a model (name or folder) whose weights, architecture, tokenizer, text embedder and
             decoding the run starts from; ``model`` and ``decoding`` then hold changes, while
             ``tokenizer``, ``text_embedder`` and ``encoder_weights`` have no effect.
@@ -108,6 +108,11 @@ class Recipe:
                 "training.tune_encoder changes the encoder in every step, but its features are "
                 'cached; make data.features "computed"'
             )
+
+    @property
+    def folder(self) -> Path:
+        """Where checkpoints, logs and what a run prepares lie, beside the result."""
+        return Path(self.out) / "training"
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -84,7 +84,7 @@ def run_recipe(
 ) -> Path:
     """Prepare the data, train, measure, and write the model folder, which is returned.
 
-    Checkpoints and logs lie in ``work`` under it. Under `accelerate launch` every process calls
+    Checkpoints and logs lie in `Recipe.folder`. Under `accelerate launch` every process calls
     this.
 
     Raises:
@@ -93,8 +93,7 @@ def run_recipe(
     watch = watch or Watch()
     recipe = load_recipe(path, changes)
     accelerator = new_accelerator(recipe.training)
-    out = Path(recipe.out)
-    work = out / "work"
+    out, work = Path(recipe.out), recipe.folder
     if accelerator.is_main_process:
         _claim(recipe, work, resume, watch.note)
     accelerator.wait_for_everyone()
@@ -126,9 +125,8 @@ def prepare(recipe: Recipe, accelerator: Accelerator, watch: Watch) -> Job:
     """The job a recipe describes, whichever way it trains."""
     if recipe.data is not None:
         return paired_job(recipe, accelerator, watch.note, watch.working)
-    work = Path(recipe.out) / "work"
     with accelerator.main_process_first():
-        return unpaired_job(recipe, work, accelerator.num_processes, watch.note)
+        return unpaired_job(recipe, accelerator.num_processes, watch.note)
 
 
 def precompute_recipe(

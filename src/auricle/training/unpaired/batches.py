@@ -24,6 +24,7 @@ from auricle.text.tokenizer import CaptionTokenizer
 from auricle.training.batch import Batch, pad_audio, pad_labels
 from auricle.training.buckets import epoch_batches
 from auricle.training.config import TrainingConfig
+from auricle.training.initial import with_tokens
 from auricle.training.sources import as_written
 from auricle.training.unpaired.config import UnpairedConfig
 from auricle.training.unpaired.ontology import Ontology
@@ -97,18 +98,8 @@ class UnpairedBatches:
 
     @property
     def model_config(self) -> CaptionerConfig:
-        """The model with the tokenizer's numbers filled in."""
-        tokens = self.tokenizer
-        assert tokens.pad_id is not None
-        assert tokens.eos_id is not None
-        decoder = dataclasses.replace(
-            self.model.decoder,
-            vocab_size=tokens.vocab_size,
-            pad_id=tokens.pad_id,
-            eos_id=tokens.eos_id,
-            start_id=tokens.eos_id,
-        )
-        return dataclasses.replace(self.model, decoder=decoder)
+        """The recipe's model with the tokenizer's numbers filled in."""
+        return with_tokens(self.model, self.tokenizer)
 
     @property
     def steps_per_epoch(self) -> int:
