@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from auricle.data.manifest import Clip, atomic_writer, to_json
 from auricle.data.mixing import FOLLOWED_BY
@@ -24,7 +24,7 @@ from auricle.mixup.rows import MixupRow, read_rows
 from auricle.mixup.rows import to_json as row_to_json
 
 if TYPE_CHECKING:
-    import numpy as np
+    from auricle.text.fluency import FluencyDetector
 
 DISFLUENT = "disfluent"
 AGAIN = "pair there already"
@@ -32,14 +32,6 @@ BROKEN_ROW = "broken row"
 ALL_REASONS = (BROKEN_ROW, *REASONS, DISFLUENT, AGAIN)  # in the order they are looked for
 EXAMPLES = 3  # answers a reason
 READ_AT_ONCE = 512  # rows whose captions are judged together
-
-
-class FluencyDetector(Protocol):
-    """A caption is disfluent where its ``error`` [N], a probability, exceeds ``threshold``."""
-
-    threshold: float
-
-    def error(self, texts: Sequence[str]) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)

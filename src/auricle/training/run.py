@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from auricle.data.manifest import atomic_writer
 from auricle.errors import TrainingError
 from auricle.hub.folder import Bundle, save_bundle
 from auricle.training.card import CardFacts, paired_card
@@ -155,7 +156,7 @@ def _claim(recipe: Recipe, work: Path, resume: bool, note: Callable[[str], None]
                 f"{work}: holds a run that has begun; go on with it by --resume, or give another "
                 "folder by out=FOLDER"
             )
-        before = json.loads(file.read_text(encoding="utf-8"))
+        before = _recipe_of(file)
         now = json.loads(json.dumps(recipe.to_dict()))
         changed = [key for key in changed_keys(before, now) if not key.startswith(FREE)]
         if noted := [key for key in changed if key.startswith(NOTED)]:
@@ -165,8 +166,18 @@ def _claim(recipe: Recipe, work: Path, resume: bool, note: Callable[[str], None]
                 f"{work}: the run was begun with another recipe: {', '.join(changed)} changed; put "
                 "them back, or give another folder by out=FOLDER"
             )
-    work.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(recipe.to_dict(), indent=1) + "\n", encoding="utf-8")
+    with atomic_writer(file) as whole:  # a kill must not leave half of it to the next --resume
+        whole.write(json.dumps(recipe.to_dict(), indent=1) + "\n")
+
+
+def _recipe_of(file: Path) -> dict[str, Any]:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TrainingError(
+            f"{file}: cannot be read ({error}), so nobody knows whose run this is; put it back, or "
+            "give another folder by out=FOLDER"
+        ) from error
 
 
 def _same_clips(job: Job, work: Path) -> None:
@@ -182,7 +193,8 @@ def _same_clips(job: Job, work: Path) -> None:
             f"{job.clips}): a manifest or recordings have changed; put them back, or give another "
             "folder by out=FOLDER"
         )
-    file.write_text(clips)
+    with atomic_writer(file) as whole:
+        whole.write(clips)
 
 
 def _monitor(job: Job, folder: Path | None, watch: Watch) -> Monitor:
