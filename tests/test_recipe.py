@@ -39,8 +39,8 @@ def test_every_ablation_changes_what_its_name_says_and_no_more(stage, overlay):
         "no-conformer": ["model.conformer.layers"],
         "no-instructor": [
             "training.info_nce_weight",
-            "decoding.likelihood_weight",
-            "decoding.similarity_weight",
+            "decoding.rerank.likelihood",
+            "decoding.rerank.similarity",
         ],
         "no-mixups": ["data.train"],
         "no-pretraining": [],  # of the first stage: there is nothing to leave out

@@ -26,7 +26,7 @@ def test_the_debug_size_changes_sizes_and_not_the_method(stage, monkeypatch):
     for section, kept in {
         "training": ("schedule", "temperature", "info_nce_weight", "label_smoothing", "beta2"),
         "model": ("downsample", "max_duration_s"),
-        "decoding": ("method", "top_p", "likelihood_weight"),
+        "decoding": ("method", "top_p", "rerank"),
     }.items():
         for name in kept:
             assert getattr(getattr(small, section), name) == getattr(getattr(whole, section), name)

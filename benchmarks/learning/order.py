@@ -34,7 +34,7 @@ from trained import SMALL, Values, changed, listened, trained
 
 from auricle.audio import load_audio
 from auricle.data.manifest import Clip, write_manifest
-from auricle.decoding.rerank import log_likelihoods
+from auricle.decoding.likelihood import log_likelihoods
 from auricle.text.embedder import TextEmbedder
 from auricle.training.examples import Examples
 from auricle.training.job import Job
@@ -133,7 +133,7 @@ def accuracies(job: Job, manifest: Path, embedder: TextEmbedder) -> dict[str, fl
         cosines = [(audio * embedder.embed(texts)).sum(dim=1) for texts in (true, reverse)]
         right["order, by embedding"] += (cosines[0] > cosines[1]).tolist()
         both = [list(texts) for texts in zip(true, reverse, strict=True)]
-        told = torch.tensor(log_likelihoods(job.model.decoder, cross, both, job.tokenizer))
+        told = torch.tensor(log_likelihoods(job.model.decoder, cross, both, job.tokenizer))[..., 0]
         right["order, by likelihood"] += (told[:, 0] > told[:, 1]).tolist()
         best = (audio @ embedder.embed(every).T).argmax(dim=1).tolist()
         right["sounds, by embedding"] += [

@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from trained import SMALL, Values, changed, listened, said, trained
 
 from auricle.data.manifest import write_manifest
-from auricle.decoding.rerank import log_likelihoods
+from auricle.decoding.likelihood import log_likelihoods
 from auricle.text.embedder import TextEmbedder
 from auricle.training.examples import Examples
 from auricle.training.job import Job
@@ -71,7 +71,7 @@ def measured(job: Job, manifest: Path, embedder: TextEmbedder) -> dict[tuple[str
             told = log_likelihoods(job.model.decoder, cross, [texts] * len(batch), job.tokenizer)
             heard["audio embedding", words].append(F.normalize(memory.embedding) @ vectors.T)
             heard["own caption's embedding", words].append(own @ vectors.T)
-            heard["likelihood", words].append(torch.tensor(told))
+            heard["likelihood", words].append(torch.tensor(told)[..., 0])
     found = {key: torch.cat(parts) for key, parts in heard.items()}
     for words in (LEARNED, NEW):  # a caption's likelihood where it is not heard does not count
         told = found["likelihood", words]

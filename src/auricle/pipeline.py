@@ -17,6 +17,7 @@ from auricle.audio import AudioInput, Recording, load_audio, source_name
 from auricle.decoding.candidates import find_candidates
 from auricle.decoding.options import BEAM_DEFAULTS, GREEDY_DEFAULTS, DecodeOptions
 from auricle.decoding.rerank import choose
+from auricle.decoding.voice import Voice
 from auricle.errors import AudioError, ModelError
 from auricle.hub.folder import Bundle, load_bundle, save_bundle
 from auricle.records import Candidate, Caption
@@ -41,9 +42,8 @@ class Captioner:
                 "trained with there (facebook/bart-base's for the published architecture)"
             )
         self.tokenizer = bundle.tokenizer
-        self.embedder = TextEmbedder(
-            bundle.embedder.name, bundle.embedder.prompt, self.model.device
-        )
+        embedder = TextEmbedder(bundle.embedder.name, bundle.embedder.prompt, self.model.device)
+        self.voices = (Voice(bundle.name, self.model.decoder, self.tokenizer, embedder),)
 
     @classmethod
     def from_pretrained(cls, name_or_folder: str | Path, device: str = "auto") -> Captioner:
@@ -196,9 +196,7 @@ class Captioner:
     ) -> list[list[Candidate]]:
         """Each recording is encoded once."""
         memory = self.model.encode([r.waveform for r in recordings])
-        return find_candidates(
-            self.model.decoder, memory, self.tokenizer, self.embedder, options, seed
-        )
+        return find_candidates(self.voices, [memory], options, seed)
 
 
 def pick_device(name: str) -> torch.device:

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from auricle.schema import check
 
-DecodeMethod = Literal["nucleus", "beam", "greedy"]
+DecodeMethod = Literal["nucleus", "beam", "diverse-beam", "greedy"]
+
+
+@dataclass(frozen=True)
+class RerankWeights:
+    """What a candidate's score is the weighted sum of; the defaults are the paper's (section 2.4).
+
+    Attributes:
+        likelihood: of the mean log-probability per token, the end token included.
+        summed_likelihood: of the log-probability of the whole caption.
+        similarity: of the cosine between the embeddings of sound and caption.
+        fluency: of the probability that the fluency detector finds no error.
+        agreement: of the mean cosine with the other candidates drawn for the clip, each as often
+            as it was drawn (minimum Bayes risk by embedding).
+    """
+
+    likelihood: float = 0.3
+    summed_likelihood: float = 0.0
+    similarity: float = 0.7
+    fluency: float = 0.0
+    agreement: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -15,16 +35,20 @@ class DecodeOptions:
     """Decoding settings; the defaults are the published ones (configuration of the released code).
 
     Attributes:
-        method: ``nucleus`` samples candidates and reranks them; ``beam`` and ``greedy`` search.
-        candidates: samples per clip for nucleus, beams for beam search.
+        method: ``nucleus`` samples candidates and reranks them; ``beam``, ``diverse-beam`` and
+            ``greedy`` search.
+        candidates: samples per clip for nucleus, beams for beam search, of all groups together.
         temperature: divides the scores before sampling.
         top_k: sample among the k most probable tokens; 0 for all. The published system inherits 50.
         top_p: sample among the most probable tokens that together reach this probability.
         min_length, max_length: tokens of a sequence, the start token included, the end token not
             (min) or included (max).
         no_repeat_ngram: n-grams of this size never repeat; 0 allows them to.
+        forbidden_words: no caption holds one of these, in any case.
         length_penalty: beam scores are log-probability / length ** this.
-        likelihood_weight, similarity_weight: the hybrid reranker (Wu et al., section 2.4).
+        groups, diversity_penalty: diverse beam search (Vijayakumar et al., AAAI 2018): ``groups``
+            of beams, each penalised for the tokens that the groups before it chose.
+        rerank: what samples are ranked by.
 
     Raises:
         ValueError: a value is out of its range; the message says which and the range.
@@ -38,21 +62,34 @@ class DecodeOptions:
     min_length: int = 5
     max_length: int = 30
     no_repeat_ngram: int = 3
+    forbidden_words: tuple[str, ...] = ()
     length_penalty: float = 1.0
-    likelihood_weight: float = 0.3
-    similarity_weight: float = 0.7
+    groups: int = 4
+    diversity_penalty: float = 0.5
+    rerank: RerankWeights = field(default_factory=RerankWeights)
 
     def __post_init__(self) -> None:
         rules = {
-            "method": (self.method in get_args(DecodeMethod), "nucleus, beam or greedy"),
+            "method": (
+                self.method in get_args(DecodeMethod),
+                "nucleus, beam, diverse-beam or greedy",
+            ),
             "candidates": (self.candidates >= 1, "at least 1"),
             "temperature": (self.temperature > 0, "above 0 (for no randomness decode greedily)"),
             "top_k": (self.top_k >= 0, "0 (no limit) or more"),
             "top_p": (0 < self.top_p <= 1, "above 0 and at most 1"),
             "min_length": (0 <= self.min_length < self.max_length, "below max_length"),
             "no_repeat_ngram": (self.no_repeat_ngram >= 0, "0 (off) or more"),
+            "diversity_penalty": (self.diversity_penalty >= 0, "0 (none) or more"),
+            "groups": (
+                self.method != "diverse-beam" or self._groups_fit(),
+                "at least 1, and divide candidates",
+            ),
         }
         check(self, rules)
+
+    def _groups_fit(self) -> bool:
+        return self.groups >= 1 and self.candidates % self.groups == 0
 
 
 BEAM_DEFAULTS = {"candidates": 4, "max_length": 100}  # published beam search, other values as above

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from auricle.data.keys import ContentKeys
 from auricle.data.manifest import Clip
@@ -190,7 +190,7 @@ def _validator(
     def measure(decoding: DecodeOptions | None, final: bool) -> Validation:
         config = replace(recipe.validation, clips=0) if final else recipe.validation
         options = decoding or recipe.decoding
-        reranked = final and options.method == "nucleus" and options.similarity_weight
+        reranked = final and options.method == "nucleus" and options.rerank.similarity
         name, prompt = recipe.text_embedder.name, recipe.text_embedder.prompt
         return validate(
             job.model,
@@ -209,7 +209,9 @@ def _validator(
 
 def search_options(recipe: Recipe) -> DecodeOptions:
     """How clips are captioned while training: by search, which needs no text embedder."""
-    changes = {"beam": BEAM_DEFAULTS, "greedy": GREEDY_DEFAULTS}[recipe.validation.decode]
+    changes: dict[str, Any] = {"beam": BEAM_DEFAULTS, "greedy": GREEDY_DEFAULTS}[
+        recipe.validation.decode
+    ]
     return replace(recipe.decoding, method=recipe.validation.decode, **changes)
 
 

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from auricle.decoding.candidates import find_candidates
 from auricle.decoding.options import DecodeOptions
 from auricle.decoding.rerank import choose
+from auricle.decoding.voice import Voice
 from auricle.errors import DataError
 from auricle.model.captioner import AudioCaptioner, AudioMemory
 from auricle.model.likelihood import IGNORE_ID, decoder_inputs
@@ -138,5 +139,6 @@ def _captions(
         return {}
     some = AudioMemory(*(getattr(memory, f.name)[list(rows)] for f in fields(memory)))
     reranker = embedder if decoding.method == "nucleus" else None
-    found = find_candidates(model.decoder, some, tokenizer, reranker, decoding)
+    voice = Voice("", model.decoder, tokenizer, reranker)
+    found = find_candidates([voice], [some], decoding)
     return {row: choose(clip).text for row, clip in zip(rows, found, strict=True)}

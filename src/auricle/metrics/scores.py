@@ -1,0 +1,46 @@
+"""What a metric returns: a named score of a corpus and of each item, or why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric of N captions.
+
+    Attributes:
+        name: what it is called wherever it is shown. A score that another program or model would
+            compute otherwise carries a name of its own ("SPICE (spice-py)").
+        corpus: the score of the corpus; not for every metric the mean of the items.
+        items: one score for each caption, or empty for metrics of a corpus alone.
+        details: further values per item by name, such as the five error probabilities.
+    """
+
+    name: str
+    corpus: float
+    items: tuple[float, ...] = ()
+    details: dict[str, tuple[float, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A metric that cannot be computed here.
+
+    Attributes:
+        name: as of the score that there would be.
+        reason: what is not there.
+        command: the one command that would bring it.
+    """
+
+    name: str
+    reason: str
+    command: str
+
+
+class MissingMetricError(Exception):
+    """Raised by a metric that cannot be computed on this machine; `missing` says why."""
+
+    def __init__(self, missing: Missing) -> None:
+        super().__init__(f"{missing.name}: {missing.reason}; {missing.command}")
+        self.missing = missing
