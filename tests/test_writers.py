@@ -49,7 +49,8 @@ def test_jsonl_keys_and_values():
     assert "창밖" in lines[0]
     rain, dog = map(json.loads, lines)
     assert list(rain) == [
-        *("audio", "start_s", "end_s", "caption", "score", "candidates", "model", "decode", "seed")
+        *("audio", "start_s", "end_s", "caption", "score", "candidates", "model", "decode"),
+        *("seed", "confidence"),
     ]
     assert rain["candidates"][0] == {
         "text": "rain falls",
@@ -57,6 +58,12 @@ def test_jsonl_keys_and_values():
         "similarity": 0.5,
         "score": -0.025,
         "fluent": True,
+        "summed_log_likelihood": None,
+        "fluency": None,
+        "agreement": None,
+        "count": 1,
+        "model": None,
+        "reason": None,
     }
     assert rain["audio"] == RAIN.audio
     assert dog["candidates"] == []
