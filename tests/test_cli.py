@@ -253,7 +253,7 @@ def test_an_interruption_keeps_what_is_finished(program, write_tone, tmp_path):
     while time.monotonic() < deadline and not (output.exists() and "0.wav" in output.read_text()):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert [record["audio"] for record in json.loads(output.read_text())] == [str(paths[0])]
@@ -264,7 +264,7 @@ def test_a_reader_that_leaves_ends_it_quietly(program, write_tone):
     process = program("caption", *paths, pause_s=0.3)
     assert process.stdout.readline().startswith(str(paths[0]))
     process.stdout.close()
-    assert process.wait(timeout=20) == 141
+    assert process.wait(timeout=60) == 141
     assert process.stderr.read() == "a library that prints\n"
     process.stderr.close()
 
