@@ -109,7 +109,7 @@ def beam_search(
         offset = torch.arange(clips, device=device).unsqueeze(1) * beams
         source = (parent.gather(1, going_on) + offset).flatten()
         tokens = torch.cat([tokens[source], token.gather(1, going_on).view(rows, 1)], dim=1)
-        cache.reorder(source)
+        cache.select(source)
     for clip in range(clips):
         if not done[clip]:
             ended[clip] += _unfinished(tokens, totals, clip, options)

@@ -1,12 +1,13 @@
 """BART's decoder (Lewis et al., ACL 2020) with a cache, reading one clip's memory for all its rows.
 
-A *row* is one token sequence. Rows of a clip stand together, the same number for every clip, so the
-keys and values of a clip's memory are computed once and never copied per row.
+A *row* is one token sequence. The keys and values of a clip's memory are computed once and never
+copied per row: all rows of a clip are one longer query.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -20,32 +21,99 @@ POSITION_OFFSET = 2  # BART's position tables leave their first two entries unus
 
 
 @dataclass(frozen=True)
+class ClipRows:
+    """Which row is whose, for rows in any order and any number per clip.
+
+    Attributes:
+        slots: [B, N] the rows of each clip, N the most that one has; any row where it has fewer.
+        places: [R] where each row stands in ``slots``, flattened.
+    """
+
+    slots: Tensor
+    places: Tensor
+
+    @classmethod
+    def of(cls, clip: Tensor, clips: int) -> ClipRows | None:
+        """From the clip [R] of each row; None where the rows need no sorting."""
+        if clips == 1:
+            return None
+        counts = clip.bincount(minlength=clips)
+        most = int(counts.max())
+        order = clip.argsort(stable=True)
+        first = counts.cumsum(0) - counts
+        sorted_clip = clip[order]
+        rank = torch.arange(len(clip), device=clip.device) - first[sorted_clip]
+        places = torch.empty_like(clip)
+        places[order] = sorted_clip * most + rank
+        slots = clip.new_zeros(clips * most)
+        slots[places] = torch.arange(len(clip), device=clip.device)
+        return cls(slots.view(clips, most), places)
+
+
+@dataclass(frozen=True)
 class CrossMemory:
-    """Per layer the keys and values [B, H, T, D/H] of the clips' memory; ``mask`` [B, 1, 1, T]."""
+    """Per layer the keys and values [B, H, T, D/H] of the clips' memory; ``mask`` [B, 1, 1, T].
+
+    ``rows`` says which rows read which clip; None where a clip's rows stand together, the same
+    number for every clip.
+    """
 
     keys: tuple[Tensor, ...]
     values: tuple[Tensor, ...]
     mask: Tensor
+    rows: ClipRows | None = None
+
+    @property
+    def clips(self) -> int:
+        return self.mask.shape[0]
+
+    def part(self, clips: slice | Tensor) -> CrossMemory:
+        """The memory of some of the clips: a view for a slice, a copy for indices [B']."""
+        return CrossMemory(
+            tuple(keys[clips] for keys in self.keys),
+            tuple(values[clips] for values in self.values),
+            self.mask[clips],
+        )
+
+    def read_by(self, clip: Tensor) -> CrossMemory:
+        """The same memory, read by rows whose clips are ``clip`` [R]."""
+        return replace(self, rows=ClipRows.of(clip, self.clips))
 
 
 class DecoderCache:
     """Self-attention keys and values of the tokens read so far, in preallocated memory."""
 
     def __init__(self, config: DecoderConfig, rows: int, max_tokens: int, like: Tensor) -> None:
-        size = (rows, config.heads, max_tokens, config.dim // config.heads)
-        self.keys = [like.new_empty(size) for _ in range(config.layers)]
-        self.values = [like.new_empty(size) for _ in range(config.layers)]
+        size = (2, config.layers, rows, config.heads, max_tokens, config.dim // config.heads)
+        self._store = like.new_empty(size)
         self.length = 0
 
-    def reorder(self, rows: Tensor) -> None:
-        """Row i becomes a copy of row ``rows[i]`` (beam search)."""
-        used = slice(0, self.length)
-        for store in (*self.keys, *self.values):
-            store[: len(rows), :, used] = store[rows, :, used]
+    def append(self, index: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Add layer ``index``'s keys and values [R, H, L, D/H] of the next L tokens of the first R
+        rows, and give those of all tokens so far."""
+        rows, end = len(key), self.length + key.shape[2]
+        assert self.length == 0 or key.shape[2] == 1, "after the first call tokens come one by one"
+        self._store[0, index, :rows, :, self.length : end] = key
+        self._store[1, index, :rows, :, self.length : end] = value
+        keys, values = self._store[:, index, :rows, :, :end]
+        return keys, values
+
+    def select(self, rows: Tensor) -> None:
+        """Row i becomes a copy of row ``rows[i]``; rows that stay are not touched."""
+        target = (rows != torch.arange(len(rows), device=rows.device)).nonzero().flatten()
+        if len(target):
+            used = self._store[:, :, :, :, : self.length]
+            used[:, :, target] = used[:, :, rows[target]]
 
 
 class BartDecoder(nn.Module):
-    """Token ids and a clip's memory -> logits. Output and input embeddings are tied."""
+    """Token ids and a clip's memory -> logits. Output and input embeddings are tied.
+
+    ``vocabulary`` may hold a module [..., D] -> [..., V] that takes the place of the tied output
+    projection, such as one with packed weights.
+    """
+
+    vocabulary: Callable[[Tensor], Tensor] | None
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -57,6 +125,7 @@ class BartDecoder(nn.Module):
         self.layers = nn.ModuleList(BartLayer(config) for _ in range(config.layers))
         self.logits_bias = nn.Parameter(torch.zeros(config.vocab_size))
         self.dropout = nn.Dropout(config.dropout)
+        self.register_module("vocabulary", None)
 
     def read_memory(self, memory: Tensor, lengths: Tensor) -> CrossMemory:
         """[B, T, D] memory -> every layer's cross-attention keys and values, once per clip.
@@ -81,9 +150,22 @@ class BartDecoder(nn.Module):
     def forward(
         self, token_ids: Tensor, cross: CrossMemory, cache: DecoderCache | None = None
     ) -> Tensor:
-        """[R, L] ids of R = B * rows-per-clip rows -> [R, L, V] logits.
+        """[R, L] ids of R rows -> [R, L, V] logits; see `hidden`."""
+        return self.logits(self.hidden(token_ids, cross, cache))
 
-        With a ``cache`` the ids follow those it has read, and are added to it.
+    def logits(self, hidden: Tensor) -> Tensor:
+        """[..., D] -> [..., V]."""
+        if self.vocabulary is not None:
+            return self.vocabulary(hidden)
+        return F.linear(hidden, self.tokens.weight, self.logits_bias)
+
+    def hidden(
+        self, token_ids: Tensor, cross: CrossMemory, cache: DecoderCache | None = None
+    ) -> Tensor:
+        """[R, L] ids -> [R, L, D], what the logits are read from.
+
+        Rows read the clips that ``cross.rows`` says. With a ``cache`` the ids follow those it has
+        read, and are added to it.
         """
         start = cache.length if cache else 0
         positions = self.positions.weight[POSITION_OFFSET + start :][: token_ids.shape[1]]
@@ -92,7 +174,7 @@ class BartDecoder(nn.Module):
             x = layer(x, cross, index, cache)
         if cache:
             cache.length += token_ids.shape[1]
-        return F.linear(x, self.tokens.weight, self.logits_bias)
+        return x
 
 
 class BartLayer(nn.Module):
@@ -115,9 +197,7 @@ class BartLayer(nn.Module):
     ) -> Tensor:
         heard = self.self_attention.to_past(x, index, cache)
         x = self.self_attention_norm(x + self.dropout(heard))
-        heard = self.cross_attention.to_memory(
-            x, cross.keys[index], cross.values[index], cross.mask
-        )
+        heard = self.cross_attention.to_memory(x, cross, index)
         x = self.cross_attention_norm(x + self.dropout(heard))
         y = self.ffn_out(self.activation_dropout(F.gelu(self.ffn_in(x))))
         return self.ffn_norm(x + self.dropout(y))
@@ -144,18 +224,20 @@ class Attention(nn.Module):
         query = self._split(self.query(x))
         key, value = self.keys_values(x)
         if cache:
-            start, end = cache.length, cache.length + x.shape[1]
-            assert start == 0 or x.shape[1] == 1, "after the first call tokens come one by one"
-            cache.keys[index][:, :, start:end] = key
-            cache.values[index][:, :, start:end] = value
-            key, value = cache.keys[index][:, :, :end], cache.values[index][:, :, :end]
-        return self._attend(query, key, value, causal=x.shape[1] > 1)
+            key, value = cache.append(index, key, value)
+        return self.out(self._attend(query, key, value, causal=x.shape[1] > 1))
 
-    def to_memory(self, x: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-        """Cross-attention of ``x`` [B * N, L, D]: the N rows of a clip are one longer query."""
-        rows = x.shape[0]
-        query = self._split(self.query(x).reshape(key.shape[0], -1, x.shape[-1]))
-        return self._attend(query, key, value, mask=mask).reshape(rows, -1, x.shape[-1])
+    def to_memory(self, x: Tensor, cross: CrossMemory, index: int) -> Tensor:
+        """Cross-attention of ``x`` [R, L, D]: the N rows of a clip are one longer query."""
+        query = self.query(x)
+        if cross.rows:
+            query = query[cross.rows.slots]
+        query = query.reshape(cross.clips, -1, x.shape[-1])  # [B, N * L, D]
+        heard = self._attend(
+            self._split(query), cross.keys[index], cross.values[index], mask=cross.mask
+        )
+        heard = heard.reshape(-1, *x.shape[1:])
+        return self.out(heard[cross.rows.places] if cross.rows else heard)
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
@@ -168,6 +250,7 @@ class Attention(nn.Module):
         mask: Tensor | None = None,
         causal: bool = False,
     ) -> Tensor:
+        """[..., H, L, D/H] queries -> [..., L, D]."""
         x = F.scaled_dot_product_attention(
             query,
             key,
@@ -176,4 +259,4 @@ class Attention(nn.Module):
             is_causal=causal,
             dropout_p=self.dropout if self.training else 0.0,
         )
-        return self.out(x.transpose(1, 2).flatten(2))
+        return x.transpose(1, 2).flatten(2)
