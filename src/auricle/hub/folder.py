@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -21,7 +21,8 @@ from auricle.schema import build
 from auricle.text.embedder import INSTRUCTOR_PROMPT
 from auricle.text.tokenizer import CaptionTokenizer
 
-FORMAT = "auricle-captioner-1"
+FORMAT: Final = "auricle-captioner-1"
+ENSEMBLE_FORMAT: Final = "auricle-ensemble-1"
 PUBLISHED_CONFIGS = Path(__file__).parent / "published_configs"
 
 
@@ -56,7 +57,7 @@ def load_bundle(name: str | Path, device: str | torch.device = "cpu") -> Bundle:
     folder = resolve(name)
     if str(name) == PUBLISHED or (folder / CONFIG_FILES[0]).is_file() or _is_published_hub(folder):
         return _published_bundle(str(name), folder, device)
-    config = _read_config(folder)
+    config = _captioner_config(folder)
     architecture = CaptionerConfig.from_dict(config["model"])
     with torch.device("meta"):
         model = AudioCaptioner(architecture)
@@ -93,7 +94,7 @@ def save_bundle(folder: str | Path, bundle: Bundle, dtype: torch.dtype | None = 
         "text_embedder": asdict(bundle.embedder),
         "decoding": asdict(bundle.decoding),
     }
-    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    write_config(folder, config)
     weights = {
         key: tensor.cpu().to(dtype if tensor.is_floating_point() else None).contiguous()
         for key, tensor in own_weights(bundle.model).items()
@@ -141,16 +142,43 @@ def _load_weights(model: AudioCaptioner, folder: Path) -> None:
     model.load_state_dict(as_float, assign=True, strict=False)
 
 
-def _read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> dict[str, Any]:
+    """What a folder's config.json says; nothing where there is none.
+
+    Raises:
+        ModelError: it is not JSON.
+    """
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_bytes()) if path.is_file() else {}
+    except ValueError as error:
+        raise ModelError(f"{path}: not JSON ({error}); fetch or write the folder anew") from error
+    return config if isinstance(config, dict) else {}
+
+
+def write_config(folder: Path, config: dict[str, Any]) -> None:
+    text = json.dumps(config, indent=1) + "\n"
+    (folder / "config.json").write_text(text, encoding="utf-8")
+
+
+def _captioner_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     if not path.is_file():
         raise ModelError(
             f"{folder}: not a model folder; it holds no config.json (published checkpoints have "
             f"{', '.join(CONFIG_FILES)})"
         )
-    config = json.loads(path.read_text(encoding="utf-8"))
+    config = read_config(folder)
+    if config.get("format") == ENSEMBLE_FORMAT:
+        raise ModelError(
+            f"{folder}: an ensemble, where a single model is needed; name one of those in "
+            f"{folder / 'members'}"
+        )
     if config.get("format") != FORMAT:
-        raise ModelError(f"{path}: format {config.get('format')!r} is unknown; expected {FORMAT}")
+        raise ModelError(
+            f"{path}: format {config.get('format')!r} is unknown; expected {FORMAT} or "
+            f"{ENSEMBLE_FORMAT}"
+        )
     return config
 
 

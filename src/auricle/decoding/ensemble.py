@@ -1,0 +1,72 @@
+"""Several models at one clip: what is shared is computed once, what they say is averaged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from auricle.decoding.steps import Steps
+from auricle.model.captioner import AudioCaptioner, AudioMemory
+
+
+def encode_together(
+    models: Sequence[AudioCaptioner], waveforms: Sequence[Tensor | np.ndarray]
+) -> list[AudioMemory]:
+    """`AudioCaptioner.encode` of the same clips by each model; an encoder they share runs once."""
+    clips = [torch.as_tensor(w, dtype=torch.float32) for w in waveforms]
+    device = models[0].device
+    lengths = torch.tensor([len(clip) for clip in clips], device=device)
+    batch = pad_sequence(clips, batch_first=True).to(device)
+    heard: dict[int, tuple[Tensor, Tensor]] = {}
+    memories = []
+    for model in models:
+        key = id(model.encoder)
+        if key not in heard:
+            heard[key] = model.features(batch, lengths)
+        memories.append(model.encode_features(*heard[key]))
+    return memories
+
+
+class AveragedSteps:
+    """`Steps` of several models that share a vocabulary: the logarithm of the weighted mean of
+    their probabilities. Models of weight 0 are not asked.
+
+    Raises:
+        ValueError: no weight is above 0.
+    """
+
+    def __init__(self, members: Sequence[Steps], weights: Sequence[float]) -> None:
+        if not sum(weights) > 0:
+            raise ValueError("every weight is 0: one at least must be above 0")
+        heard = [(m, w) for m, w in zip(members, weights, strict=True) if w > 0]
+        self._members = [member for member, _ in heard]
+        self._shares = [weight / sum(weights) for _, weight in heard]
+        limit = min(member.config.max_positions for member in self._members)
+        self.config = replace(self._members[0].config, max_positions=limit)
+        self.clips = self._members[0].clips
+        self.device = self._members[0].device
+
+    def part(self, clips: slice) -> AveragedSteps:
+        return AveragedSteps([member.part(clips) for member in self._members], self._shares)
+
+    def begin(self, rows: int, tokens: int) -> None:
+        for member in self._members:
+            member.begin(rows, tokens)
+
+    def next_logits(self, tokens: Tensor) -> Tensor:
+        mixed: Tensor | None = None
+        for member, share in zip(self._members, self._shares, strict=True):
+            log_p = member.next_logits(tokens).log_softmax(dim=-1).add_(math.log(share))
+            mixed = log_p if mixed is None else torch.logaddexp(mixed, log_p, out=mixed)
+        assert mixed is not None
+        return mixed
+
+    def select(self, rows: Tensor) -> None:
+        for member in self._members:
+            member.select(rows)

@@ -1,0 +1,213 @@
+"""Ensemble folders: several models that caption together, kept as one model folder.
+
+config.json         format, pool, decoding; each member's name and weights
+members/<name>/     a model folder each
+README.md           the card
+ensemble.json       how the weights were fitted, where they were (see `auricle.tuning.ensemble`)
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from auricle.decoding.options import DecodeOptions
+from auricle.errors import ModelError
+from auricle.hub.card import ensemble_card
+from auricle.hub.folder import (
+    ENSEMBLE_FORMAT,
+    Bundle,
+    load_bundle,
+    read_config,
+    save_bundle,
+    write_config,
+)
+from auricle.hub.names import BUNDLED, resolve
+from auricle.model.captioner import AudioCaptioner
+from auricle.schema import build, check
+
+MEMBERS = "members"
+Pool = Literal["candidates", "tokens"]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A model's name within its ensemble, and its shares in the averages (of the sums of all)."""
+
+    name: str
+    likelihood_weight: float = 1.0
+    similarity_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        folder_name = bool(re.fullmatch(r"[\w.-]+", self.name)) and self.name.strip(".") != ""
+        rules = {
+            "name": (folder_name, "letters, digits and .-_ alone, for it names a folder"),
+            "likelihood_weight": (0 <= self.likelihood_weight < float("inf"), "0 or more"),
+            "similarity_weight": (0 <= self.similarity_weight < float("inf"), "0 or more"),
+        }
+        check(self, rules)
+
+
+@dataclass(frozen=True)
+class EnsembleConfig:
+    """What an ensemble's config.json says.
+
+    Attributes:
+        pool: "candidates": every member searches, and every member judges what any has found;
+            likelihood and similarity are averaged. "tokens": one search under the average of the
+            members' token probabilities, by their likelihood weights; similarity is averaged.
+        decoding: of every search.
+
+    Raises:
+        ValueError: a value is out of its range.
+    """
+
+    members: tuple[Member, ...]
+    pool: Pool = "candidates"
+    decoding: DecodeOptions = field(default_factory=DecodeOptions)
+    format: Literal["auricle-ensemble-1"] = ENSEMBLE_FORMAT
+
+    def __post_init__(self) -> None:
+        names = [member.name for member in self.members]
+        if len(names) < 2:
+            raise ValueError(f"{len(names)} member(s): an ensemble has two or more")
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"two members are called {min(twice)!r}: give each its own name")
+        for kind in ("likelihood_weight", "similarity_weight"):
+            if not sum(getattr(member, kind) for member in self.members) > 0:
+                raise ValueError(f"every {kind} is 0: one at least must be above 0")
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Models that caption together; equal encoders and tokenizers are one object.
+
+    Raises:
+        ModelError: the members cannot work together; says which and why.
+    """
+
+    name: str
+    config: EnsembleConfig
+    bundles: tuple[Bundle, ...]
+    card: str = ""
+
+    def __post_init__(self) -> None:
+        names = [member.name for member in self.config.members]
+        assert len(names) == len(self.bundles)
+        rates = [bundle.model.encoder.sample_rate_hz for bundle in self.bundles]
+        for name, rate in zip(names, rates, strict=True):
+            if rate != rates[0]:
+                raise ModelError(
+                    f"{self.name}: member {names[0]} hears {rates[0]} Hz and {name} {rate} Hz; "
+                    "members of an ensemble hear the same sample rate"
+                )
+        for name, bundle in zip(names, self.bundles, strict=True):
+            if bundle.tokenizer is None:
+                raise ModelError(f"{self.name}: member {name} has no tokenizer.json")
+        if self.config.pool == "tokens":
+            for name, bundle in zip(names, self.bundles, strict=True):
+                if _vocabulary(bundle) != _vocabulary(self.bundles[0]):
+                    raise ModelError(
+                        f"{self.name}: members {names[0]} and {name} have different tokenizers; "
+                        "token probabilities average over one vocabulary: pool their candidates "
+                        "instead (--pool candidates)"
+                    )
+        share_encoders([bundle.model for bundle in self.bundles])
+
+    @property
+    def decoding(self) -> DecodeOptions:
+        return self.config.decoding
+
+
+def load_model(name: str | Path, device: str | torch.device = "cpu") -> Bundle | Ensemble:
+    """A single model or an ensemble, whichever ``name`` is (see `load_bundle`).
+
+    Raises:
+        ModelError: no such model, or its folder is not complete.
+    """
+    folder = resolve(name)
+    found = read_config(folder)
+    if found.get("format") != ENSEMBLE_FORMAT:
+        return load_bundle(name, device)
+    config = build(EnsembleConfig, found, str(folder / "config.json"))
+    bundles = [load_member(folder, member, device) for member in config.members]
+    card = folder / "README.md"
+    return Ensemble(
+        name=folder.name if folder.parent == BUNDLED else str(name),
+        config=config,
+        bundles=tuple(bundles),
+        card=card.read_text(encoding="utf-8") if card.is_file() else "",
+    )
+
+
+def load_member(folder: Path, member: Member, device: str | torch.device = "cpu") -> Bundle:
+    place = folder / MEMBERS / member.name
+    if not place.is_dir():
+        raise ModelError(
+            f"{folder}: member {member.name!r} is missing; {place} should be its model folder"
+        )
+    return load_bundle(place, device)
+
+
+def save_ensemble(folder: str | Path, ensemble: Ensemble, dtype: torch.dtype | None = None) -> None:
+    """Write an ensemble folder with all its members; ``dtype`` as for `save_bundle`.
+
+    Raises:
+        ModelError: ``folder`` holds a single model, which is not written over.
+    """
+    folder = Path(folder)
+    if read_config(folder).get("format", ENSEMBLE_FORMAT) != ENSEMBLE_FORMAT:
+        raise ModelError(f"{folder}: holds a single model; give the ensemble a folder of its own")
+    for member, bundle in zip(ensemble.config.members, ensemble.bundles, strict=True):
+        save_bundle(folder / MEMBERS / member.name, bundle, dtype)
+    write_config(folder, asdict(ensemble.config))
+    card = ensemble.card or ensemble_card(ensemble.name, ensemble.config)
+    (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def member_names(models: Iterable[str | Path]) -> list[str]:
+    """A name for each model within an ensemble: the last part of its own, made distinct."""
+    names: list[str] = []
+    for model in models:
+        stem = re.sub(r"[^\w.-]", "-", Path(model).resolve().name).strip(".") or "member"
+        name, number = stem, 1
+        while name in names:
+            number += 1
+            name = f"{stem}-{number}"
+        names.append(name)
+    return names
+
+
+def share_encoders(models: Sequence[AudioCaptioner]) -> None:
+    """Let models whose encoders are equal, in configuration and weights, keep one between them."""
+    for index, model in enumerate(models):
+        for other in models[:index]:
+            if _equal_encoders(model, other):
+                model.encoder = other.encoder
+                break
+
+
+def _equal_encoders(one: AudioCaptioner, other: AudioCaptioner) -> bool:
+    if one.encoder is other.encoder:
+        return True
+    kinds = [(m.config.encoder, m.config.published_behaviour, m.device) for m in (one, other)]
+    if kinds[0] != kinds[1]:
+        return False
+    ours, theirs = one.encoder.state_dict(), other.encoder.state_dict()
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[k], theirs[k]) for k in ours)
+
+
+def _vocabulary(bundle: Bundle) -> tuple[object, ...]:
+    """What models must share for their tokens to mean the same."""
+    decoder = bundle.model.config.decoder
+    ids = (decoder.vocab_size, decoder.start_id, decoder.eos_id, decoder.pad_id)
+    with tempfile.TemporaryDirectory() as folder:
+        assert bundle.tokenizer is not None
+        bundle.tokenizer.save(folder)
+        return (Path(folder, "tokenizer.json").read_bytes(), *ids)

@@ -1,0 +1,273 @@
+"""Ensembles: their folders, what members share, averages of tokens, weights fitted on clips."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+import auricle
+from auricle.decoding.ensemble import AveragedSteps, encode_together
+from auricle.decoding.options import DecodeOptions
+from auricle.decoding.steps import DecoderSteps
+from auricle.errors import ModelError
+from auricle.hub.ensemble import (
+    Ensemble,
+    EnsembleConfig,
+    Member,
+    load_model,
+    member_names,
+    save_ensemble,
+)
+from auricle.hub.folder import Bundle, EmbedderSpec, load_bundle, save_bundle
+from auricle.model.captioner import AudioCaptioner
+from auricle.model.config import debug_config
+from auricle.pipeline import Captioner
+from auricle.text.tokenizer import CaptionTokenizer
+
+RATE = 16_000
+WORDS = "a dog barks while rain falls and wind blows as people talk in the distance".split()
+OTHER_WORDS = "an engine hums near birds that sing over water".split()
+OPTIONS = DecodeOptions(candidates=6, temperature=1.0)
+
+
+class HashEmbedder:
+    """A text embedder without a model: each text a fixed random direction."""
+
+    def __init__(self):
+        self.texts = []
+
+    def embed(self, texts):
+        self.texts += texts
+        seeds = [sum(map(ord, text)) for text in texts]
+        rows = [torch.randn(384, generator=torch.Generator().manual_seed(s)) for s in seeds]
+        return F.normalize(torch.stack(rows), dim=-1)
+
+
+def make_bundle(seed, words=WORDS, **changes):
+    """A random model; every one has the encoder of seed 0, as frozen encoders are equal."""
+    torch.manual_seed(0)
+    config = replace(debug_config(vocab_size=300), **changes)
+    model = AudioCaptioner(config)
+    encoder = model.encoder
+    torch.manual_seed(seed)
+    model = AudioCaptioner(config).eval()
+    model.encoder = encoder.eval()
+    torch.nn.init.normal_(model.decoder.tokens.weight, std=0.2)
+    tokenizer = CaptionTokenizer.train([" ".join(words)], 300)
+    spec = EmbedderSpec("all-MiniLM-L6-v2", "")
+    return Bundle(f"debug-{seed}", model, tokenizer, spec, OPTIONS, f"# Member {seed}\n")
+
+
+def make_ensemble(bundles, pool="candidates", weights=None):
+    weights = weights or [(1.0, 1.0)] * len(bundles)
+    members = tuple(Member(f"m{i}", *pair) for i, pair in enumerate(weights))
+    config = EnsembleConfig(members, pool, OPTIONS)
+    return Ensemble("together", config, tuple(bundles))
+
+
+def captioner_of(bundle):
+    captioner = Captioner(bundle)
+    embedder = HashEmbedder()
+    captioner.voices = tuple(replace(voice, embedder=embedder) for voice in captioner.voices)
+    return captioner
+
+
+@pytest.fixture(scope="module")
+def bundles():
+    return [make_bundle(seed) for seed in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def sounds():
+    noise = np.random.default_rng(0)
+    return [(noise.standard_normal(int(RATE * s)) * 0.1).astype(np.float32) for s in (1, 0.5)]
+
+
+@pytest.fixture
+def folder(bundles, tmp_path):
+    ensemble = make_ensemble(bundles, weights=[(0.25, 0.5), (0.75, 0.5)])
+    save_ensemble(tmp_path / "ens", ensemble)
+    return tmp_path / "ens"
+
+
+def change_config(folder, **changes):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+# Folders
+
+
+def test_a_folder_round_trip(folder, bundles):
+    again = load_model(folder)
+    assert again.config == make_ensemble(bundles, weights=[(0.25, 0.5), (0.75, 0.5)]).config
+    assert "| m1 | 0.75 | 0.50 |" in again.card
+    for ours, theirs in zip(bundles, again.bundles, strict=True):
+        assert theirs.card == ours.card
+        theirs_state = theirs.model.state_dict()
+        assert all(torch.equal(v, theirs_state[k]) for k, v in ours.model.state_dict().items())
+
+
+def test_the_same_name_loads_a_single_model(folder):
+    assert isinstance(load_model(folder / "members" / "m0"), Bundle)
+
+
+def test_a_loaded_ensemble_captions_and_saves_again(folder, sounds, tmp_path, monkeypatch):
+    monkeypatch.setattr("auricle.pipeline.TextEmbedder", lambda *a: HashEmbedder())
+    captioner = auricle.Captioner.from_pretrained(folder, device="cpu")
+    first = captioner.caption(sounds)
+    captioner.save_pretrained(tmp_path / "again")
+    again = auricle.Captioner.from_pretrained(tmp_path / "again", device="cpu").caption(sounds)
+    assert [c.caption for c in again] == [c.caption for c in first]
+    assert [c.score for c in again] == pytest.approx([c.score for c in first])
+    saved = {p.relative_to(tmp_path / "again").as_posix() for p in tmp_path.rglob("again/**/*.*")}
+    assert {"config.json", "README.md", "members/m1/model.safetensors"} <= saved
+
+
+def test_a_missing_member_is_named(folder):
+    (folder / "members" / "m1").rename(folder / "elsewhere")
+    with pytest.raises(ModelError, match="member 'm1' is missing"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": "auricle-ensemble-9"}, "'auricle-ensemble-9' is unknown; expected"),
+        ({"members": [{"name": "m0"}]}, "an ensemble has two or more"),
+        ({"members": [{"name": "m0"}, {"name": "m0"}]}, "two members are called 'm0'"),
+        ({"members": [{"name": "m0"}, {"name": "../m1"}]}, "names a folder"),
+        ({"members": [{"name": "m0"}, {"name": ".."}]}, "names a folder"),
+        ({"members": [{"name": "m0", "weight": 1}, {"name": "m1"}]}, "'members.weight' is unknown"),
+        (
+            {"members": [{"name": n, "likelihood_weight": 0} for n in ("m0", "m1")]},
+            "every likelihood_weight is 0",
+        ),
+        ({"pool": "words"}, "'candidates' or 'tokens'"),
+    ],
+)
+def test_what_a_config_cannot_say(folder, changes, message):
+    change_config(folder, **changes)
+    with pytest.raises(ModelError, match=message) as error:
+        load_model(folder)
+    assert str(folder) in str(error.value)
+
+
+def test_an_ensemble_is_no_member_and_no_single_model(folder, tmp_path):
+    with pytest.raises(ModelError, match="an ensemble, where a single model is needed"):
+        load_bundle(folder)
+    inner = folder / "members" / "m1"
+    for path in folder.glob("config.json"):
+        (inner / "config.json").write_bytes(path.read_bytes())
+    with pytest.raises(ModelError, match=r"m1: an ensemble, where a single model is needed"):
+        load_model(folder)
+
+
+def test_a_single_model_is_not_written_over(bundles, tmp_path):
+    save_bundle(tmp_path, bundles[0])
+    with pytest.raises(ModelError, match="holds a single model"):
+        save_ensemble(tmp_path, make_ensemble(bundles))
+
+
+def test_members_that_hear_different_rates(bundles):
+    slow = make_bundle(2)
+    slow.model.encoder.sample_rate_hz = 8000
+    with pytest.raises(ModelError, match=r"m0 hears 16000 Hz and m1 8000 Hz"):
+        make_ensemble([bundles[0], slow])
+
+
+def test_tokens_are_averaged_over_one_vocabulary_alone(bundles):
+    other = make_bundle(3, OTHER_WORDS)
+    make_ensemble([bundles[0], other])
+    with pytest.raises(ModelError, match="m0 and m1 have different tokenizers"):
+        make_ensemble([bundles[0], other], "tokens")
+    make_ensemble([bundles[0], make_bundle(1)], "tokens")
+
+
+def test_names_of_members_are_distinct_folder_names(tmp_path):
+    paths = [tmp_path / "a" / "run", tmp_path / "b" / "run", "me/ears", "tiny", "zwei Ohren"]
+    assert member_names(paths) == ["run", "run-2", "ears", "tiny", "zwei-Ohren"]
+
+
+# What members share
+
+
+def test_equal_encoders_become_one_that_runs_once(folder, sounds, bundles):
+    models = [bundle.model for bundle in load_model(folder).bundles]
+    assert models[0].encoder is models[1].encoder
+    calls = []
+    models[0].encoder.register_forward_hook(lambda *a: calls.append(a))
+    together = encode_together(models, sounds)
+    assert len(calls) == 1
+    for memory, bundle in zip(together, bundles, strict=True):
+        alone = bundle.model.encode(sounds)
+        assert torch.equal(memory.memory, alone.memory)
+        assert torch.equal(memory.embedding, alone.embedding)
+
+
+def test_different_encoders_stay_two(bundles, sounds):
+    other = make_bundle(4)
+    with torch.no_grad():
+        next(other.model.encoder.parameters()).add_(0.01)
+    ensemble = make_ensemble([bundles[0], other])
+    models = [bundle.model for bundle in ensemble.bundles]
+    assert models[0].encoder is not models[1].encoder
+    memory = encode_together(models, sounds)[1]
+    assert torch.equal(memory.memory, other.model.encode(sounds).memory)
+
+
+def test_text_embedders_are_shared_by_name_and_prompt(bundles):
+    spec = replace(bundles[0].embedder, prompt="Say: ")
+    three = [*bundles, replace(make_bundle(2), embedder=spec)]
+    one, two, three = (voice.embedder for voice in Captioner(make_ensemble(three)).voices)
+    assert one is two
+    assert three is not two
+
+
+def test_the_shortest_hearing_member_sets_the_limit(bundles):
+    short = make_bundle(5, max_duration_s=0.5)
+    captioner = captioner_of(make_ensemble([bundles[0], short]))
+    assert captioner.caption(np.ones(RATE, np.float32) * 0.1)[0].end_s == 0.5
+
+
+# Averages of tokens
+
+
+def begun(bundle, sounds):
+    memory = bundle.model.encode(sounds)
+    cross = bundle.model.decoder.read_memory(memory.memory, memory.lengths)
+    return DecoderSteps(bundle.model.decoder, cross)
+
+
+@torch.inference_mode()
+def test_averaged_steps_are_the_weighted_mean_of_probabilities(bundles, sounds):
+    members = [begun(bundle, sounds) for bundle in bundles]
+    averaged = AveragedSteps([begun(bundle, sounds) for bundle in bundles], [1.0, 3.0])
+    for steps in (*members, averaged):
+        steps.begin(6, 8)
+    rows, tokens = torch.tensor([0, 0, 1]), torch.tensor([2, 2])
+    for token in (5, 9):
+        one, two = (steps.next_logits(tokens).softmax(-1) for steps in members)
+        mixed = averaged.next_logits(tokens)
+        assert torch.allclose(mixed.exp(), 0.25 * one + 0.75 * two, atol=1e-6)
+        assert torch.allclose(mixed.exp().sum(-1), torch.ones(len(tokens)))
+        for steps in (*members, averaged):
+            steps.select(rows)
+        rows, tokens = torch.arange(3), torch.full((3,), token)
+
+
+@torch.inference_mode()
+def test_a_member_without_weight_is_not_asked(bundles, sounds):
+    alone, silent = (begun(bundle, sounds) for bundle in bundles)
+    silent.next_logits = None
+    averaged = AveragedSteps([begun(bundles[0], sounds), silent], [2.0, 0.0])
+    alone.begin(2, 4)
+    averaged.begin(2, 4)
+    start = torch.tensor([2, 2])
+    expected = alone.next_logits(start).log_softmax(-1)
+    assert torch.allclose(averaged.next_logits(start), expected, atol=1e-6)
+    with pytest.raises(ValueError, match="every weight is 0"):
+        AveragedSteps([alone, silent], [0.0, 0.0])
