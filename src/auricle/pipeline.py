@@ -15,11 +15,13 @@ import torch
 
 from auricle.audio import AudioInput, Recording, load_audio, source_name
 from auricle.decoding.candidates import find_candidates
+from auricle.decoding.ensemble import encode_together
 from auricle.decoding.options import BEAM_DEFAULTS, GREEDY_DEFAULTS, DecodeOptions
 from auricle.decoding.rerank import choose
 from auricle.decoding.voice import Voice
 from auricle.errors import AudioError, ModelError
-from auricle.hub.folder import Bundle, load_bundle, save_bundle
+from auricle.hub.ensemble import Ensemble, load_model, save_ensemble
+from auricle.hub.folder import Bundle, EmbedderSpec, save_bundle
 from auricle.records import Candidate, Caption
 from auricle.text.embedder import TextEmbedder
 
@@ -31,19 +33,25 @@ OnNote = Callable[[AudioInput, str], None]
 
 
 class Captioner:
-    """A model with its tokenizer and text embedder, from waveforms to `Caption` records."""
+    """A model or an ensemble with its tokenizers and text embedders, from waveforms to `Caption`
+    records.
 
-    def __init__(self, bundle: Bundle) -> None:
+    Attributes:
+        models, voices: the members of an ensemble, or the one model there is; ``model`` and
+            ``tokenizer`` are the first one's.
+        sample_rate_hz: of the waveforms that the models hear.
+        max_duration_s: of longer recordings the start is heard.
+    """
+
+    def __init__(self, bundle: Bundle | Ensemble) -> None:
         self.bundle = bundle
-        self.model = bundle.model
-        if bundle.tokenizer is None:
-            raise ModelError(
-                f"{bundle.name}: the model folder has no tokenizer.json; put the tokenizer it was "
-                "trained with there (facebook/bart-base's for the published architecture)"
-            )
-        self.tokenizer = bundle.tokenizer
-        embedder = TextEmbedder(bundle.embedder.name, bundle.embedder.prompt, self.model.device)
-        self.voices = (Voice(bundle.name, self.model.decoder, self.tokenizer, embedder),)
+        members = bundle.bundles if isinstance(bundle, Ensemble) else (bundle,)
+        self.models = tuple(member.model for member in members)
+        self.model = self.models[0]
+        self.sample_rate_hz = self.models[0].encoder.sample_rate_hz
+        self.max_duration_s = min(model.config.max_duration_s for model in self.models)
+        self.voices = voices(bundle)
+        self.tokenizer = self.voices[0].tokenizer
 
     @classmethod
     def from_pretrained(cls, name_or_folder: str | Path, device: str = "auto") -> Captioner:
@@ -55,11 +63,15 @@ class Captioner:
         Raises:
             ModelError: no such model or device; what to do about it.
         """
-        return cls(load_bundle(name_or_folder, pick_device(device)))
+        return cls(load_model(name_or_folder, pick_device(device)))
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write config.json, model.safetensors, tokenizer.json and the model card."""
-        save_bundle(folder, self.bundle)
+        """Write config.json, model.safetensors, tokenizer.json and the model card; of an ensemble
+        those of every member, and its own config.json and card."""
+        if isinstance(self.bundle, Ensemble):
+            save_ensemble(folder, self.bundle)
+        else:
+            save_bundle(folder, self.bundle)
 
     def push_to_hub(self, repo_id: str, private: bool = False, token: str | None = None) -> str:
         """Upload the model folder to the Hugging Face Hub and return its address."""
@@ -146,7 +158,7 @@ class Captioner:
     def _load(
         self, source: AudioInput | np.ndarray, on_error: OnError | None, on_note: OnNote | None
     ) -> Recording | None:
-        rate, limit = self.model.encoder.sample_rate_hz, self.model.config.max_duration_s
+        rate, limit = self.sample_rate_hz, self.max_duration_s
         given: AudioInput = (source, rate) if hasattr(source, "shape") else source  # type: ignore[assignment]
         try:
             recording = load_audio(given, rate, limit)
@@ -194,9 +206,36 @@ class Captioner:
     def _candidates(
         self, recordings: list[Recording], options: DecodeOptions, seed: int
     ) -> list[list[Candidate]]:
-        """Each recording is encoded once."""
-        memory = self.model.encode([r.waveform for r in recordings])
-        return find_candidates(self.voices, [memory], options, seed)
+        """Each recording is encoded once, by every encoder there is."""
+        memories = encode_together(self.models, [r.waveform for r in recordings])
+        return find_candidates(self.voices, memories, options, seed)
+
+
+def voices(model: Bundle | Ensemble) -> tuple[Voice, ...]:
+    """A model's one voice, an ensemble's several; a text embedder that some share is one object.
+
+    Raises:
+        ModelError: a model without tokenizer.
+    """
+    if isinstance(model, Ensemble):
+        bundles = model.bundles
+        names = [m.name for m in model.config.members]
+        weights = [(m.likelihood_weight, m.similarity_weight) for m in model.config.members]
+    else:
+        bundles, names, weights = (model,), [model.name], [(1.0, 1.0)]
+    embedders: dict[EmbedderSpec, TextEmbedder] = {}
+    found: list[Voice] = []
+    for bundle, name, shares in zip(bundles, names, weights, strict=True):
+        if bundle.tokenizer is None:
+            raise ModelError(
+                f"{bundle.name}: the model folder has no tokenizer.json; put the tokenizer it was "
+                "trained with there (facebook/bart-base's for the published architecture)"
+            )
+        spec = bundle.embedder
+        if spec not in embedders:
+            embedders[spec] = TextEmbedder(spec.name, spec.prompt, bundle.model.device)
+        found.append(Voice(name, bundle.model.decoder, bundle.tokenizer, embedders[spec], *shares))
+    return tuple(found)
 
 
 def pick_device(name: str) -> torch.device:
