@@ -1,0 +1,72 @@
+"""What is measured and what was found: records that travel between processes as JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+STAGES = ("encode", "search", "score")
+
+
+@dataclass(frozen=True)
+class Case:
+    """``engine``: "auricle", "slow" (the published way), "hf" (Hugging Face `generate`) or
+    "pipeline" (from files to captions, text embedder included)."""
+
+    size: str
+    seconds: float = 10.0
+    batch: int = 1
+    precision: str = "float32"
+    engine: str = "auricle"
+    candidates: int = 50
+    runs: int = 1
+    profile: bool = False
+
+
+@dataclass(frozen=True)
+class Stage:
+    """``flops``: arithmetic of the stage, by formula."""
+
+    wall_s: float
+    cpu_s: float
+    flops: int
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Stages of the quickest run by name, of the whole batch.
+
+    ``memory_mb`` is the most that the process held at once, model and libraries included;
+    ``peak_gflops`` the matrix-product peak at the case's precision, measured in the same process.
+    """
+
+    stages: dict[str, Stage]
+    memory_mb: float
+    peak_gflops: float
+    profile: str = ""
+
+    @property
+    def whole(self) -> Stage:
+        parts = self.stages.values()
+        return Stage(
+            sum(part.wall_s for part in parts),
+            sum(part.cpu_s for part in parts),
+            sum(part.flops for part in parts),
+        )
+
+
+def measured(case: Case) -> Measurement:
+    """``case`` in a process of its own.
+
+    Raises:
+        subprocess.CalledProcessError: it failed; its message is on stderr.
+    """
+    program = str(Path(__file__).with_name("measure.py"))
+    command = [sys.executable, program, json.dumps(asdict(case))]
+    process = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    found = json.loads(process.stdout.splitlines()[-1])
+    found["stages"] = {name: Stage(**stage) for name, stage in found["stages"].items()}
+    return Measurement(**found)

@@ -1,0 +1,73 @@
+"""auricle's own way to a caption, its stages told apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from floor import cross_flops, encode_flops, row_flops, search_flops
+from stopwatch import Stopwatch
+from systems import System
+
+from auricle.decoding import candidates
+from auricle.decoding.voice import Draft
+from auricle.model.bart import CrossMemory
+from auricle.records import Candidate
+
+
+class FastPath:
+    def __init__(self, system: System, precision: str = "float32") -> None:
+        self.system = system
+        if precision != "float32":
+            from auricle.model.precision import convert
+
+            convert(system.model, precision)
+
+    @torch.inference_mode()
+    def caption(
+        self, waveforms: Sequence[np.ndarray], seed: int, watch: Stopwatch
+    ) -> tuple[list[list[Candidate]], Counter[str]]:
+        """The candidates of clips of one length, best first, and the arithmetic that each stage
+        needs.
+
+        All that `find_candidates` does beside reading the memory and searching is "score".
+        """
+        system, drafts = self.system, list[Sequence[Draft]]()
+        search, read = candidates.find_drafts, system.model.decoder.read_memory
+
+        def timed_search(*arguments: Any) -> list[list[Draft]]:
+            with watch("search"):
+                found = search(*arguments)
+            drafts.extend(found)
+            return found
+
+        def timed_read(*arguments: Any) -> CrossMemory:
+            with watch("search"):
+                return read(*arguments)
+
+        with watch("encode"):
+            memory = system.model.encode(waveforms)
+        with (
+            patch.object(candidates, "find_drafts", timed_search),
+            patch.object(system.model.decoder, "read_memory", timed_read),
+            watch("score"),
+        ):
+            found = candidates.find_candidates([system.voice], [memory], system.options, seed)
+        assert len(drafts) == len(waveforms), "the search was not seen"
+        return found, self._flops(len(waveforms[0]), memory.memory.shape[1], drafts)
+
+    def _flops(self, samples: int, frames: int, drafts: Sequence[Sequence[Draft]]) -> Counter[str]:
+        config, encode = self.system.model.config.decoder, self.system.tokenizer.encode
+        rows = [[(config.start_id, *draft.ids) for draft in clip] for clip in drafts]
+        searches = [search_flops(config, clip, frames) for clip in rows]
+        ids = [(encode(draft.text), list(draft.ids)) for clip in drafts for draft in clip]
+        respelt = [len(spelt) + 1 for spelt, drawn in ids if spelt != drawn]
+        return Counter(
+            encode=len(drafts) * encode_flops(self.system.model.config, samples),
+            search=len(drafts) * cross_flops(config, frames) + sum(searches),
+            score=sum(row_flops(config, tokens, frames) for tokens in respelt),
+        )

@@ -1,0 +1,149 @@
+"""The arithmetic that captioning needs, by formula, and the peak of matrix products it is set
+against.
+
+Counted are multiplications and additions (2 per pair) of matrix products, convolutions and
+attention; element-wise work, normalisation, softmax and the Fourier transform are not. It is what
+the method asks for when a clip is encoded once, keys and values are kept, the rows of a clip share
+its memory, and likelihoods are taken while searching.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+
+from auricle.fbank import FFT_SIZE, HOP, MEL_BINS, WINDOW
+from auricle.model import yamnet
+from auricle.model.config import (
+    BeatsConfig,
+    CaptionerConfig,
+    ConformerConfig,
+    DecoderConfig,
+    YamnetConfig,
+)
+
+PEAK_SIZE = 2048  # of square matrices
+
+
+def encode_flops(config: CaptionerConfig, samples: int) -> int:
+    """Waveform to memory and audio embedding, one clip."""
+    dim = config.conformer.dim
+    frames, flops, width = _encoder(config.encoder, samples)
+    memory = memory_frames(config, frames)
+    flops += 2 * memory * config.downsample.kernel * width * dim
+    flops += config.conformer.layers * _conformer_layer(config.conformer, memory)
+    if dim != config.decoder.dim:
+        flops += 2 * memory * dim * config.decoder.dim
+    assert config.embedding.pooling == "mean", "the arithmetic of attention pooling is not counted"
+    head = config.embedding
+    return flops + 2 * head.hidden_dim * (config.decoder.dim + head.dim)
+
+
+def memory_frames(config: CaptionerConfig, encoder_frames: int) -> int:
+    return (encoder_frames - config.downsample.kernel) // config.downsample.rate + 1
+
+
+def cross_flops(config: DecoderConfig, frames: int) -> int:
+    """All layers' cross-attention keys and values of one memory."""
+    return config.layers * 4 * frames * config.dim**2
+
+
+def token_flops(config: DecoderConfig, position: int, frames: int) -> int:
+    """Reading one token, the ``position``-th of its row (from 1), for the next one's logits."""
+    dim = config.dim
+    weights = 6 * dim**2 + 2 * dim * config.ffn_dim  # q, k, v, out; q, out of cross; feed-forward
+    attention = 2 * dim * (position + frames)  # products with keys and with values
+    return 2 * (config.layers * (weights + attention) + dim * config.vocab_size)
+
+
+def row_flops(config: DecoderConfig, tokens: int, frames: int) -> int:
+    """Reading ``tokens`` tokens of a row, by steps or at once."""
+    return sum(token_flops(config, position, frames) for position in range(1, tokens + 1))
+
+
+def search_flops(config: DecoderConfig, rows: Iterable[Sequence[int]], frames: int) -> int:
+    """Reading every distinct beginning of a clip's ``rows`` once; rows hold the start token and
+    what was drawn without the end."""
+    beginnings = {tuple(row[:length]) for row in rows for length in range(1, len(row) + 1)}
+    return sum(token_flops(config, len(beginning), frames) for beginning in beginnings)
+
+
+def _encoder(config: BeatsConfig | YamnetConfig, samples: int) -> tuple[int, int, int]:
+    """Frames, arithmetic and width of a frozen encoder's features."""
+    if isinstance(config, BeatsConfig):
+        return _beats(config, samples)
+    return _yamnet(config, samples)
+
+
+def _beats(config: BeatsConfig, samples: int) -> tuple[int, int, int]:
+    frames = 1 + (samples - WINDOW) // HOP
+    tokens = frames // config.patch_size * (MEL_BINS // config.patch_size)
+    dim = config.dim
+    mel = 2 * frames * (FFT_SIZE // 2 + 1) * MEL_BINS
+    patches = 2 * tokens * config.patch_size**2 * config.patch_dim
+    projection = 2 * tokens * config.patch_dim * dim if config.patch_dim != dim else 0
+    positions = 2 * tokens * config.position_kernel * dim * dim // config.position_groups
+    attention = 8 * tokens * dim**2 + 4 * tokens**2 * dim + 2 * tokens * dim * 8  # and its gate
+    layer = attention + 4 * tokens * dim * config.ffn_dim
+    return tokens, mel + patches + projection + positions + config.output_layer * layer, dim
+
+
+def _yamnet(config: YamnetConfig, samples: int) -> tuple[int, int, int]:
+    hop = round(config.hop_s * yamnet.SAMPLE_RATE_HZ)
+    patches = 1 + math.ceil(max(0, samples - yamnet.PATCH) / hop)
+    heard = yamnet.PATCH + (patches - 1) * hop
+    log_mel_frames = 1 + (heard - yamnet.WINDOW) // yamnet.STEP
+    mel = 2 * log_mel_frames * (yamnet.FFT_SIZE // 2 + 1) * yamnet.MEL_BINS
+    height, width = yamnet.PATCH_FRAMES // 2, yamnet.MEL_BINS // 2
+    patch = 2 * height * width * 9 * yamnet.CHANNELS[0]
+    for inputs, outputs, stride in zip(
+        yamnet.CHANNELS, yamnet.CHANNELS[1:], yamnet.STRIDES, strict=False
+    ):
+        height, width = math.ceil(height / stride), math.ceil(width / stride)
+        patch += 2 * height * width * inputs * (9 + outputs)
+    if config.features != "embeddings":
+        patch += 2 * yamnet.CHANNELS[-1] * yamnet.CLASSES
+    return patches, mel + patches * patch, yamnet.DIMS[config.features]
+
+
+def _conformer_layer(config: ConformerConfig, frames: int) -> int:
+    dim, distances = config.dim, 2 * frames - 1
+    feed_forward = 2 * 4 * frames * dim * config.ffn_dim  # two of them
+    attention = 8 * frames * dim**2 + 4 * frames**2 * dim
+    relative = 2 * distances * dim**2 + 2 * frames * distances * dim
+    convolution = 6 * frames * dim**2 + 2 * frames * dim * config.kernel
+    return feed_forward + attention + relative + convolution
+
+
+def peak_gflops(precision: str) -> float:
+    """The best matrix product of this process at this precision, by any of the libraries within
+    PyTorch: square matrices of side `PEAK_SIZE`, GFLOP/s."""
+    runs = _products(precision)
+    best_s = min(_seconds(run) for run in runs for _ in range(5))
+    return 2 * PEAK_SIZE**3 / best_s / 1e9
+
+
+def _products(precision: str) -> list[Callable[[], object]]:
+    a, b = torch.randn(2, PEAK_SIZE, PEAK_SIZE).unbind()
+    if precision == "int8":
+        from torch.ao.nn.quantized.dynamic import Linear
+
+        linear = Linear(PEAK_SIZE, PEAK_SIZE)
+        return [lambda: linear(a)]
+    if precision == "bf16":
+        a, b = a.bfloat16(), b.bfloat16()
+    runs: list[Callable[[], object]] = [lambda: a @ b]
+    if torch.backends.mkldnn.is_available():
+        packed = torch.ops.mkldnn._reorder_linear_weight(b, PEAK_SIZE)
+        runs.append(lambda: torch.ops.mkldnn._linear_pointwise(a, packed, None, "none", [], ""))
+    return runs
+
+
+@torch.inference_mode()
+def _seconds(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start

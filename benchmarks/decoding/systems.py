@@ -1,0 +1,86 @@
+"""What is measured: a model, its tokenizer and recordings, at one of two sizes.
+
+``full`` is the published architecture with random weights over noise, and a vocabulary of as many
+words as BART's, each one token: a caption re-tokenises to the tokens drawn, as a trained model's
+mostly does. Random weights draw among some fifty tokens all but evenly: samples share no beginnings
+and run to the length limit, the worst case. ``tiny`` is the embedded model over the examples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from auricle.audio import load_audio
+from auricle.decoding.options import DecodeOptions
+from auricle.decoding.voice import Voice
+from auricle.hub.folder import load_bundle
+from auricle.model.captioner import AudioCaptioner
+from auricle.model.config import CaptionerConfig
+from auricle.text.tokenizer import SPECIAL, UNK, CaptionTokenizer
+
+ROOT = Path(__file__).parents[2]
+SIZES = ("tiny", "full")
+SEED = 0
+
+
+@dataclass(frozen=True)
+class System:
+    """A captioner without its text embedder, and how it decodes."""
+
+    model: AudioCaptioner
+    tokenizer: CaptionTokenizer
+    options: DecodeOptions
+
+    @property
+    def voice(self) -> Voice:
+        return Voice("benchmark", self.model.decoder, self.tokenizer)
+
+
+def build_system(size: str, candidates: int) -> System:
+    if size == "full":
+        return random_system(CaptionerConfig(), DecodeOptions(candidates=candidates))
+    bundle = load_bundle("tiny")
+    assert bundle.tokenizer is not None
+    options = replace(bundle.decoding, candidates=candidates)
+    return System(bundle.model.eval(), bundle.tokenizer, options)
+
+
+def random_system(config: CaptionerConfig, options: DecodeOptions) -> System:
+    torch.manual_seed(SEED)
+    model = AudioCaptioner(config).eval()
+    return System(model, word_tokenizer(config.decoder.vocab_size), options)
+
+
+def word_tokenizer(size: int) -> CaptionTokenizer:
+    """Special tokens and the words "w4", "w5" … up to ``size`` entries, none of which splits."""
+    words = [*SPECIAL, *(f"w{i}" for i in range(len(SPECIAL), size))]
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, UNK))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.add_special_tokens(SPECIAL)
+    return CaptionTokenizer(tokenizer)
+
+
+def make_clips(size: str, count: int, seconds: float, rate_hz: int) -> list[np.ndarray]:
+    """``count`` different waveforms [samples], float32: noise, or the examples cut or looped."""
+    samples = round(seconds * rate_hz)
+    if size == "full":
+        rng = np.random.default_rng(SEED)
+        return [0.1 * rng.standard_normal(samples, dtype=np.float32) for _ in range(count)]
+    sounds = [load_audio(path, rate_hz).waveform for path in example_files()]
+    return [looped(sounds[i % len(sounds)], samples, i // len(sounds)) for i in range(count)]
+
+
+def example_files() -> list[Path]:
+    kinds = (".ogg", ".mp3", ".flac", ".wav")
+    return sorted(path for path in (ROOT / "examples").iterdir() if path.suffix in kinds)
+
+
+def looped(sound: np.ndarray, samples: int, turn: int = 0) -> np.ndarray:
+    """``samples`` of ``sound`` over and over along its first axis, from a start that turns."""
+    start = round(turn * 0.381966 * len(sound))  # the golden section: turns never meet
+    return np.take(sound, np.arange(start, start + samples), axis=0, mode="wrap")

@@ -1,0 +1,51 @@
+"""The speed and memory that decoding aims at, and whether measurements reach them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from cases import Case, Measurement
+
+Results = Mapping[Case, Measurement]
+BATCH = 16
+
+
+def verdicts(results: Results) -> Iterator[str]:
+    """A line for each target that these cases tell of, all of 10 s clips."""
+    ours = found(results, size="full", engine="auricle", batch=1, precision="float32")
+    if ours:
+        floor_s = ours.whole.flops / ours.peak_gflops / 1e9
+        yield verdict("full, wall time / arithmetic floor", ours.whole.wall_s / floor_s, most=2.0)
+        yield verdict("full, MB at batch 1", ours.memory_mb, most=2500)
+    many = found(results, size="full", engine="auricle", batch=BATCH, precision="float32")
+    if ours and many:
+        growth = (many.memory_mb - ours.memory_mb) / (BATCH - 1)
+        yield verdict("full, MB for each further clip of a batch", growth, most=60)
+    for engine, name, least in (("slow", "the slow path", 20), ("hf", "generate", 4)):
+        other = found(results, size="full", engine=engine)
+        if ours and other:
+            ratio = other.whole.cpu_s / ours.whole.cpu_s
+            yield verdict(f"full, CPU-seconds of {name} / ours", ratio, least=least)
+    half = found(results, size="full", engine="auricle", batch=1, precision="bf16")
+    if ours and half:
+        ratio = ours.whole.wall_s / half.whole.wall_s
+        yield verdict("full, time of float32 / bf16", ratio, least=2.5)
+    tiny = found(results, size="tiny", engine="pipeline", batch=BATCH, candidates=20)
+    if tiny:
+        real_time = BATCH * 10.0 / tiny.whole.wall_s
+        yield verdict("tiny, times real time from files to captions", real_time, least=60)
+
+
+def found(results: Results, **wanted: Any) -> Measurement | None:
+    """The first measurement of a case with 10 s clips that has these values."""
+    wanted["seconds"] = 10.0
+    fitting = (result for case, result in results.items() if wanted.items() <= asdict(case).items())
+    return next(fitting, None)
+
+
+def verdict(what: str, value: float, *, most: float = 0.0, least: float = 0.0) -> str:
+    reached = value <= most if most else value >= least
+    limit = f"at most {most:g}" if most else f"at least {least:g}"
+    return f"{'pass' if reached else 'MISS'}  {what:<48}{value:>9.2f}  {limit}"
