@@ -1,19 +1,28 @@
-"""Hybrid reranking: 0.3 * log-likelihood + 0.7 * audio-text similarity (Wu et al., section 2.4)."""
+"""Reranking: every term of every candidate, their weighted sum, the order and the reasons.
+
+The paper's score is 0.3 * log-likelihood + 0.7 * audio-text similarity (Wu et al., section 2.4).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from auricle.decoding.choice import FORBIDDEN, NOT_FLUENT, choose, explained, forbidden_word, rank
 from auricle.decoding.likelihood import Likelihood
 from auricle.decoding.options import DecodeOptions
+from auricle.decoding.terms import TERMS, Evidence, View, check_weights, score, takes_embedder
 from auricle.decoding.voice import Draft, Voice
+from auricle.errors import ModelError
 from auricle.records import Candidate
-from auricle.text.embedder import TextEmbedder
 from auricle.text.fluency import default_detector
+
+__all__ = ["choose", "rank", "score_candidates"]
 
 
 @torch.inference_mode()
@@ -23,51 +32,91 @@ def score_candidates(
     drafts: Sequence[Sequence[Draft]],
     likelihoods: Sequence[Sequence[Sequence[Likelihood]]],
     options: DecodeOptions,
+    every_term: bool = False,
 ) -> list[list[Candidate]]:
-    """Score each clip's distinct captions, in the order given.
+    """Each clip's distinct captions with their terms, scores and reasons.
+
+    Samples come best first, what a search found in the order given. The voices' likelihoods and
+    similarities are averaged by their weights.
 
     Args:
         embeddings: the clips' audio embeddings [B, E], for each voice.
         drafts: of each clip.
         likelihoods: of each draft of each clip, by each voice.
+        every_term: compute also the terms that need text embeddings and have no weight.
+
+    Raises:
+        ModelError: the weights leave nothing to rank by.
     """
-    verdicts = iter(default_detector().fluent([draft.text for clip in drafts for draft in clip]))
-    similarities = _similarities(drafts, embeddings[0], voices[0].embedder)
-    return [
-        [
-            Candidate(
-                text=draft.text,
-                log_likelihood=likelihood.mean,
-                similarity=similarity,
-                score=options.rerank.likelihood * likelihood.mean
-                + options.rerank.similarity * (similarity or 0.0),
-                fluent=next(verdicts),
-                summed_log_likelihood=likelihood.total,
-                count=draft.count,
-            )
-            for draft, likelihood, similarity in zip(*clip, strict=True)
-        ]
-        for clip in zip(drafts, likelihoods[0], similarities, strict=True)
-    ]
+    if options.method == "nucleus":
+        check_weights(options.rerank, any(voice.embedder for voice in voices))
+    embed = every_term or takes_embedder(options.rerank)
+    views = _views(voices, embeddings, drafts) if embed else [()] * len(drafts)
+    shares = _shares([voice.likelihood_weight for voice in voices])
+    verdicts = iter(default_detector().verdicts([d.text for clip in drafts for d in clip]))
+    found = []
+    for number, clip in enumerate(drafts):
+        by_voice = [clips[number] for clips in likelihoods]
+        evidence = Evidence(clip, [next(verdicts) for _ in clip], by_voice, shares, views[number])
+        scored = list(_candidates(evidence, voices, options))
+        ordered = rank(scored) if options.method == "nucleus" else scored
+        found.append(explained(ordered, options) if ordered else [])
+    return found
 
 
-def _similarities(
-    drafts: Sequence[Sequence[Draft]], audio_embedding: Tensor, embedder: TextEmbedder | None
-) -> Sequence[Sequence[float | None]]:
-    """The cosine of each clip's captions with its audio embedding."""
-    if embedder is None:
-        return [[None] * len(clip) for clip in drafts]
-    vectors = embedder.embed([draft.text for clip in drafts for draft in clip])
-    audio = F.normalize(audio_embedding.float(), dim=-1)
-    rows = vectors.to(audio.device).split([len(clip) for clip in drafts])
-    return [(row @ audio[clip]).tolist() for clip, row in enumerate(rows)]
+def _candidates(
+    evidence: Evidence, voices: Sequence[Voice], options: DecodeOptions
+) -> Iterator[Candidate]:
+    columns: dict[str, Any] = {}
+    for term in TERMS.values():
+        values = term.of(evidence)
+        columns[term.field] = (
+            values.tolist() if values is not None else [None] * len(evidence.drafts)
+        )
+    for number, (draft, verdict) in enumerate(zip(evidence.drafts, evidence.verdicts, strict=True)):
+        word = forbidden_word(draft.text, options.forbidden_words)
+        fault = f"{FORBIDDEN} {word!r}" if word else None
+        if not fault and verdict.fault:
+            fault = f"{NOT_FLUENT}: {verdict.fault}"
+        candidate = Candidate(
+            text=draft.text,
+            score=0.0,
+            fluent=verdict.fluent,
+            count=draft.count,
+            model=voices[draft.voice].name if len(voices) > 1 else None,
+            reason=fault,
+            **{field: column[number] for field, column in columns.items()},
+        )
+        yield replace(candidate, score=score(candidate, options.rerank))
 
 
-def rank(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Best score first."""
-    return sorted(candidates, key=lambda candidate: candidate.score, reverse=True)
+def _views(
+    voices: Sequence[Voice], embeddings: Sequence[Tensor], drafts: Sequence[Sequence[Draft]]
+) -> list[list[View]]:
+    """Of each clip; an embedder that several voices share embeds a text once."""
+    seeing = [(v, audio) for v, audio in zip(voices, embeddings, strict=True) if v.embedder]
+    if not seeing:
+        return [[] for _ in drafts]
+    texts = list(dict.fromkeys(draft.text for clip in drafts for draft in clip))
+    row = {text: number for number, text in enumerate(texts)}
+    embedders = {id(voice.embedder): voice.embedder for voice, _ in seeing}
+    vectors = {key: embedder.embed(texts) for key, embedder in embedders.items() if embedder}
+    shares = _shares([voice.similarity_weight for voice, _ in seeing])
+    views: list[list[View]] = [[] for _ in drafts]
+    for (voice, embedding), share in zip(seeing, shares, strict=True):
+        audio = F.normalize(embedding.float(), dim=-1)
+        text = vectors[id(voice.embedder)].to(audio.device)
+        for number, clip in enumerate(drafts):
+            rows = [row[draft.text] for draft in clip]
+            views[number].append(View(audio[number], text[rows], share))
+    return views
 
 
-def choose(ranked: Sequence[Candidate]) -> Candidate:
-    """The first fluent candidate; the first of all when none is."""
-    return next((candidate for candidate in ranked if candidate.fluent), ranked[0])
+def _shares(weights: Sequence[float]) -> list[float]:
+    """``weights`` divided by their sum."""
+    total = sum(weights)
+    if total <= 0:
+        raise ModelError(
+            f"the members' weights are {', '.join(map(str, weights))}; their sum must be above 0"
+        )
+    return [weight / total for weight in weights]

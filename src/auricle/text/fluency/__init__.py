@@ -12,12 +12,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from auricle.errors import ModelError
-from auricle.text.fluency.detector import CLASSES, DESCRIPTIONS, FluencyDetector
+from auricle.text.fluency.detector import CLASSES, DESCRIPTIONS, FluencyDetector, Verdict
 
 __all__ = [
     "CLASSES",
     "DESCRIPTIONS",
     "FluencyDetector",
+    "Verdict",
     "default_detector",
     "is_fluent",
     "load_detector",

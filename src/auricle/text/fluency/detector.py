@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 # In the order of the published detector's outputs (Zhou et al., ICASSP 2022, section 3.2).
 CLASSES = ("add_tail", "repeat_event", "repeat_adv", "remove_conj", "remove_verb", "error")
 ERROR = CLASSES.index("error")
+NAMED = 0.5  # an error of one class is called by its name from this probability on
 # In words, for reports.
 DESCRIPTIONS = {
     "add_tail": "incomplete end",
@@ -21,6 +22,15 @@ DESCRIPTIONS = {
     "remove_verb": "missing verb",
     "error": "any error",
 }
+
+
+class Verdict(NamedTuple):
+    """Whether a caption is fluent, the probability that it has no error, and the error in words
+    where it is not."""
+
+    fluent: bool
+    probability: float
+    fault: str | None
 
 
 class FluencyDetector(ABC):
@@ -49,3 +59,18 @@ class FluencyDetector(ABC):
         """Whether the error probability is within the threshold, per caption."""
         values: list[bool] = (self.error(texts) <= self.threshold).tolist()
         return values
+
+    def verdicts(self, texts: Sequence[str]) -> list[Verdict]:
+        """A verdict per caption, by `fluent`'s rule."""
+        found = self.probabilities(texts)
+        fluent = (found[:, ERROR] <= self.threshold).tolist()
+        return [
+            Verdict(whole, 1 - row[ERROR], None if whole else _fault(row))
+            for whole, row in zip(fluent, found.tolist(), strict=True)
+        ]
+
+
+def _fault(row: Sequence[float]) -> str:
+    kind = max(range(ERROR), key=row.__getitem__)
+    named = CLASSES[kind if row[kind] >= NAMED else ERROR]
+    return f"{DESCRIPTIONS[named]} {row[ERROR]:.2f}"

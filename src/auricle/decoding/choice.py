@@ -1,0 +1,55 @@
+"""Which candidate becomes the caption, and in words why each of the others does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from auricle.decoding.options import DecodeOptions
+from auricle.records import Candidate
+
+FORBIDDEN = "forbidden word"
+NOT_FLUENT = "not fluent"
+
+
+def rank(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Best score first; of equal ones the one found first."""
+    return sorted(candidates, key=lambda candidate: candidate.score, reverse=True)
+
+
+def choose(ranked: Sequence[Candidate]) -> Candidate:
+    """The first fluent candidate; the first of all when none is.
+
+    One with a forbidden word is chosen only where every candidate has one.
+    """
+    return min(ranked, key=_fault)  # of equals, the first
+
+
+def explained(ranked: Sequence[Candidate], options: DecodeOptions) -> list[Candidate]:
+    """The candidates, every one but the chosen with the reason why it was not."""
+    best = choose(ranked)
+    return [
+        replace(candidate, reason=None)
+        if candidate is best
+        else replace(candidate, reason=candidate.reason or _behind(candidate, best, options))
+        for candidate in ranked
+    ]
+
+
+def forbidden_word(text: str, words: Sequence[str]) -> str | None:
+    """The first of ``words`` that ``text`` holds, in any case."""
+    said = text.lower().split()
+    return next((word for word in words if word.lower() in said), None)
+
+
+def _fault(candidate: Candidate) -> int:
+    if candidate.reason and candidate.reason.startswith(FORBIDDEN):
+        return 2
+    return 0 if candidate.fluent else 1
+
+
+def _behind(candidate: Candidate, best: Candidate, options: DecodeOptions) -> str:
+    if options.method != "nucleus":
+        return f"later in the order of {options.method} search"
+    gap = best.score - candidate.score
+    return f"score {gap:.2g} below" if gap else "same score, found later"

@@ -1,0 +1,151 @@
+"""What reranking knows of a clip's captions: a table of terms, each a function of the evidence.
+
+    score = sum over the terms of weight * value
+
+A further term is a function here with its line in `TERMS`, and its fields in `RerankWeights` and
+`Candidate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from auricle.decoding.likelihood import Likelihood
+from auricle.decoding.options import RerankWeights
+from auricle.decoding.voice import Draft
+from auricle.errors import ModelError
+from auricle.records import Candidate
+from auricle.text.fluency import Verdict
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Where one voice's embedders place a clip and its N captions, as unit vectors.
+
+    ``audio`` [E] and ``text`` [N, E] float32; ``share`` of the average over the voices' views.
+    """
+
+    audio: Tensor
+    text: Tensor
+    share: float
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """All that is known of one clip's N distinct captions.
+
+    Attributes:
+        drafts: the captions.
+        verdicts: of the fluency detector.
+        likelihoods: of each caption, by each voice.
+        shares: of the voices in an average of likelihoods.
+        views: of the voices with a text embedder; none where nobody asks for one.
+    """
+
+    drafts: Sequence[Draft]
+    verdicts: Sequence[Verdict]
+    likelihoods: Sequence[Sequence[Likelihood]]
+    shares: Sequence[float]
+    views: Sequence[View]
+
+
+def likelihood(evidence: Evidence) -> Tensor:
+    """The log-probability per token, averaged over the voices."""
+    return _averaged(evidence, lambda found: found.mean)
+
+
+def summed_likelihood(evidence: Evidence) -> Tensor:
+    """The log-probability of the whole caption, averaged over the voices."""
+    return _averaged(evidence, lambda found: found.total)
+
+
+def similarity(evidence: Evidence) -> Tensor | None:
+    """The cosine of caption and sound, averaged over the voices; None without an embedder."""
+    return _viewed(evidence, lambda view: view.text @ view.audio)
+
+
+def fluency(evidence: Evidence) -> Tensor:
+    """The probability that the fluency detector finds no error."""
+    return torch.tensor([verdict.probability for verdict in evidence.verdicts])
+
+
+def agreement(evidence: Evidence) -> Tensor | None:
+    """The mean cosine of a draw with the clip's other draws; None without an embedder or others.
+
+    The expected utility of minimum Bayes risk decoding (Kumar and Byrne, NAACL 2004) with a cosine
+    for its utility: draws that say the same agree by 1, so what is drawn often agrees with many.
+    """
+    counts = torch.tensor([float(draft.count) for draft in evidence.drafts])
+    others = counts.sum() - 1
+    if others <= 0:
+        return None
+    return _viewed(
+        evidence,
+        lambda view: (view.text @ (view.text.T @ counts.to(view.text.device)) - 1) / others,
+    )
+
+
+class Term(NamedTuple):
+    """``field`` of `Candidate` holds the values that ``of`` computes: [N], or None for all."""
+
+    field: str
+    of: Callable[[Evidence], Tensor | None]
+    embedded: bool = False  # whether it takes a text embedder
+
+
+TERMS: dict[str, Term] = {  # by the names of `RerankWeights`
+    "likelihood": Term("log_likelihood", likelihood),
+    "summed_likelihood": Term("summed_log_likelihood", summed_likelihood),
+    "similarity": Term("similarity", similarity, embedded=True),
+    "fluency": Term("fluency", fluency),
+    "agreement": Term("agreement", agreement, embedded=True),
+}
+
+
+def score(candidate: Candidate, weights: RerankWeights) -> float:
+    """The weighted sum of the candidate's terms; what nobody knows of it counts 0."""
+    return sum(
+        getattr(weights, name) * (getattr(candidate, term.field) or 0.0)
+        for name, term in TERMS.items()
+    )
+
+
+def takes_embedder(weights: RerankWeights) -> bool:
+    """Whether a term that counts takes a text embedder."""
+    return any(term.embedded and getattr(weights, name) for name, term in TERMS.items())
+
+
+def check_weights(weights: RerankWeights, embedder: bool) -> None:
+    """Refuse weights that leave nothing to rank by.
+
+    Raises:
+        ModelError: all are 0, or those that are not take the text embedder that is missing.
+    """
+    counted = [name for name in TERMS if getattr(weights, name)]
+    if not counted:
+        raise ModelError(
+            f"rerank: all weights are 0; give {' or '.join(TERMS)} a weight, such as likelihood 0.3"
+        )
+    if not embedder and all(TERMS[name].embedded for name in counted):
+        raise ModelError(
+            f"rerank: {' and '.join(counted)} alone have weights and take a text embedder, which "
+            "this model does not have; give likelihood a weight"
+        )
+
+
+def _averaged(evidence: Evidence, value: Callable[[Likelihood], float]) -> Tensor:
+    by_voice = torch.tensor(
+        [[value(found) for found in voice] for voice in evidence.likelihoods], dtype=torch.float64
+    )
+    return torch.tensor(evidence.shares, dtype=torch.float64) @ by_voice
+
+
+def _viewed(evidence: Evidence, value: Callable[[View], Tensor]) -> Tensor | None:
+    if not evidence.views:
+        return None
+    return torch.stack([view.share * value(view) for view in evidence.views]).sum(dim=0)

@@ -1,0 +1,207 @@
+"""Reranking: every term against its slow, obvious version; weights, choice and reasons."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from auricle.decoding.choice import choose, explained, rank
+from auricle.decoding.likelihood import Likelihood
+from auricle.decoding.options import DecodeOptions, RerankWeights
+from auricle.decoding.rerank import score_candidates
+from auricle.decoding.terms import TERMS, score
+from auricle.decoding.voice import Draft, Voice
+from auricle.errors import ModelError
+from auricle.records import Candidate
+from auricle.text.fluency import default_detector
+
+DRAFTS = (
+    Draft("a dog barks", (), None, count=3),
+    Draft("a dog barks while rain falls", (), None, count=1),
+    Draft("wind blows and the", (), None, count=2),
+)
+LIKELIHOODS = (Likelihood(-1.0, -5.0), Likelihood(-2.0, -14.0), Likelihood(-0.5, -3.0))
+OPTIONS = DecodeOptions()
+
+
+class Embedder:
+    """Each text a fixed random direction, by a seed of the embedder's own."""
+
+    def __init__(self, seed=0):
+        self.seed, self.calls = seed, []
+
+    def embed(self, texts):
+        self.calls.append(list(texts))
+        return F.normalize(torch.stack([self.vector(text) for text in texts]), dim=-1)
+
+    def vector(self, text):
+        generator = torch.Generator().manual_seed(sum(map(ord, text)) + self.seed)
+        return torch.randn(16, generator=generator)
+
+    def cosine(self, one, other):
+        """``other``: a text or a vector."""
+        other = self.vector(other) if isinstance(other, str) else other
+        return F.cosine_similarity(self.vector(one), other, dim=0).item()
+
+
+def voice(name="one", embedder=None, likelihood=1.0, similarity=1.0):
+    return Voice(name, None, None, embedder, likelihood, similarity)
+
+
+def audio(seed=0):
+    return torch.randn(1, 16, generator=torch.Generator().manual_seed(99 + seed))
+
+
+def scored(voices, drafts=DRAFTS, likelihoods=None, options=OPTIONS, **more):
+    """The candidates of one clip by their texts."""
+    likelihoods = likelihoods or [LIKELIHOODS] * len(voices)
+    sounds = [audio(number) for number in range(len(voices))]
+    found = score_candidates(
+        voices, sounds, [drafts], [[one] for one in likelihoods], options, **more
+    )
+    return {candidate.text: candidate for candidate in found[0]}
+
+
+def test_every_weight_is_a_term_and_a_field_of_the_record():
+    weights = RerankWeights(*(2.0**power for power in range(5)))
+    assert list(vars(weights)) == list(TERMS)
+    candidate = Candidate("x", -1.0, 0.5, 0.0, True, -8.0, 0.25, 0.125)
+    assert score(candidate, weights) == 1 * -1.0 + 2 * -8.0 + 4 * 0.5 + 8 * 0.25 + 16 * 0.125
+
+
+def test_terms_equal_their_definitions():
+    embedder = Embedder()
+    found = scored([voice(embedder=embedder)])
+    draws = [draft.text for draft in DRAFTS for _ in range(draft.count)]
+    for draft, likelihood in zip(DRAFTS, LIKELIHOODS, strict=True):
+        candidate = found[draft.text]
+        assert candidate.log_likelihood == likelihood.mean
+        assert candidate.summed_log_likelihood == likelihood.total
+        assert candidate.similarity == pytest.approx(
+            embedder.cosine(draft.text, audio()[0]), abs=1e-5
+        )
+        others = draws.copy()
+        others.remove(draft.text)
+        cosines = [embedder.cosine(draft.text, other) for other in others]
+        assert candidate.agreement == pytest.approx(sum(cosines) / len(others), abs=1e-5)
+        error = default_detector().error([draft.text])[0]
+        assert candidate.fluency == pytest.approx(1 - error)
+        assert candidate.count == draft.count
+        hybrid = 0.3 * likelihood.mean + 0.7 * candidate.similarity
+        assert candidate.score == pytest.approx(hybrid)
+
+
+def test_a_draw_without_others_agrees_with_none():
+    alone = scored([voice(embedder=Embedder())], DRAFTS[1:2], [LIKELIHOODS[1:2]])
+    assert alone[DRAFTS[1].text].agreement is None
+    thrice = scored([voice(embedder=Embedder())], DRAFTS[:1], [LIKELIHOODS[:1]])
+    assert thrice[DRAFTS[0].text].agreement == pytest.approx(1.0)
+
+
+def test_voices_are_averaged_by_their_weights():
+    one, two = Embedder(1), Embedder(2)
+    other = [Likelihood(-3.0, -9.0)] * 3
+    voices = [
+        voice("one", one, 1.0, 3.0),
+        voice("two", two, 3.0, 1.0),
+        voice("deaf", None, 4.0, 5.0),
+    ]
+    drafts = [replace(draft, voice=number) for number, draft in enumerate(DRAFTS)]
+    found = scored(voices, drafts, [LIKELIHOODS, other, other])
+    text = DRAFTS[0].text
+    assert found[text].log_likelihood == pytest.approx(-1.0 / 8 - 3.0 * 7 / 8)
+    assert found[text].summed_log_likelihood == pytest.approx(-5.0 / 8 - 9.0 * 7 / 8)
+    seen = 0.75 * one.cosine(text, audio(0)[0]) + 0.25 * two.cosine(text, audio(1)[0])
+    assert found[text].similarity == pytest.approx(seen, abs=1e-5)
+    assert [found[draft.text].model for draft in drafts] == ["one", "two", "deaf"]
+    with pytest.raises(ModelError, match="sum must be above 0"):
+        scored([voice(embedder=one, likelihood=0.0)])
+
+
+def test_a_shared_embedder_embeds_a_text_once():
+    shared = Embedder()
+    drafts = [DRAFTS, DRAFTS[:2]]
+    likelihoods = [[LIKELIHOODS, LIKELIHOODS[:2]]] * 2
+    voices = [voice("one", shared), voice("two", shared)]
+    sounds = [audio().repeat(2, 1)] * 2
+    both = score_candidates(voices, sounds, drafts, likelihoods, OPTIONS)
+    assert [sorted(call) for call in shared.calls] == [sorted(draft.text for draft in DRAFTS)]
+    assert [len(clip) for clip in both] == [3, 2]
+    assert both[0][0].similarity is not None
+
+
+def test_texts_are_embedded_only_when_a_term_counts_or_is_asked_for():
+    embedder = Embedder()
+    likelihood_alone = replace(OPTIONS, rerank=RerankWeights(similarity=0.0))
+    found = scored([voice(embedder=embedder)], options=likelihood_alone)
+    assert not embedder.calls
+    assert {c.similarity for c in found.values()} == {c.agreement for c in found.values()} == {None}
+    asked = scored([voice(embedder=embedder)], options=likelihood_alone, every_term=True)
+    assert embedder.calls
+    assert None not in {c.similarity for c in asked.values()}
+    assert {t: c.score for t, c in asked.items()} == {t: c.score for t, c in found.items()}
+
+
+def test_without_an_embedder_the_other_terms_rank():
+    found = scored([voice()])
+    assert {c.similarity for c in found.values()} == {c.agreement for c in found.values()} == {None}
+    assert all(c.score == 0.3 * c.log_likelihood for c in found.values())
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (RerankWeights(likelihood=0.0), "similarity alone have weights and take a text embedder"),
+        (RerankWeights(likelihood=0.0, similarity=0.0), "all weights are 0"),
+    ],
+)
+def test_weights_that_leave_nothing_to_rank_by_are_refused(weights, message):
+    with pytest.raises(ModelError, match=message):
+        scored([voice()], options=replace(OPTIONS, rerank=weights))
+    scored([voice()], options=replace(OPTIONS, rerank=weights, method="beam"))  # ranks by none
+
+
+def test_the_best_fluent_candidate_wins_and_the_others_know_why():
+    likelihood_alone = replace(OPTIONS, rerank=RerankWeights(similarity=0.0))
+    found = list(scored([voice()], options=likelihood_alone).values())
+    assert [c.text for c in found] == [DRAFTS[2].text, DRAFTS[0].text, DRAFTS[1].text]
+    assert choose(found).text == DRAFTS[0].text
+    broken, chosen, behind = found
+    assert chosen.reason is None
+    assert broken.reason.startswith("not fluent: incomplete end ")
+    assert behind.reason == "score 0.3 below"
+
+
+def test_all_disfluent_the_best_score_wins():
+    found = list(scored([voice()], DRAFTS[2:], [LIKELIHOODS[2:]]).values())
+    assert choose(found) is found[0]
+    assert (found[0].fluent, found[0].reason) == (False, None)
+
+
+@pytest.mark.parametrize("method", ["beam", "diverse-beam", "greedy"])
+def test_a_search_keeps_its_order(method):
+    options = DecodeOptions(method, candidates=4)
+    found = list(scored([voice(embedder=Embedder())], options=options).values())
+    assert [c.text for c in found] == [draft.text for draft in DRAFTS]
+    assert found[1].reason == f"later in the order of {method} search"
+
+
+def test_a_forbidden_word_is_chosen_only_where_all_have_one():
+    options = replace(OPTIONS, forbidden_words=("Dog",), rerank=RerankWeights(similarity=0.0))
+    found = list(scored([voice()], options=options).values())
+    assert choose(found).text == DRAFTS[2].text  # not even fluent
+    assert {c.reason for c in found} == {None, "forbidden word 'Dog'"}
+    found = list(scored([voice()], DRAFTS[:2], [LIKELIHOODS[:2]], options).values())
+    assert choose(found).text == DRAFTS[0].text
+    assert [c.reason for c in found] == [None, "forbidden word 'Dog'"]
+
+
+def test_choosing_again_changes_nothing():
+    weights = RerankWeights(0.1, 0.0, 0.2, 0.3, 0.4)
+    ranked = list(
+        scored([voice(embedder=Embedder())], options=replace(OPTIONS, rerank=weights)).values()
+    )
+    assert explained(rank(ranked), OPTIONS) == ranked
+    equal = [replace(c, score=1.0, fluent=True, reason=None) for c in ranked]
+    assert [c.reason for c in explained(equal, OPTIONS)][1:] == ["same score, found later"] * 2
