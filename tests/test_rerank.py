@@ -187,16 +187,6 @@ def test_a_search_keeps_its_order(method):
     assert found[1].reason == f"later in the order of {method} search"
 
 
-def test_a_forbidden_word_is_chosen_only_where_all_have_one():
-    options = replace(OPTIONS, forbidden_words=("Dog",), rerank=RerankWeights(similarity=0.0))
-    found = list(scored([voice()], options=options).values())
-    assert choose(found).text == DRAFTS[2].text  # not even fluent
-    assert {c.reason for c in found} == {None, "forbidden word 'Dog'"}
-    found = list(scored([voice()], DRAFTS[:2], [LIKELIHOODS[:2]], options).values())
-    assert choose(found).text == DRAFTS[0].text
-    assert [c.reason for c in found] == [None, "forbidden word 'Dog'"]
-
-
 def test_choosing_again_changes_nothing():
     weights = RerankWeights(0.1, 0.0, 0.2, 0.3, 0.4)
     ranked = list(

@@ -8,9 +8,6 @@ from dataclasses import replace
 from auricle.decoding.options import DecodeOptions
 from auricle.records import Candidate
 
-FORBIDDEN = "forbidden word"
-NOT_FLUENT = "not fluent"
-
 
 def rank(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Best score first; of equal ones the one found first."""
@@ -18,11 +15,8 @@ def rank(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def choose(ranked: Sequence[Candidate]) -> Candidate:
-    """The first fluent candidate; the first of all when none is.
-
-    One with a forbidden word is chosen only where every candidate has one.
-    """
-    return min(ranked, key=_fault)  # of equals, the first
+    """The first fluent candidate; the first of all when none is."""
+    return next((candidate for candidate in ranked if candidate.fluent), ranked[0])
 
 
 def explained(ranked: Sequence[Candidate], options: DecodeOptions) -> list[Candidate]:
@@ -34,18 +28,6 @@ def explained(ranked: Sequence[Candidate], options: DecodeOptions) -> list[Candi
         else replace(candidate, reason=candidate.reason or _behind(candidate, best, options))
         for candidate in ranked
     ]
-
-
-def forbidden_word(text: str, words: Sequence[str]) -> str | None:
-    """The first of ``words`` that ``text`` holds, in any case."""
-    said = text.lower().split()
-    return next((word for word in words if word.lower() in said), None)
-
-
-def _fault(candidate: Candidate) -> int:
-    if candidate.reason and candidate.reason.startswith(FORBIDDEN):
-        return 2
-    return 0 if candidate.fluent else 1
 
 
 def _behind(candidate: Candidate, best: Candidate, options: DecodeOptions) -> str:

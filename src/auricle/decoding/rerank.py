@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from auricle.decoding.choice import FORBIDDEN, NOT_FLUENT, choose, explained, forbidden_word, rank
+from auricle.decoding.choice import choose, explained, rank
 from auricle.decoding.likelihood import Likelihood
 from auricle.decoding.options import DecodeOptions
 from auricle.decoding.terms import TERMS, Evidence, View, check_weights, score, takes_embedder
@@ -74,17 +74,13 @@ def _candidates(
             values.tolist() if values is not None else [None] * len(evidence.drafts)
         )
     for number, (draft, verdict) in enumerate(zip(evidence.drafts, evidence.verdicts, strict=True)):
-        word = forbidden_word(draft.text, options.forbidden_words)
-        fault = f"{FORBIDDEN} {word!r}" if word else None
-        if not fault and verdict.fault:
-            fault = f"{NOT_FLUENT}: {verdict.fault}"
         candidate = Candidate(
             text=draft.text,
             score=0.0,
             fluent=verdict.fluent,
             count=draft.count,
             model=voices[draft.voice].name if len(voices) > 1 else None,
-            reason=fault,
+            reason=verdict.fault and f"not fluent: {verdict.fault}",
             **{field: column[number] for field, column in columns.items()},
         )
         yield replace(candidate, score=score(candidate, options.rerank))
