@@ -41,7 +41,11 @@ class AudioCaptioner(nn.Module):
     """The published architecture (Wu et al., ICASSP 2024, figure 1).
 
     The encoder is frozen until its parameters are made to require gradients.
+
+    ``precision``: what `auricle.model.precision.convert` made it compute in, for inference alone.
     """
+
+    precision: str | None = None
 
     def __init__(self, config: CaptionerConfig) -> None:
         super().__init__()

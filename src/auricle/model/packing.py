@@ -1,0 +1,129 @@
+"""Layers whose weights are laid out once for the kernels that read them: inference on a CPU.
+
+They take and give float32 whatever they multiply in, so that everything between them (attention,
+LayerNorm, softmax) stays float32. A row's result does not depend on the rows beside it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+USUAL_FRAMES = 512  # about 10 s of BEATs: the input for which a convolution's kernel is chosen
+INT8_MAX = 127
+
+
+def can_pack() -> bool:
+    """Whether this torch has the oneDNN operators that `torch.compile` packs weights with.
+
+    They are not public. Without them layers keep their weights as they are, only slower.
+    """
+    return torch.backends.mkldnn.is_available() and all(
+        hasattr(torch.ops.mkldnn, name)
+        for name in (
+            "_reorder_linear_weight",
+            "_linear_pointwise",
+            "_reorder_convolution_weight",
+            "_convolution_pointwise",
+        )
+    )
+
+
+class PackedLinear(nn.Module):
+    """`nn.Linear` [..., K] -> [..., N] over weights in oneDNN's own order.
+
+    ``F.linear`` reorders them in every call, which takes up to half of the time of 50 rows. With
+    the ``dtype`` bfloat16 the product is of bfloat16, summed in float32. ``tied`` weights are
+    another layer's too, and no model folder stores them twice.
+    """
+
+    bias: Tensor | None
+
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, tied: bool = False
+    ) -> None:
+        super().__init__()
+        self.dtype, self.tied = dtype, tied
+        self.weight = weight.detach().to(dtype)
+        if can_pack():
+            self.weight = torch.ops.mkldnn._reorder_linear_weight(self.weight)
+        bias = bias.detach().to(dtype) if bias is not None else None
+        self.register_buffer("bias", bias, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.to(self.dtype)
+        if self.weight.is_mkldnn:
+            y = torch.ops.mkldnn._linear_pointwise(rows, self.weight, self.bias, "none", [], "")
+        else:
+            y = F.linear(rows, self.weight, self.bias)
+        return y.to(x.dtype)
+
+    def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
+        if not self.tied:
+            dense = self.weight.to_dense() if self.weight.is_mkldnn else self.weight
+            destination[f"{prefix}weight"] = dense
+            if self.bias is not None:
+                destination[f"{prefix}bias"] = self.bias
+
+
+class PackedConv1d(nn.Module):
+    """`nn.Conv1d` [B, C, T] -> [B, C', T'] as `PackedLinear`; its weight normalised once."""
+
+    def __init__(self, conv: nn.Conv1d, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+        assert isinstance(conv.padding, tuple)  # no block of ours names its padding
+        # oneDNN's operator is two-dimensional: the height is 1.
+        self.padding, self.stride = [0, *conv.padding], [1, *conv.stride]
+        self.dilation, self.groups = [1, *conv.dilation], conv.groups
+        size = [1, conv.in_channels, 1, USUAL_FRAMES]
+        self.packed = torch.ops.mkldnn._reorder_convolution_weight(
+            conv.weight.detach().unsqueeze(2).to(dtype),
+            self.padding, self.stride, self.dilation, self.groups, size,
+        )  # fmt: skip
+        bias = conv.bias.detach().to(dtype) if conv.bias is not None else None
+        self.register_buffer("bias", bias, persistent=False)
+        self.unpacked = (conv,)  # a tuple keeps it out of the registry of modules
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.ops.mkldnn._convolution_pointwise(
+            x.unsqueeze(2).to(self.dtype), self.packed, self.bias,
+            self.padding, self.stride, self.dilation, self.groups, "none", [], "",
+        )  # fmt: skip
+        return y.squeeze(2).to(x.dtype)
+
+    def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
+        self.unpacked[0].state_dict(destination=destination, prefix=prefix, keep_vars=keep_vars)
+
+
+class Int8Linear(nn.Module):
+    """`nn.Linear` [..., K] -> [..., N] in 8-bit integers, summed in 32.
+
+    Weights are scaled per output channel, once, and inputs per row, as they come: torch's own
+    dynamic quantisation scales all rows alike, and a caption would depend on its batch.
+    """
+
+    scale: Tensor
+    codes: Tensor
+    bias: Tensor | None
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__()
+        codes, scale = quantise(weight.detach())
+        self.register_buffer("codes", codes.t(), persistent=False)  # [K, N]
+        self.register_buffer("scale", scale.squeeze(1), persistent=False)  # [N]
+        self.register_buffer("bias", bias.detach() if bias is not None else None, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        codes, scale = quantise(x.reshape(-1, x.shape[-1]))
+        y = torch._int_mm(codes, self.codes).to(x.dtype).mul_(scale).mul_(self.scale)
+        if self.bias is not None:
+            y = y.add_(self.bias)
+        return y.view(*x.shape[:-1], -1)
+
+
+def quantise(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """[R, K] -> int8 codes [R, K] and scales [R, 1] so that codes * scales is nearly ``rows``."""
+    scale = rows.abs().amax(dim=1, keepdim=True).clamp_(min=torch.finfo(rows.dtype).tiny) / INT8_MAX
+    return (rows / scale).round_().to(torch.int8), scale
