@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from auricle.decoding.options import GREEDY_DEFAULTS, DecodeOptions
+from auricle.decoding.options import METHOD_DEFAULTS, DecodeOptions
 from auricle.decoding.search import decode
 from auricle.model.captioner import AudioCaptioner, AudioMemory
 from auricle.schema import build
@@ -87,5 +87,5 @@ def listened(job: Job, examples: Examples) -> Iterator[tuple[ValidationBatch, Au
 def said(model: AudioCaptioner, memory: AudioMemory, tokenizer: CaptionTokenizer) -> list[str]:
     """The greedy caption of each clip."""
     cross = model.decoder.read_memory(memory.memory, memory.lengths)
-    options = DecodeOptions(method="greedy", **GREEDY_DEFAULTS)
+    options = DecodeOptions(method="greedy", **METHOD_DEFAULTS["greedy"])
     return [tokenizer.decode(clip[0].ids) for clip in decode(model.decoder, cross, options)]

@@ -16,7 +16,7 @@ import torch
 from auricle.audio import AudioInput, Recording, load_audio, source_name
 from auricle.decoding.candidates import find_candidates
 from auricle.decoding.ensemble import encode_together
-from auricle.decoding.options import BEAM_DEFAULTS, GREEDY_DEFAULTS, DecodeOptions
+from auricle.decoding.options import DecodeOptions, with_method
 from auricle.decoding.rerank import choose
 from auricle.decoding.voice import Voice
 from auricle.errors import AudioError, ModelError
@@ -100,29 +100,30 @@ class Captioner:
         sources: Iterable[AudioInput | np.ndarray],
         *,
         decode: str | None = None,
-        candidates: int | None = None,
-        temperature: float | None = None,
-        top_p: float | None = None,
-        top_k: int | None = None,
         seed: int = 0,
         batch_size: int = 8,
+        every_term: bool = False,
+        min_confidence: float = 0.0,
         on_error: OnError | None = None,
         on_note: OnNote | None = None,
+        **changes: Any,
     ) -> Iterator[Caption]:
         """Captions of ``sources`` as they are ready, in the order given.
 
         Args:
             sources: recordings (`AudioInput`), or arrays and tensors [L] at the model's sample
                 rate.
-            decode: ``nucleus`` | ``beam`` | ``greedy``; None for the model's own, as for the
-                other decoding settings (see `DecodeOptions`).
+            decode: ``nucleus`` | ``beam`` | ``diverse-beam`` | ``greedy``; None for the model's own.
+            changes: of the model's other decoding settings, by their names in `DecodeOptions`.
             seed: fixes the samples of every clip, whatever the batch.
+            every_term: compute also the terms of reranking that have no weight.
+            min_confidence: a caption that is less certain becomes `NO_SOUND`.
             on_error: called with a source that cannot be read and why, and the others go on;
                 None raises instead.
             on_note: called with a source and what its user should know, such as that only its
                 start was heard.
         """
-        options = self.options(decode, candidates, temperature, top_p, top_k)
+        options = self.options(decode, **changes)
         iterator = iter(sources)
         while chunk := list(islice(iterator, batch_size)):
             loaded = (self._load(source, on_error, on_note) for source in chunk)
@@ -130,30 +131,15 @@ class Captioner:
             if recordings:
                 yield from self._caption_batch(recordings, options, seed)
 
-    def options(
-        self,
-        decode: str | None = None,
-        candidates: int | None = None,
-        temperature: float | None = None,
-        top_p: float | None = None,
-        top_k: int | None = None,
-    ) -> DecodeOptions:
-        """The model's decoding settings with these changed.
+    def options(self, decode: str | None = None, **changes: Any) -> DecodeOptions:
+        """The model's decoding settings with these changed; None leaves one as it is.
 
         Raises:
+            TypeError: there is no such setting.
             ValueError: a setting is out of range.
         """
-        options = self.bundle.decoding
-        if decode and decode != options.method:
-            defaults = {"beam": BEAM_DEFAULTS, "greedy": GREEDY_DEFAULTS}.get(decode, {})
-            options = replace(options, method=decode, **defaults)  # type: ignore[arg-type]
-        asked = {
-            "candidates": candidates,
-            "temperature": temperature,
-            "top_p": top_p,
-            "top_k": top_k,
-        }
-        return replace(options, **{k: v for k, v in asked.items() if v is not None})  # type: ignore[arg-type]
+        options = with_method(self.bundle.decoding, decode or self.bundle.decoding.method)
+        return replace(options, **{k: v for k, v in changes.items() if v is not None})
 
     def _load(
         self, source: AudioInput | np.ndarray, on_error: OnError | None, on_note: OnNote | None

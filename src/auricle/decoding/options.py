@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal, get_args
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, get_args
 
 from auricle.schema import check
 
@@ -92,5 +92,15 @@ class DecodeOptions:
         return self.groups >= 1 and self.candidates % self.groups == 0
 
 
-BEAM_DEFAULTS = {"candidates": 4, "max_length": 100}  # published beam search, other values as above
-GREEDY_DEFAULTS = {"candidates": 1}
+METHOD_DEFAULTS: dict[str, dict[str, Any]] = {
+    "beam": {"candidates": 4, "max_length": 100},  # published beam search, other values as above
+    "diverse-beam": {"candidates": 8, "groups": 4, "max_length": 100},
+    "greedy": {"candidates": 1},
+}
+
+
+def with_method(options: DecodeOptions, method: str) -> DecodeOptions:
+    """``options`` with ``method``; another one than theirs comes with what it starts from."""
+    if method == options.method:
+        return options
+    return replace(options, method=method, **METHOD_DEFAULTS.get(method, {}))  # type: ignore[arg-type]

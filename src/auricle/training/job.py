@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from auricle.data.keys import ContentKeys
 from auricle.data.manifest import Clip
-from auricle.decoding.options import BEAM_DEFAULTS, GREEDY_DEFAULTS, DecodeOptions
+from auricle.decoding.options import DecodeOptions, with_method
 from auricle.errors import AudioError
-from auricle.metrics.cider import scorer
 from auricle.model.captioner import AudioCaptioner
 from auricle.text.embedder import TextEmbedder
 from auricle.text.tokenizer import CaptionTokenizer
@@ -89,7 +88,6 @@ def paired_job(
     parts = {"training": train}
     if validation is not None:
         parts["validation"] = validation
-        scorer()  # is it installed? Better asked now than after an epoch
     computed: dict[str, Counts] = {}
     if live:
         data = replace(data, features="computed")
@@ -209,10 +207,7 @@ def _validator(
 
 def search_options(recipe: Recipe) -> DecodeOptions:
     """How clips are captioned while training: by search, which needs no text embedder."""
-    changes: dict[str, Any] = {"beam": BEAM_DEFAULTS, "greedy": GREEDY_DEFAULTS}[
-        recipe.validation.decode
-    ]
-    return replace(recipe.decoding, method=recipe.validation.decode, **changes)
+    return with_method(recipe.decoding, recipe.validation.decode)
 
 
 def unpaired_job(recipe: Recipe, world: int, note: Note) -> Job:
