@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
+from auricle.decoding.ensemble import AveragedSteps
+from auricle.decoding.forbidden import ForbiddenWords, forbidden_words
 from auricle.decoding.likelihood import draft_likelihoods
 from auricle.decoding.options import DecodeOptions
 from auricle.decoding.rerank import rank, score_candidates
-from auricle.decoding.search import decode
+from auricle.decoding.search import search
+from auricle.decoding.sequence import Sequence as Found
+from auricle.decoding.steps import DecoderSteps, Steps
 from auricle.decoding.voice import Draft, Voice
 from auricle.model.bart import CrossMemory
 from auricle.model.captioner import AudioMemory
 from auricle.records import Candidate
-from auricle.text.tokenizer import strip_punctuation
+from auricle.text.tokenizer import CaptionTokenizer, strip_punctuation
+
+Pool = Literal["candidates", "tokens"]  # what the voices of an ensemble bring together
 
 
 def find_candidates(
@@ -20,17 +28,19 @@ def find_candidates(
     memories: Sequence[AudioMemory],
     options: DecodeOptions,
     seed: int = 0,
+    pool: Pool = "candidates",
 ) -> list[list[Candidate]]:
     """Distinct candidates of B clips: samples by score, what a search found in its own order.
 
     ``memories`` are one per voice, of the same clips. Each serves search, likelihood and
-    similarity. ``seed`` fixes sampling whatever the batch holds.
+    similarity. ``seed`` fixes sampling whatever the batch holds. ``pool``: every voice searches
+    ("candidates"), or all search as one by the average of their token probabilities ("tokens").
     """
     crosses = [
         voice.decoder.read_memory(memory.memory, memory.lengths)
         for voice, memory in zip(voices, memories, strict=True)
     ]
-    drafts = find_drafts(voices, crosses, options, seed)
+    drafts = find_drafts(voices, crosses, options, seed, pool)
     likelihoods = [
         draft_likelihoods(voice, index, cross, drafts)
         for index, (voice, cross) in enumerate(zip(voices, crosses, strict=True))
@@ -41,16 +51,51 @@ def find_candidates(
 
 
 def find_drafts(
-    voices: Sequence[Voice], crosses: Sequence[CrossMemory], options: DecodeOptions, seed: int
+    voices: Sequence[Voice],
+    crosses: Sequence[CrossMemory],
+    options: DecodeOptions,
+    seed: int,
+    pool: Pool = "candidates",
 ) -> list[list[Draft]]:
-    """The distinct captions of each clip, in the order in which the voices found them."""
-    found: list[dict[str, Draft]] = [{} for _ in range(crosses[0].mask.shape[0])]
-    for index, (voice, cross) in enumerate(zip(voices, crosses, strict=True)):
-        for clip, sequences in zip(found, decode(voice.decoder, cross, options, seed), strict=True):
+    """The distinct captions of each clip, in the order in which the voices found them.
+
+    Voice number i samples by ``seed`` + i, for equal voices would draw equal samples.
+    """
+    steps: list[Steps] = [
+        DecoderSteps(voice.decoder, cross) for voice, cross in zip(voices, crosses, strict=True)
+    ]
+    if pool == "tokens":
+        steps = [AveragedSteps(steps, [voice.likelihood_weight for voice in voices])]
+    found: list[dict[str, Draft]] = [{} for _ in range(crosses[0].clips)]
+    for index, (voice, its_steps) in enumerate(zip(voices, steps, strict=False)):
+        forbidden = forbidden_words(options.forbidden_words, voice.tokenizer)
+        searched = search(its_steps, options, seed + index, forbidden)
+        for clip, sequences in zip(found, searched, strict=True):
             for sequence in sequences:
-                text = strip_punctuation(voice.tokenizer.decode(sequence.ids))
-                first = clip.get(text) or Draft(text, tuple(sequence.ids), None, 0, index)
-                clip[text] = Draft(
-                    text, first.ids, first.log_probability, first.count + 1, first.voice
-                )
+                draft = _draft(sequence, voice.tokenizer, forbidden, index)
+                if pool == "tokens":  # its log-probability is that of no voice
+                    draft = replace(draft, log_probability=None)
+                clip[draft.text] = _merge(clip.get(draft.text), draft)
     return [list(clip.values()) for clip in found]
+
+
+def _draft(
+    sequence: Found, tokenizer: CaptionTokenizer, forbidden: ForbiddenWords | None, voice: int
+) -> Draft:
+    """The log-probability is known where the text re-tokenises to the tokens drawn."""
+    text = strip_punctuation(tokenizer.decode(sequence.ids))
+    if forbidden:
+        text = forbidden.erase(text)
+    same = tokenizer.encode(text) == sequence.ids
+    return Draft(text, tuple(sequence.ids), sequence.log_probability if same else None, voice=voice)
+
+
+def _merge(first: Draft | None, draft: Draft) -> Draft:
+    """Another draft of the same text is counted; its tokens count if they tell more."""
+    if first is None:
+        return draft
+    known = first.log_probability is not None or draft.voice != first.voice
+    ids, log_probability = (
+        (first.ids, first.log_probability) if known else (draft.ids, draft.log_probability)
+    )
+    return replace(first, ids=ids, log_probability=log_probability, count=first.count + 1)

@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from auricle.decoding.voice import Draft, Voice
 from auricle.model.bart import BartDecoder, CrossMemory
-from auricle.model.likelihood import IGNORE_ID, decoder_inputs, token_nll
+from auricle.model.likelihood import IGNORE_ID, decoder_inputs
 from auricle.text.tokenizer import CaptionTokenizer
+
+ROWS_TOGETHER = 64  # of captions; bounds the memory of hidden states
+LOGITS_TOGETHER = 256  # of tokens; bounds the memory of logits
 
 
 class Likelihood(NamedTuple):
@@ -24,9 +29,24 @@ class Likelihood(NamedTuple):
 def draft_likelihoods(
     voice: Voice, index: int, cross: CrossMemory, drafts: Sequence[Sequence[Draft]]
 ) -> list[list[Likelihood]]:
-    """What ``voice``, number ``index``, thinks of each clip's drafts."""
-    texts = [[draft.text for draft in clip] for clip in drafts]
-    return log_likelihoods(voice.decoder, cross, texts, voice.tokenizer)
+    """What ``voice``, number ``index``, thinks of each clip's drafts.
+
+    What it gathered while searching is taken; teacher forcing serves the others.
+    """
+    unknown = [
+        [draft.text for draft in clip if draft.voice != index or draft.log_probability is None]
+        for clip in drafts
+    ]
+    forced = log_likelihoods(voice.decoder, cross, unknown, voice.tokenizer)
+    return [
+        [
+            Likelihood(draft.log_probability / (len(draft.ids) + 1), draft.log_probability)
+            if draft.voice == index and draft.log_probability is not None
+            else next(found)
+            for draft in clip
+        ]
+        for clip, found in zip(drafts, map(iter, forced), strict=True)
+    ]
 
 
 @torch.inference_mode()
@@ -41,17 +61,36 @@ def log_likelihoods(
     No smoothing, no temperature, the end token counted (published section 2.4; the paper writes
     the sum, the released code takes the mean).
     """
-    config = decoder.config
-    most = max(len(clip) for clip in texts)
-    limit = config.max_positions - 1
-    rows = [
-        torch.tensor([*tokenizer.encode(text)[:limit], config.eos_id])
-        for clip in texts
-        for text in [*clip, *[""] * (most - len(clip))]  # every clip the same number of rows
+    limit, eos_id = decoder.config.max_positions - 1, decoder.config.eos_id
+    labels = [
+        torch.tensor([*tokenizer.encode(text)[:limit], eos_id]) for clip in texts for text in clip
     ]
-    labels = pad_sequence(rows, batch_first=True, padding_value=IGNORE_ID).to(cross.mask.device)
-    inputs = decoder_inputs(labels, config.start_id, config.pad_id)
-    means = -token_nll(decoder(inputs, cross).float(), labels)
-    totals = means * (labels != IGNORE_ID).sum(dim=1)
-    pairs = list(map(Likelihood, means.tolist(), totals.tolist()))
-    return [pairs[i * most : i * most + len(clip)] for i, clip in enumerate(texts)]
+    clips = torch.tensor(
+        [i for i, clip in enumerate(texts) for _ in clip], device=cross.mask.device
+    )
+    totals: list[float] = []
+    for i in range(0, len(labels), ROWS_TOGETHER):
+        some = slice(i, i + ROWS_TOGETHER)
+        totals += _totals(decoder, cross, clips[some], labels[some])
+    pairs = (Likelihood(total / len(row), total) for row, total in zip(labels, totals, strict=True))
+    return [[next(pairs) for _ in clip] for clip in texts]
+
+
+def _totals(
+    decoder: BartDecoder, cross: CrossMemory, clips: Tensor, labels: Sequence[Tensor]
+) -> list[float]:
+    """The log-probability of each row's labels, of the clips ``clips`` [R] in their order.
+
+    Logits are made for a few tokens at a time, for those of a whole batch would take gigabytes.
+    """
+    first, last = int(clips[0]), int(clips[-1])
+    cross = cross.part(slice(first, last + 1)).read_by(clips - first)
+    padded = pad_sequence(list(labels), batch_first=True, padding_value=IGNORE_ID).to(clips.device)
+    inputs = decoder_inputs(padded, decoder.config.start_id, decoder.config.pad_id)
+    counted = padded != IGNORE_ID
+    hidden = decoder.hidden(inputs, cross)[counted]  # [tokens, D]
+    parts = zip(hidden.split(LOGITS_TOGETHER), padded[counted].split(LOGITS_TOGETHER), strict=True)
+    nll = [F.cross_entropy(decoder.logits(x).float(), ids, reduction="none") for x, ids in parts]
+    table = torch.zeros(padded.shape, device=clips.device)
+    table[counted] = -torch.cat(nll)
+    return table.sum(dim=1).tolist()

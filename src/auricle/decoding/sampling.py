@@ -1,0 +1,119 @@
+"""Nucleus sampling and greedy decoding, every distinct prefix computed once.
+
+Samples of a clip that have drawn the same tokens so far are one row; it branches when their draws
+differ. Each sample keeps its own uniform draws, so the result is that of independent samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from auricle.decoding.forbidden import ForbiddenWords
+from auricle.decoding.options import DecodeOptions
+from auricle.decoding.processors import nucleus, rule_out
+from auricle.decoding.sequence import Sequence
+from auricle.decoding.steps import Steps
+
+
+class Drawn(NamedTuple):
+    """One step of the S samples that still go on.
+
+    Attributes:
+        samples: [S] their numbers; those of a clip follow one another.
+        tokens: [S] what each drew.
+        log_probabilities: [S] of these tokens under the raw distribution.
+    """
+
+    samples: Tensor
+    tokens: Tensor
+    log_probabilities: Tensor
+
+
+def sample(
+    steps: Steps, options: DecodeOptions, seed: int = 0, forbidden: ForbiddenWords | None = None
+) -> list[list[Sequence]]:
+    """``options.candidates`` nucleus samples of each clip in the order drawn, or its one greedy
+    sequence."""
+    each = samples_per_clip(options)
+    ids: list[list[int]] = [[] for _ in range(steps.clips * each)]
+    totals = torch.zeros(len(ids), device=steps.device)
+    for drawn in draws(steps, options, seed, forbidden):
+        totals[drawn.samples] += drawn.log_probabilities
+        for number, token in zip(drawn.samples.tolist(), drawn.tokens.tolist(), strict=True):
+            ids[number].append(token)
+    eos_id = steps.config.eos_id
+    found = [
+        Sequence(tokens[:-1], total) if tokens[-1:] == [eos_id] else Sequence(tokens)
+        for tokens, total in zip(ids, totals.tolist(), strict=True)
+    ]
+    return [found[i : i + each] for i in range(0, len(found), each)]
+
+
+def samples_per_clip(options: DecodeOptions) -> int:
+    return 1 if options.method == "greedy" else options.candidates
+
+
+@torch.inference_mode()
+def draws(
+    steps: Steps, options: DecodeOptions, seed: int, forbidden: ForbiddenWords | None = None
+) -> Iterator[Drawn]:
+    """Draw token after token until every sample has ended.
+
+    Every clip draws the same random numbers, so its samples depend on neither the batch nor its
+    place in it.
+    """
+    config, each = steps.config, samples_per_clip(options)
+    limit = min(options.max_length, config.max_positions)
+    generator = torch.Generator().manual_seed(seed)
+    steps.begin(steps.clips * each, limit)
+    samples = torch.arange(steps.clips * each, device=steps.device)
+    row = samples // each  # where each sample's prefix stands
+    prefixes = torch.full((steps.clips, 1), config.start_id, device=steps.device)
+    while prefixes.shape[1] < limit and len(samples):
+        scores = steps.next_logits(prefixes[:, -1]).log_softmax(dim=-1)
+        end = scores[:, config.eos_id].clone()  # as it is before it may be ruled out
+        rule_out(scores, prefixes, config.eos_id, options, forbidden)
+        if options.method == "greedy":
+            token = scores.argmax(dim=-1)[row]
+        else:
+            uniform = torch.rand(each, generator=generator).to(steps.device)
+            token = _pick(*nucleus(scores, options), row, uniform[samples % each])
+        ends = token == config.eos_id
+        yield Drawn(samples, token, torch.where(ends, end[row], scores[row, token]))
+        samples, row, token = samples[~ends], row[~ends], token[~ends]
+        if len(samples):
+            row, source, token = _branch(row, token, config.vocab_size)
+            steps.select(source)
+            prefixes = torch.cat([prefixes[source], token.unsqueeze(1)], dim=1)
+
+
+def _pick(probabilities: Tensor, ids: Tensor, row: Tensor, uniform: Tensor) -> Tensor:
+    """The id at which the cumulative probability of each sample's row passes its draw, [S]."""
+    passed = (probabilities.cumsum(dim=-1)[row] <= uniform.unsqueeze(1)).sum(dim=-1)
+    last = (probabilities > 0).sum(dim=-1) - 1  # rounding may leave the sum below 1
+    return ids[row, torch.minimum(passed, last[row])]
+
+
+def _branch(row: Tensor, token: Tensor, vocab_size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Samples [S] on rows that drew tokens -> the new row of each [S]; of each new row [R] the row
+    that it continues, and its token.
+
+    A row's first continuation stays where it is if it can: what stays need not be copied.
+    """
+    pairs, branch = (row * vocab_size + token).unique(return_inverse=True)
+    parent, token = pairs // vocab_size, pairs % vocab_size  # sorted by parent
+    rows = len(pairs)
+    first = torch.ones_like(parent, dtype=torch.bool)
+    first[1:] = parent[1:] != parent[:-1]
+    stays = first & (parent < rows)
+    free = torch.ones_like(stays)
+    free[parent[stays]] = False
+    place = torch.empty_like(parent)
+    place[stays], place[~stays] = parent[stays], free.nonzero().flatten()
+    source, new_token = torch.empty_like(parent), torch.empty_like(token)
+    source[place], new_token[place] = parent, token
+    return place[branch], source, new_token
