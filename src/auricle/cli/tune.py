@@ -1,0 +1,120 @@
+"""`auricle tune`: reranking weights and confidence, fitted on a validation manifest."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auricle.cli.console import ProgressBar, exit_codes, say
+
+if TYPE_CHECKING:
+    from auricle.metrics.bootstrap import Interval
+    from auricle.pipeline import Captioner
+    from auricle.tuning.hearing import HeardClip
+
+app = typer.Typer(
+    help="Fit what chooses a caption, and how sure to be of it, on clips with captions.",
+    no_args_is_help=True,
+)
+
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="A name or folder, as for caption.")]
+Data = Annotated[
+    Path, typer.Option(metavar="VAL.jsonl", help="Manifest of clips with captions; any split.")
+]
+Folds = Annotated[int, typer.Option(metavar="N", min=2, help="Of cross-validation.")]
+Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Of samples, folds and intervals.")]
+Candidates = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Samples per clip.", show_default="the model's own"),
+]
+Output = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Write a tuned copy of the model here.")
+]
+Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, mps.")]
+
+
+@app.command()
+def rerank(
+    model: Model,
+    data: Data,
+    metric: Annotated[
+        str, typer.Option(metavar="NAME", help="What to maximise: cider_d or similarity.")
+    ] = "cider_d",
+    folds: Folds = 5,
+    seed: Seed = 0,
+    candidates: Candidates = None,
+    output: Output = None,
+    device: Device = "auto",
+) -> None:
+    """Fit the weights by which a model ranks its candidates.
+
+    Every clip is decoded once; the weights of likelihood, similarity, fluency and agreement are
+    searched for the best captions, and compared with the paper's on clips held out from the fit.
+    """
+    with exit_codes():
+        from auricle.cli.tables import print_table
+        from auricle.pipeline import Captioner
+        from auricle.tuning.hearing import all_terms, with_decoding, write_heard
+        from auricle.tuning.metrics import metric as find_metric
+        from auricle.tuning.output import check_output, write_report
+        from auricle.tuning.rerank import fit_rerank
+
+        find_metric(metric)
+        if output:
+            check_output(output)
+        captioner = Captioner.from_pretrained(model, device=device)
+        bundle = captioner.bundle
+        sampling = Captioner(all_terms(bundle))
+        heard = _hear(sampling, data, candidates, seed)
+        fit = fit_rerank(heard, metric, folds, seed, own=bundle.decoding.rerank)
+        print_table(
+            f"{fit.metric} of {fit.clips} clips",
+            ("chosen by", fit.metric, "95 % interval"),
+            [(name, *_shown(row)) for name, row in fit.rows.items()],
+        )
+        typer.echo(fit.verdict)
+        weights = asdict(fit.weights)
+        typer.echo(f'fitted on all clips: "rerank": {json.dumps(weights)}')
+        if output is None:
+            say("note", 'put this in "decoding" of config.json, or name an --output folder')
+            return
+        options = replace(sampling.bundle.decoding, rerank=fit.weights)
+        Captioner(with_decoding(bundle, options)).save_pretrained(output)
+        write_report(output, "rerank", {"data": str(data), "seed": seed} | fit.to_json())
+        write_heard(output / "tuning.candidates.jsonl", heard)
+        typer.echo(str(output))
+
+
+def _hear(captioner: Captioner, data: Path, candidates: int | None, seed: int) -> list[HeardClip]:
+    """Every clip that can be heard; the others are named on stderr."""
+    from auricle.tuning.hearing import hear, read_clips
+
+    clips = read_clips(data, lambda note: say("note", note))
+    with ProgressBar(len(clips)) as bar:
+        last = 0
+
+        def on_note(note: str) -> None:
+            with bar.step(0):
+                say("note", note)
+
+        def on_progress(done: int, total: int) -> None:
+            nonlocal last
+            with bar.step(done - last):
+                last = done
+
+        return hear(
+            captioner,
+            clips,
+            candidates=candidates,
+            seed=seed,
+            on_note=on_note,
+            on_progress=on_progress,
+        )
+
+
+def _shown(row: Interval) -> tuple[str, str]:
+    return f"{row.value:.3f}", f"{row.low:.3f} to {row.high:.3f}"

@@ -1,0 +1,26 @@
+"""Folds of cross-validation: clips of one recording fall into one fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from auricle.errors import DataError
+
+
+def folds(groups: Sequence[str], count: int, seed: int = 0) -> np.ndarray:
+    """[N] the fold of each clip, from 0; recordings are dealt out at random by ``seed``.
+
+    Raises:
+        DataError: fewer recordings than folds, or fewer than two folds.
+    """
+    names, which = np.unique(np.asarray(groups), return_inverse=True)
+    if count < 2 or len(names) < count:
+        raise DataError(
+            f"{len(names)} recordings that can be heard against {count} folds; cross-validation "
+            "takes two folds or more, and a recording for each: give more clips, or set --folds"
+        )
+    order = np.random.default_rng(seed).permutation(len(names))
+    fold: np.ndarray = (order % count)[which]
+    return fold

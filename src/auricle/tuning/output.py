@@ -1,0 +1,30 @@
+"""Where tuning leaves its results: a copy of the model, and a report beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from auricle.errors import ModelError
+
+REPORT = "tuning.json"
+
+
+def check_output(folder: Path) -> None:
+    """Refuse, before hours are spent, a folder that a model must not be written over.
+
+    Raises:
+        ModelError: the folder holds something, or is a file.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ModelError(f"{folder}: exists and is not empty; name a folder that is new")
+
+
+def write_report(folder: Path, name: str, report: Mapping[str, Any]) -> None:
+    """Put ``report`` under ``name`` in the folder's `REPORT`; other tunings' stay."""
+    path = folder / REPORT
+    there = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    text = json.dumps(there | {name: report}, indent=1, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8")

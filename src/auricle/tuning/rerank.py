@@ -1,0 +1,124 @@
+"""Reranking weights fitted on a validation manifest, and what they are worth on held-out clips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from auricle.decoding.options import RerankWeights
+from auricle.metrics.bootstrap import Interval, bootstrap
+from auricle.tuning.folds import folds
+from auricle.tuning.hearing import HeardClip
+from auricle.tuning.metrics import metric
+from auricle.tuning.pool import Pool
+from auricle.tuning.simplex import search_simplex
+
+PAPER = RerankWeights()
+FITTED, PAPERS, OWN = "fitted, on clips held out", "the paper's weights", "the model's own weights"
+
+
+@dataclass(frozen=True)
+class RerankFit:
+    """What was fitted, and how it compares.
+
+    Attributes:
+        weights: fitted on all clips.
+        metric: what they maximise, in words.
+        rows: the metric of several ways to choose, with 95 % intervals over the clips.
+        gain: of the fitted weights over the paper's on held-out clips, clip by clip.
+        by_fold: the weights that were fitted for each fold, on the others.
+    """
+
+    weights: RerankWeights
+    metric: str
+    clips: int
+    folds: int
+    rows: dict[str, Interval]
+    gain: Interval
+    by_fold: tuple[RerankWeights, ...]
+
+    @property
+    def verdict(self) -> str:
+        """In one sentence, whether the fitted weights are better."""
+        value, low, high = self.gain
+        gain = f"{value:+.3f} (95 % interval {low:+.3f} to {high:+.3f})"
+        if low > 0:
+            return f"gain over the paper's weights on held-out clips: {gain}"
+        if high < 0:
+            return f"WORSE than the paper's weights on held-out clips: {gain}; keep the paper's"
+        return (
+            f"no gain over the paper's weights that {self.clips} clips can show: {gain}; "
+            "keep the paper's, or tune on more clips"
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """For the report beside a model."""
+        return asdict(self) | {
+            "rows": {name: row._asdict() for name, row in self.rows.items()},
+            "gain": self.gain._asdict(),
+            "verdict": self.verdict,
+        }
+
+
+def fit_rerank(
+    heard: Sequence[HeardClip],
+    metric_name: str = "cider_d",
+    fold_count: int = 5,
+    seed: int = 0,
+    own: RerankWeights = PAPER,
+) -> RerankFit:
+    """Fit the weights of all terms that the candidates have.
+
+    Args:
+        own: the weights the model comes with; a row of their own where they are not the paper's.
+
+    Raises:
+        DataError: too few clips.
+    """
+    fold = folds([clip.group for clip in heard], fold_count, seed)
+    label, of = metric(metric_name)
+    pool = Pool.of(heard, of(heard))
+    held_out, by_fold = np.empty(len(pool)), []
+    for number in range(fold_count):
+        row = fit_weights(pool.of_clips(fold != number))
+        held_out[fold == number] = pool.of_clips(fold == number).earned(row)
+        by_fold.append(pool.weights(row))
+    papers = pool.earned(pool.row(asdict(PAPER)))
+    ways = {FITTED: held_out, PAPERS: papers}
+    if own != PAPER:
+        ways[OWN] = pool.earned(pool.row(asdict(own)))
+    for name in pool.names:
+        ways[f"{name.replace('_', ' ')} alone"] = pool.earned(pool.row({name: 1.0}))
+    ways |= {"a random candidate": pool.random(), "the best candidate (oracle)": pool.oracle()}
+    return RerankFit(
+        weights=pool.weights(fit_weights(pool)),
+        metric=label,
+        clips=len(pool),
+        folds=fold_count,
+        rows={name: bootstrap(values, seed=seed) for name, values in ways.items()},
+        gain=bootstrap(held_out - papers, seed=seed),
+        by_fold=tuple(by_fold),
+    )
+
+
+def fit_weights(pool: Pool) -> np.ndarray:
+    """[T] the weights, adding up to 1, under which the pool's captions earn most.
+
+    The search goes over terms divided by their spread, so that a step means as much in each.
+    """
+    spread = pool.spread()
+    useful = spread > 1e-9
+    scale = np.where(useful, 1 / np.where(useful, spread, 1.0), 0.0)
+    start = _to_one(pool.row(asdict(PAPER)) * spread)
+
+    def value(settings: np.ndarray) -> np.ndarray:
+        return pool.mean_earned(settings * scale)
+
+    return np.round(_to_one(search_simplex(value, start) * scale), 4)
+
+
+def _to_one(row: np.ndarray) -> np.ndarray:
+    total = row.sum()
+    return row / total if total > 0 else np.full(len(row), 1 / len(row))
