@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional as F
 
 import auricle
+from auricle.decoding.confidence import NO_SOUND
 from auricle.decoding.likelihood import log_likelihoods
 from auricle.decoding.options import DecodeOptions
 from auricle.decoding.rerank import choose, rank
@@ -16,7 +17,7 @@ from auricle.errors import AudioError, ModelError
 from auricle.hub.folder import Bundle, EmbedderSpec
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import debug_config
-from auricle.pipeline import SILENCE, Captioner, pick_device
+from auricle.pipeline import Captioner, pick_device
 from auricle.records import Candidate
 from auricle.text.tokenizer import CaptionTokenizer
 
@@ -119,7 +120,7 @@ def test_likelihoods_equal_teacher_forcing_one_at_a_time(bundle, sounds):
 
 def test_silence_is_named_and_the_others_are_captioned(captioner, sounds):
     records = captioner.caption([np.zeros(RATE, np.float32), sounds[0]])
-    assert records[0].caption == SILENCE
+    assert records[0].caption == NO_SOUND
     assert records[0].candidates == ()
     assert records[0].score is None
     assert records[1].candidates

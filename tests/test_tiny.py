@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import auricle
+from auricle.decoding.confidence import NO_SOUND
 from auricle.errors import MissingDependencyError
-from auricle.pipeline import SILENCE
 
 EXAMPLES = {
     "birds-singing.ogg": "bird",
@@ -61,7 +61,7 @@ def test_nothing_is_invented_where_nothing_is_heard(tiny, seed):
 
 
 def test_digital_silence_is_silence(tiny):
-    assert tiny.caption(np.zeros(RATE, np.float32))[0].caption == SILENCE
+    assert tiny.caption(np.zeros(RATE, np.float32))[0].caption == NO_SOUND
 
 
 def test_a_caption_alone_and_in_a_batch_is_the_same(tiny, pytestconfig):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import torch
 
 from auricle.audio import AudioInput, Recording, load_audio, source_name
 from auricle.decoding.candidates import find_candidates
+from auricle.decoding.confidence import NO_SOUND, confidence, declined
 from auricle.decoding.ensemble import encode_together
 from auricle.decoding.options import DecodeOptions, with_method
 from auricle.decoding.rerank import choose
@@ -22,14 +23,24 @@ from auricle.decoding.voice import Voice
 from auricle.errors import AudioError, ModelError
 from auricle.hub.ensemble import Ensemble, load_model, save_ensemble
 from auricle.hub.folder import Bundle, EmbedderSpec, save_bundle
+from auricle.model.precision import convert, resolve_precision
 from auricle.records import Candidate, Caption
 from auricle.text.embedder import TextEmbedder
 
-SILENCE = "no sound can be heard"
 SILENCE_PEAK = 10 ** (-80 / 20)  # -80 dBFS: under the last bits of a 16-bit recording
 
 OnError = Callable[[AudioInput, AudioError], None]
 OnNote = Callable[[AudioInput, str], None]
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How the recordings of one call are captioned; the arguments of `Captioner.stream`."""
+
+    options: DecodeOptions
+    seed: int
+    every_term: bool
+    min_confidence: float
 
 
 class Captioner:
@@ -41,7 +52,11 @@ class Captioner:
             ``tokenizer`` are the first one's.
         sample_rate_hz: of the waveforms that the models hear.
         max_duration_s: of longer recordings the start is heard.
+        precision, precision_reason: in what numbers the models compute, and why in those.
     """
+
+    precision: str = "float32"
+    precision_reason: str = "as loaded"
 
     def __init__(self, bundle: Bundle | Ensemble) -> None:
         self.bundle = bundle
@@ -54,16 +69,26 @@ class Captioner:
         self.tokenizer = self.voices[0].tokenizer
 
     @classmethod
-    def from_pretrained(cls, name_or_folder: str | Path, device: str = "auto") -> Captioner:
+    def from_pretrained(
+        cls, name_or_folder: str | Path, device: str = "auto", precision: str = "float32"
+    ) -> Captioner:
         """Load ``tiny``, ``clotho``, a model folder, or owner/name on the Hugging Face Hub.
 
         Args:
             device: ``auto`` takes a GPU when there is one; ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+            precision: ``float32`` | ``bf16`` | ``fp16`` | ``int8``, or ``auto`` (see
+                `auricle.model.precision`). In less than float32 the model cannot be saved.
 
         Raises:
-            ModelError: no such model or device; what to do about it.
+            ModelError: no such model, device or precision; what to do about it.
         """
-        return cls(load_model(name_or_folder, pick_device(device)))
+        place = pick_device(device)
+        chosen, reason = resolve_precision(precision, place)
+        captioner = cls(load_model(name_or_folder, place))
+        for model in captioner.models:
+            convert(model, chosen)
+        captioner.precision, captioner.precision_reason = chosen, reason
+        return captioner
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write config.json, model.safetensors, tokenizer.json and the model card; of an ensemble
@@ -113,7 +138,7 @@ class Captioner:
         Args:
             sources: recordings (`AudioInput`), or arrays and tensors [L] at the model's sample
                 rate.
-            decode: ``nucleus`` | ``beam`` | ``diverse-beam`` | ``greedy``; None for the model's own.
+            decode: ``nucleus``, ``beam``, ``diverse-beam`` or ``greedy``; None for the model's own.
             changes: of the model's other decoding settings, by their names in `DecodeOptions`.
             seed: fixes the samples of every clip, whatever the batch.
             every_term: compute also the terms of reranking that have no weight.
@@ -124,12 +149,18 @@ class Captioner:
                 start was heard.
         """
         options = self.options(decode, **changes)
+        if min_confidence and not self._calibrated(options):
+            raise ModelError(
+                f"{self.bundle.name}: min_confidence={min_confidence}: no calibration for "
+                f"{options.method} decoding; `auricle tune confidence` fits one"
+            )
+        decoding = Decoding(options, seed, every_term, min_confidence)
         iterator = iter(sources)
         while chunk := list(islice(iterator, batch_size)):
             loaded = (self._load(source, on_error, on_note) for source in chunk)
             recordings = [recording for recording in loaded if recording is not None]
             if recordings:
-                yield from self._caption_batch(recordings, options, seed)
+                yield from self._caption_batch(recordings, decoding)
 
     def options(self, decode: str | None = None, **changes: Any) -> DecodeOptions:
         """The model's decoding settings with these changed; None leaves one as it is.
@@ -163,38 +194,56 @@ class Captioner:
         return recording
 
     @torch.inference_mode()
-    def _caption_batch(
-        self, recordings: list[Recording], options: DecodeOptions, seed: int
-    ) -> list[Caption]:
+    def _caption_batch(self, recordings: list[Recording], decoding: Decoding) -> list[Caption]:
         """Captions of recordings that fit in memory together."""
         audible = [np.abs(r.waveform).max(initial=0.0) > SILENCE_PEAK for r in recordings]
         heard = [r for r, loud in zip(recordings, audible, strict=True) if loud]
-        scored = iter(self._candidates(heard, options, seed) if heard else [])
-        captions = []
-        for recording, loud in zip(recordings, audible, strict=True):
-            candidates = next(scored) if loud else []
-            best = choose(candidates) if candidates else None
-            captions.append(
-                Caption(
-                    audio=recording.name,
-                    start_s=0.0,
-                    end_s=round(len(recording.waveform) / recording.sample_rate_hz, 3),
-                    caption=best.text if best else SILENCE,
-                    score=best.score if best else None,
-                    candidates=tuple(candidates),
-                    model=self.bundle.name,
-                    decode=options.method,
-                    seed=seed,
-                )
-            )
-        return captions
+        found = iter(self._candidates(heard, decoding) if heard else [])
+        return [
+            self._caption(recording, next(found) if loud else [], decoding)
+            for recording, loud in zip(recordings, audible, strict=True)
+        ]
 
-    def _candidates(
-        self, recordings: list[Recording], options: DecodeOptions, seed: int
-    ) -> list[list[Candidate]]:
+    def _candidates(self, recordings: list[Recording], decoding: Decoding) -> list[list[Candidate]]:
         """Each recording is encoded once, by every encoder there is."""
         memories = encode_together(self.models, [r.waveform for r in recordings])
-        return find_candidates(self.voices, memories, options, seed)
+        every_term = decoding.every_term or self._calibrated(decoding.options)
+        pool = self.bundle.config.pool if isinstance(self.bundle, Ensemble) else "candidates"
+        return find_candidates(
+            self.voices, memories, decoding.options, decoding.seed, pool, every_term
+        )
+
+    def _calibrated(self, options: DecodeOptions) -> bool:
+        """Whether confidence is known of captions decoded so."""
+        calibration = self.bundle.calibration
+        return calibration is not None and calibration.method == options.method
+
+    def _caption(
+        self, recording: Recording, candidates: list[Candidate], decoding: Decoding
+    ) -> Caption:
+        """The record of one recording; without candidates nothing was heard."""
+        best = choose(candidates) if candidates else None
+        text = best.text if best else NO_SOUND
+        sure = None
+        if best and self._calibrated(decoding.options):
+            assert self.bundle.calibration is not None
+            sure = confidence(self.bundle.calibration, best)
+            if sure < decoding.min_confidence:
+                text = NO_SOUND
+                unsure = declined(best, sure, decoding.min_confidence)
+                candidates = [unsure if c is best else c for c in candidates]
+        return Caption(
+            audio=recording.name,
+            start_s=0.0,
+            end_s=round(len(recording.waveform) / recording.sample_rate_hz, 3),
+            caption=text,
+            score=best.score if best else None,
+            candidates=tuple(candidates),
+            model=self.bundle.name,
+            decode=decoding.options.method,
+            seed=decoding.seed,
+            confidence=sure,
+        )
 
 
 def voices(model: Bundle | Ensemble) -> tuple[Voice, ...]:

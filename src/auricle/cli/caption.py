@@ -11,18 +11,29 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from auricle.cli.console import SOME_FAILED, ProgressBar, exit_codes, say
+from auricle.cli.options import (
+    BatchSize,
+    Candidates,
+    DecodeMethod,
+    Device,
+    DeviceName,
+    Forbidden,
+    MaxLength,
+    MinLength,
+    ModelName,
+    NoRepeat,
+    Precision,
+    PrecisionName,
+    Seed,
+    Temperature,
+    TopK,
+    TopP,
+)
 
 EPILOG = (
     "Exit status: 0 all captioned; 1 some recording or folder gave no caption, each named with the"
     " reason on stderr; 2 wrong use, such as an unknown option or model."
 )
-FROM_MODEL = "the model's own"
-
-
-class Decode(StrEnum):
-    nucleus = "nucleus"
-    beam = "beam"
-    greedy = "greedy"
 
 
 class Format(StrEnum):
@@ -32,71 +43,21 @@ class Format(StrEnum):
     csv = "csv"
 
 
-class Device(StrEnum):
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-    mps = "mps"
-
-
-def _positive(value: float | None) -> float | None:
-    if value is not None and not 0 < value < float("inf"):
-        raise typer.BadParameter(f"{value} is not above 0.")
-    return value
-
-
-def _probability(value: float | None) -> float | None:
-    if value is not None and not 0 < value <= 1:
-        raise typer.BadParameter(f"{value} is not in the range 0<x<=1.")
-    return value
-
-
 def caption(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH", help="Recordings, and folders of them.")
     ],
-    model: Annotated[
-        str, typer.Option(metavar="NAME|FOLDER", help="See `auricle models list`.")
-    ] = "tiny",
-    decode: Annotated[
-        Decode | None, typer.Option(help="How captions are found.", show_default=FROM_MODEL)
-    ] = None,
-    candidates: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, help="Samples, or beams, per recording.", show_default=FROM_MODEL
-        ),
-    ] = None,
-    temperature: Annotated[
-        float | None,
-        typer.Option(
-            metavar="T",
-            callback=_positive,
-            help="Of nucleus sampling, above 0.",
-            show_default=FROM_MODEL,
-        ),
-    ] = None,
-    top_p: Annotated[
-        float | None,
-        typer.Option(
-            metavar="P",
-            callback=_probability,
-            help="Nucleus: probability kept.",
-            show_default=FROM_MODEL,
-        ),
-    ] = None,
-    top_k: Annotated[
-        int | None,
-        typer.Option(
-            metavar="K",
-            min=0,
-            help="Nucleus: most tokens kept; 0 keeps all.",
-            show_default=FROM_MODEL,
-        ),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(metavar="N", min=0, help="The same seed, the same captions.")
-    ] = 0,
+    model: ModelName = "tiny",
+    decode: DecodeMethod = None,
+    candidates: Candidates = None,
+    temperature: Temperature = None,
+    top_p: TopP = None,
+    top_k: TopK = None,
+    min_length: MinLength = None,
+    max_length: MaxLength = None,
+    no_repeat_ngram: NoRepeat = None,
+    forbid: Forbidden = None,
+    seed: Seed = 0,
     format: Annotated[
         Format, typer.Option(help="text: path, tab, caption; csv: DCASE submission.")
     ] = Format.text,
@@ -104,8 +65,22 @@ def caption(
         Path | None,
         typer.Option(metavar="FILE", help="Write captions to this file.", show_default="stdout"),
     ] = None,
-    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.auto,
-    batch_size: Annotated[int, typer.Option(metavar="N", min=1, help="Recordings per pass.")] = 8,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="A table of all candidates and why each was not chosen."),
+    ] = False,
+    min_confidence: Annotated[
+        float,
+        typer.Option(
+            metavar="P",
+            min=0.0,
+            max=1.0,
+            help="A less certain caption becomes `no recognisable sound`.",
+        ),
+    ] = 0.0,
+    device: DeviceName = Device.auto,
+    precision: PrecisionName = Precision.float32,
+    batch_size: BatchSize = 8,
 ) -> None:
     """Say in one sentence what can be heard in each recording.
 
@@ -119,12 +94,20 @@ def caption(
             output,
             format=format.value,
             device=device.value,
+            precision=precision.value,
+            explain=explain,
             decode=decode and decode.value,
             candidates=candidates,
             temperature=temperature,
             top_p=top_p,
             top_k=top_k,
+            min_length=min_length,
+            max_length=max_length,
+            no_repeat_ngram=no_repeat_ngram,
+            forbidden_words=tuple(forbid) if forbid else None,
             seed=seed,
+            min_confidence=min_confidence,
+            every_term=explain,
             batch_size=batch_size,
         )
     if failed:
@@ -132,7 +115,14 @@ def caption(
 
 
 def _run(
-    paths: list[Path], model: str, output: Path | None, format: str, device: str, **decoding: Any
+    paths: list[Path],
+    model: str,
+    output: Path | None,
+    format: str,
+    device: str,
+    precision: str,
+    explain: bool,
+    **decoding: Any,
 ) -> int:
     """Caption everything that can be; the number of failures, each reported."""
     from auricle.audio import find_audio_files
@@ -147,13 +137,22 @@ def _run(
     if output and any(_same(output, path) for path in found):
         raise typer.BadParameter(f"{output} is one of the recordings.", param_hint="'--output'")
 
+    if explain and format != "text" and not output:
+        raise typer.BadParameter(
+            "the tables would stand between the records; write these to a file with --output.",
+            param_hint="'--explain'",
+        )
+
     stdout = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):  # should some library print, not among captions
         from huggingface_hub.utils import disable_progress_bars
 
+        from auricle.cli.explain import print_candidates
         from auricle.pipeline import Captioner
 
-        captioner = Captioner.from_pretrained(model, device=device)
+        captioner = Captioner.from_pretrained(model, device=device, precision=precision)
+        if precision == "auto":
+            say("note", f"precision {captioner.precision}: {captioner.precision_reason}")
         disable_progress_bars()  # downloads are over; from here on there is one bar, ours
         with (
             _opened(output, stdout) as stream,
@@ -174,6 +173,8 @@ def _run(
             for record in captioner.stream(found, on_error=on_error, on_note=on_note, **decoding):
                 with bar.step():
                     writer.write(record)
+                    if explain:
+                        print_candidates(record, stdout)
     return failed
 
 

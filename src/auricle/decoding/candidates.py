@@ -10,7 +10,7 @@ from auricle.decoding.ensemble import AveragedSteps
 from auricle.decoding.forbidden import ForbiddenWords, forbidden_words
 from auricle.decoding.likelihood import draft_likelihoods
 from auricle.decoding.options import DecodeOptions
-from auricle.decoding.rerank import rank, score_candidates
+from auricle.decoding.rerank import score_candidates
 from auricle.decoding.search import search
 from auricle.decoding.sequence import Sequence as Found
 from auricle.decoding.steps import DecoderSteps, Steps
@@ -29,12 +29,14 @@ def find_candidates(
     options: DecodeOptions,
     seed: int = 0,
     pool: Pool = "candidates",
+    every_term: bool = False,
 ) -> list[list[Candidate]]:
     """Distinct candidates of B clips: samples by score, what a search found in its own order.
 
     ``memories`` are one per voice, of the same clips. Each serves search, likelihood and
     similarity. ``seed`` fixes sampling whatever the batch holds. ``pool``: every voice searches
     ("candidates"), or all search as one by the average of their token probabilities ("tokens").
+    ``every_term``: compute also the terms of reranking that have no weight.
     """
     crosses = [
         voice.decoder.read_memory(memory.memory, memory.lengths)
@@ -46,8 +48,7 @@ def find_candidates(
         for index, (voice, cross) in enumerate(zip(voices, crosses, strict=True))
     ]
     embeddings = [memory.embedding for memory in memories]
-    scored = score_candidates(voices, embeddings, drafts, likelihoods, options)
-    return [rank(clip) for clip in scored] if options.method == "nucleus" else scored
+    return score_candidates(voices, embeddings, drafts, likelihoods, options, every_term)
 
 
 def find_drafts(

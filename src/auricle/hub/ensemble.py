@@ -3,6 +3,7 @@
 config.json         format, pool, decoding; each member's name and weights
 members/<name>/     a model folder each
 README.md           the card
+calibration.json    of its confidence, where it was calibrated
 ensemble.json       how the weights were fitted, where they were (see `auricle.tuning.ensemble`)
 """
 
@@ -17,6 +18,7 @@ from typing import Literal
 
 import torch
 
+from auricle.decoding.confidence import Calibration, load_calibration, save_calibration
 from auricle.decoding.options import DecodeOptions
 from auricle.errors import ModelError
 from auricle.hub.card import ensemble_card
@@ -96,6 +98,7 @@ class Ensemble:
     config: EnsembleConfig
     bundles: tuple[Bundle, ...]
     card: str = ""
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         names = [member.name for member in self.config.members]
@@ -143,6 +146,7 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> Bundle |
         config=config,
         bundles=tuple(bundles),
         card=card.read_text(encoding="utf-8") if card.is_file() else "",
+        calibration=load_calibration(folder),
     )
 
 
@@ -167,6 +171,8 @@ def save_ensemble(folder: str | Path, ensemble: Ensemble, dtype: torch.dtype | N
     for member, bundle in zip(ensemble.config.members, ensemble.bundles, strict=True):
         save_bundle(folder / MEMBERS / member.name, bundle, dtype)
     write_config(folder, asdict(ensemble.config))
+    if ensemble.calibration:
+        save_calibration(folder, ensemble.calibration)
     card = ensemble.card or ensemble_card(ensemble.name, ensemble.config)
     (folder / "README.md").write_text(card, encoding="utf-8")
 

@@ -1,4 +1,5 @@
-"""Model folders: config.json, model.safetensors, tokenizer.json and README.md (the model card)."""
+"""Model folders: config.json, model.safetensors, tokenizer.json and README.md (the model card);
+calibration.json, where confidence was calibrated."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from auricle.decoding.confidence import Calibration, load_calibration, save_calibration
 from auricle.decoding.options import DecodeOptions
 from auricle.errors import ModelError
 from auricle.hub.card import default_card
@@ -44,6 +46,7 @@ class Bundle:
     embedder: EmbedderSpec = field(default_factory=EmbedderSpec)
     decoding: DecodeOptions = field(default_factory=DecodeOptions)
     card: str = ""
+    calibration: Calibration | None = None
 
 
 def load_bundle(name: str | Path, device: str | torch.device = "cpu") -> Bundle:
@@ -76,6 +79,7 @@ def load_bundle(name: str | Path, device: str | torch.device = "cpu") -> Bundle:
         embedder=build(EmbedderSpec, config["text_embedder"], "text_embedder"),
         decoding=build(DecodeOptions, config["decoding"], "decoding"),
         card=card.read_text(encoding="utf-8") if card.is_file() else "",
+        calibration=load_calibration(folder),
     )
 
 
@@ -104,6 +108,8 @@ def save_bundle(folder: str | Path, bundle: Bundle, dtype: torch.dtype | None = 
     path.chmod((folder / "config.json").stat().st_mode)  # safetensors leaves it to the owner alone
     if bundle.tokenizer:
         bundle.tokenizer.save(folder)
+    if bundle.calibration:
+        save_calibration(folder, bundle.calibration)
     card = bundle.card or default_card(bundle.name, bundle.model, bundle.embedder.name)
     (folder / "README.md").write_text(card, encoding="utf-8")
 
