@@ -16,16 +16,14 @@ from systems import System
 from auricle.decoding import candidates
 from auricle.decoding.voice import Draft
 from auricle.model.bart import CrossMemory
+from auricle.model.precision import convert
 from auricle.records import Candidate
 
 
 class FastPath:
     def __init__(self, system: System, precision: str = "float32") -> None:
         self.system = system
-        if precision != "float32":
-            from auricle.model.precision import convert
-
-            convert(system.model, precision)
+        convert(system.model, precision)  # as a captioner does when it is loaded
 
     @torch.inference_mode()
     def caption(

@@ -24,6 +24,7 @@ from auricle.model.config import (
     DecoderConfig,
     YamnetConfig,
 )
+from auricle.model.packing import PackedLinear, quantise
 
 PEAK_SIZE = 2048  # of square matrices
 
@@ -129,17 +130,12 @@ def peak_gflops(precision: str) -> float:
 def _products(precision: str) -> list[Callable[[], object]]:
     a, b = torch.randn(2, PEAK_SIZE, PEAK_SIZE).unbind()
     if precision == "int8":
-        from torch.ao.nn.quantized.dynamic import Linear
-
-        linear = Linear(PEAK_SIZE, PEAK_SIZE)
-        return [lambda: linear(a)]
+        a, b = quantise(a)[0], quantise(b)[0]
+        return [lambda: torch._int_mm(a, b)]
     if precision == "bf16":
         a, b = a.bfloat16(), b.bfloat16()
-    runs: list[Callable[[], object]] = [lambda: a @ b]
-    if torch.backends.mkldnn.is_available():
-        packed = torch.ops.mkldnn._reorder_linear_weight(b, PEAK_SIZE)
-        runs.append(lambda: torch.ops.mkldnn._linear_pointwise(a, packed, None, "none", [], ""))
-    return runs
+    packed = PackedLinear(b, None, b.dtype)
+    return [lambda: a @ b, lambda: packed(a)]
 
 
 @torch.inference_mode()
