@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import mean, pstdev
 
 from auricle.decoding.rerank import rank
-from auricle.metrics.cider import cider_d
+from auricle.metrics.cider import cider_d_simple
 from auricle.pipeline import Captioner
 from auricle.records import Caption
 
@@ -56,9 +56,9 @@ def main() -> None:
             for method in ("greedy", "beam"):
                 ways[method] = [c.caption for c in captioner.caption(paths, decode=method)]
         for way, captions in ways.items():
-            scores.setdefault(way, []).append(cider_d(captions, references)[0])
+            scores.setdefault(way, []).append(cider_d_simple(captions, references)[0])
         if arguments.show and seed == 0:
-            each = cider_d(ways["nucleus, hybrid"], references)[1]
+            each = cider_d_simple(ways["nucleus, hybrid"], references)[1]
             for clip, found, value in zip(clips, sampled, each, strict=True):
                 print(f"{value:5.2f}  {found.caption}  |  {clip['captions'][0]}")
     for way, values in scores.items():

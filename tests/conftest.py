@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 # Before torch is imported: on tensors this small a second thread costs more than it gives, and much
@@ -20,6 +21,21 @@ def tone(duration_s: float, rate_hz: int = 16_000, frequency_hz: float = 440.0) 
     """A sine of amplitude 0.5, float32 [samples]."""
     time_s = np.arange(round(duration_s * rate_hz)) / rate_hz
     return (0.5 * np.sin(2 * np.pi * frequency_hz * time_s)).astype(np.float32)
+
+
+@pytest.fixture
+def golden_metrics() -> Callable[[str], list | dict]:
+    """``golden_metrics(name)`` -> what other tools computed, from a .json or .jsonl file."""
+    folder = Path(__file__).parents[2] / "shared" / "golden" / "metrics"
+    if not folder.is_dir():
+        pytest.skip("needs the project's shared data folder")
+
+    def read(name: str) -> list | dict:
+        text = (folder / name).read_text(encoding="utf-8")
+        lines = text.splitlines() if name.endswith(".jsonl") else None
+        return json.loads(text) if lines is None else [json.loads(line) for line in lines]
+
+    return read
 
 
 @pytest.fixture

@@ -111,7 +111,6 @@ def test_losses_equal_those_of_one_caption_at_a_time(model, tokenizer, waveforms
 
 
 def test_batches_and_their_order_change_nothing(model, tokenizer, waveforms):
-    pytest.importorskip("pycocoevalcap")
     one = run(model, tokenizer, waveforms, [0, 1, 2, 3, 4])
     for orders in ([[4], [2], [0], [1], [3]], [[3, 1], [4, 0, 2]]):
         other = run(model, tokenizer, waveforms, *orders)
@@ -153,7 +152,6 @@ def test_the_model_is_put_back_when_something_breaks(model, tokenizer, waveforms
 
 
 def test_captions_are_those_of_the_pipeline(model, tokenizer, waveforms, monkeypatch):
-    pytest.importorskip("pycocoevalcap")
     monkeypatch.setattr("auricle.pipeline.TextEmbedder", lambda *_: type("E", (), {"embed": embed}))
     bundle = Bundle("debug", model.eval(), tokenizer, EmbedderSpec("none", ""), BEAM)
     expected = [found.caption for found in Captioner(bundle).caption(waveforms)]
@@ -165,7 +163,6 @@ def test_captions_are_those_of_the_pipeline(model, tokenizer, waveforms, monkeyp
 
 
 def test_the_first_clips_of_the_manifests_are_captioned(model, tokenizer, waveforms):
-    pytest.importorskip("pycocoevalcap")
     found = run(model, tokenizer, waveforms, [4, 1], [2, 0, 3], clips=2)
     assert [caption.id for caption in found.captions] == ["clip 0", "clip 1"]
     assert found.clips == 5

@@ -16,7 +16,7 @@ from pathlib import Path
 from auricle.data.licences import licence_name
 from auricle.hub.card import architecture
 from auricle.metrics.bootstrap import RESAMPLES, Interval
-from auricle.metrics.cider import NAME as CIDER_D
+from auricle.metrics.cider import SIMPLE_NAME as CIDER_D
 from auricle.model.captioner import AudioCaptioner
 from auricle.training.measures import Validation
 from auricle.training.recipe import Recipe

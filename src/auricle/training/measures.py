@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from auricle.metrics.bootstrap import Interval, bootstrap
-from auricle.metrics.cider import cider_d
+from auricle.metrics.cider import cider_d_simple
 from auricle.metrics.retrieval import hits, retrieval_ranks
 from auricle.training.config import TrainingConfig
 from auricle.training.losses import info_nce
@@ -111,7 +111,7 @@ def measure(
         ClipCaption(c.index, c.id, c.audio, c.said, c.captions) for c in clips if c.said is not None
     ]
     if len(said) > 1:  # one clip alone scores 0, whatever is said of it
-        _, scores = cider_d([c.caption for c in said], [c.references for c in said])
+        _, scores = cider_d_simple([c.caption for c in said], [c.references for c in said])
         intervals["cider_d"] = bootstrap(scores)
     values = {name: interval.value for name, interval in intervals.items()}
     return Validation(

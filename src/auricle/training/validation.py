@@ -53,7 +53,6 @@ def validate(
 
     Raises:
         DataError: no clips.
-        MissingDependencyError: pycocoevalcap is not installed.
     """
     was_training = model.training
     gpus = [model.device] if model.device.type == "cuda" else []

@@ -1,0 +1,89 @@
+"""BLEU-1 to BLEU-4 (Papineni et al., ACL 2002), with the smoothing of pycocoevalcap's Bleu."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from auricle.metrics.ngrams import ORDER, Tokens, pair_ngrams
+from auricle.metrics.scores import Score
+
+# Added to numerators and to denominators, so that nothing is 0 / 0 (pycocoevalcap bleu_scorer.py).
+_TINY, _SMALL = 1e-15, 1e-9
+
+
+@dataclass(frozen=True)
+class BleuCounts:
+    """What BLEU is computed from; for a corpus, each is summed over its clips.
+
+    Attributes:
+        correct: [..., 4] n-grams of the caption that are in a reference, at most as often as in
+            the reference that has most of them.
+        guessed: [..., 4] n-grams of the caption.
+        length: [...] tokens of the caption.
+        reference_length: [...] tokens of the reference closest in length, the shorter of two.
+    """
+
+    correct: np.ndarray
+    guessed: np.ndarray
+    length: np.ndarray
+    reference_length: np.ndarray
+
+    def of(self, clips: np.ndarray) -> BleuCounts:
+        """The counts of a corpus made of these clips: ``clips`` is [..., clips], any may repeat."""
+        return BleuCounts(
+            self.correct[clips].sum(axis=-2),
+            self.guessed[clips].sum(axis=-2),
+            self.length[clips].sum(axis=-1),
+            self.reference_length[clips].sum(axis=-1),
+        )
+
+    def bleu(self) -> np.ndarray:
+        """BLEU-1 to BLEU-4, [..., 4]."""
+        precisions = (self.correct + _TINY) / (self.guessed + _SMALL)
+        means = np.cumprod(precisions, axis=-1) ** (1 / np.arange(1, ORDER + 1))
+        ratio = (self.length + _TINY) / (self.reference_length + _SMALL)
+        return means * np.exp(np.minimum(0.0, 1 - 1 / ratio))[..., None]
+
+
+def bleu(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> list[Score]:
+    """BLEU-1 to BLEU-4 of N captions and of each, 0 to 1; the corpus is not the mean of the items.
+
+    Args:
+        candidates: the tokens of one caption of each clip.
+        references: the tokens of at least one caption of each clip by people.
+
+    Raises:
+        ValueError: no clips, numbers that differ, or a clip without references.
+    """
+    counts = bleu_counts(candidates, references)
+    each, corpus = counts.bleu(), counts.of(np.arange(len(candidates))).bleu()
+    return [
+        Score(f"BLEU-{n + 1}", float(corpus[n]), tuple(each[:, n].tolist())) for n in range(ORDER)
+    ]
+
+
+def bleu_counts(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> BleuCounts:
+    """The counts of each of N clips: arrays of [N, 4] and [N]; arguments and errors of `bleu`."""
+    pairs = pair_ngrams("BLEU", candidates, references)
+    ngrams = pairs.ngrams
+    most = np.zeros(len(pairs.said), dtype=np.int64)
+    np.maximum.at(most, pairs.same, ngrams.count[pairs.meant])
+    shared = np.minimum(most, ngrams.count[pairs.said])
+    length = ngrams.lengths[: len(candidates)]
+    return BleuCounts(
+        correct=ngrams.sums(shared, pairs.said)[: len(candidates)],
+        guessed=np.maximum(0, length[:, None] - np.arange(ORDER)),
+        length=length,
+        reference_length=_closest(ngrams.lengths, pairs.clip, len(candidates)),
+    )
+
+
+def _closest(lengths: np.ndarray, clip: np.ndarray, clips: int) -> np.ndarray:
+    """[N] the length of the reference closest to the candidate's, the shorter of two."""
+    meant, of = lengths[clips:], clip[clips:]
+    order = np.lexsort((meant, np.abs(meant - lengths[of]), of))
+    _, first = np.unique(of[order], return_index=True)
+    return meant[order][first]

@@ -1,0 +1,137 @@
+"""METEOR 1.5 for English (Denkowski and Lavie, WMT 2014).
+
+The Java program that pycocoevalcap carries aligns captions with references; from the statistics it
+answers with, the score is computed here, as that program would for any corpus of the clips.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+from itertools import chain, islice
+
+import numpy as np
+
+from auricle.errors import AuricleError, MissingDependencyError
+from auricle.metrics.java import INSTALL, OPTIONS, carried, find_java
+from auricle.metrics.ngrams import Tokens
+from auricle.metrics.ptb import tokenize
+from auricle.metrics.scores import Missing, MissingMetricError, Score
+
+NAME = "METEOR"
+STATISTICS = 23  # of each clip; for a corpus they are summed
+
+# Denkowski and Lavie 2014, table 1, English: precision against recall, shape and height of the
+# penalty on fragments, content against function words; matches by word, stem, synonym, paraphrase.
+_ALPHA, _BETA, _GAMMA, _DELTA = 0.85, 0.20, 0.60, 0.75
+_MATCHES = np.array([1.0, 0.6, 0.8, 0.6])
+
+_TIMEOUT_S, _CLIP_S = 600.0, 0.5  # 1,000 clips take about 10 s
+_MEMORY = "-Xmx2G"  # as in pycocoevalcap: the table of paraphrases is large
+_PROTOCOL = re.compile(r"[\r\n]|\|\|\|")
+
+
+def meteor(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> Score:
+    """The score of N captions and that of each, 0 to 1; the corpus is not the mean of the items.
+
+    One Java program is started, and ended, per call; calls may run side by side.
+
+    Args:
+        candidates: one caption of each clip: a text, or its tokens (`auricle.metrics.ptb`).
+        references: at least one caption of each clip by people, likewise.
+
+    Raises:
+        ValueError: no clips, numbers that differ, or a clip without references.
+        MissingMetricError: there is no Java, or no pycocoevalcap.
+        AuricleError: the program failed or hangs.
+    """
+    return meteor_score(meteor_statistics(candidates, references))
+
+
+def meteor_statistics(
+    candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
+) -> np.ndarray:
+    """What METEOR is computed from, float64 [N, 23]; arguments and errors of `meteor`.
+
+    Each clip's best reference: tokens and function words of caption and reference; for each of four
+    kinds of match the content words of both, then function words of both; chunks, and matched words
+    of both.
+    """
+    if not candidates or len(candidates) != len(references) or not all(references):
+        raise ValueError(
+            f"{len(candidates)} captions against {len(references)} reference sets: METEOR takes "
+            "at least one clip, each with one caption and at least one reference"
+        )
+    try:
+        jar = carried("meteor", "meteor-1.5.jar")
+        command = [str(find_java()), *OPTIONS, _MEMORY, "-jar", str(jar)]
+    except MissingDependencyError as error:
+        raise MissingMetricError(Missing(NAME, str(error), INSTALL)) from error
+    texts = iter(_texts([*candidates, *chain.from_iterable(references)]))
+    said = list(islice(texts, len(candidates)))
+    lines = [
+        " ||| ".join(["SCORE", *islice(texts, len(meant)), caption])
+        for caption, meant in zip(said, references, strict=True)
+    ]
+    statistics = _ask([*command, "-", "-", "-stdio", "-l", "en", "-norm"], lines)
+    # Word for word the reference: no fragment, which counts in the sums of a corpus too.
+    same = (statistics[:, [21, 22]] == statistics[:, [0, 1]]).all(axis=1) & (statistics[:, 20] == 1)
+    statistics[same, 20] = 0
+    return statistics
+
+
+def meteor_of(statistics: np.ndarray) -> np.ndarray:
+    """[..., 23] statistics of clips, or their sums over a corpus -> [...] scores."""
+    tokens, function = statistics[..., 0:2], statistics[..., 2:4]
+    kinds = statistics[..., 4:20].reshape(*statistics.shape[:-1], 4, 4)
+    content = np.einsum("...kw,k->...w", kinds, _MATCHES)
+    matched = _DELTA * content[..., :2] + (1 - _DELTA) * content[..., 2:]
+    words = _DELTA * (tokens - function) + (1 - _DELTA) * function
+    shares = matched / np.where(words, words, 1.0)
+    precision, recall = shares[..., 0], shares[..., 1]
+    mean = _ALPHA * precision + (1 - _ALPHA) * recall
+    f = precision * recall / np.where(mean, mean, 1.0)
+    aligned = statistics[..., 21:23].mean(axis=-1)
+    fragments = statistics[..., 20] / np.where(aligned, aligned, 1.0)
+    return f * (1 - _GAMMA * fragments**_BETA)
+
+
+def meteor_score(statistics: np.ndarray) -> Score:
+    """The score that [N, 23] statistics of clips make."""
+    corpus, each = meteor_of(statistics.sum(axis=0)), meteor_of(statistics)
+    return Score(NAME, float(corpus), tuple(each.tolist()))
+
+
+def _texts(captions: Sequence[Tokens]) -> list[str]:
+    """PTB tokens joined by spaces, without what the program's protocol means otherwise."""
+    places = [i for i, caption in enumerate(captions) if isinstance(caption, str)]
+    tokens = list(captions)
+    for i, found in zip(places, tokenize([str(captions[i]) for i in places]), strict=True):
+        tokens[i] = found
+    return [_PROTOCOL.sub(" ", " ".join(found)) for found in tokens]
+
+
+def _ask(command: Sequence[str], lines: Sequence[str]) -> np.ndarray:
+    timeout_s = _TIMEOUT_S + _CLIP_S * len(lines)
+    try:
+        told = subprocess.run(
+            command,
+            input="".join(f"{line}\n" for line in lines).encode(errors="replace"),
+            capture_output=True,
+            timeout=timeout_s,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise AuricleError(f"METEOR: no answer within {timeout_s:.0f} s") from error
+    answers = told.stdout.decode("utf-8", errors="replace").splitlines()
+    try:
+        statistics = np.array([[float(value) for value in line.split()] for line in answers])
+    except ValueError:
+        statistics = np.empty(0)
+    if told.returncode or statistics.shape != (len(lines), STATISTICS):
+        said = told.stderr.decode("utf-8", errors="replace").strip().splitlines()
+        raise AuricleError(
+            f"METEOR: {len(answers)} answers to {len(lines)} clips; the program ended with "
+            f"{told.returncode} and said: {(said or answers or ['nothing'])[-1]}"
+        )
+    return statistics
