@@ -1,8 +1,8 @@
-"""Retrieval between recordings and captions by cosine: recall at k, both ways."""
+"""Retrieval between recordings and captions by cosine: recall and mean average precision at k."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -49,20 +49,67 @@ def retrieval_ranks(audio: Tensor, text: Tensor, owner: Tensor) -> dict[str, Ten
     }
 
 
+def average_precisions(
+    audio: Tensor, text: Tensor, owner: Tensor, k: int = 10
+) -> dict[str, Tensor]:
+    """For each query the average precision among its k nearest, whose mean is mAP@k.
+
+    Precision is taken at each place that holds what belongs to the query, and its sum divided by
+    how many there could be, at most k (DCASE 2022 task 6B has one: from text to audio). Equally
+    near and equal captions count as in `retrieval_ranks`.
+
+    Returns:
+        ``audio_to_text`` [N] and ``text_to_audio`` [M], float32; arguments as in `recall_at`.
+    """
+    distinct, which = torch.unique(text.float(), dim=0, return_inverse=True)
+    owner = owner.to(which.device)
+    clips, captions = F.normalize(audio.float(), dim=-1), F.normalize(distinct, dim=-1)
+    return {
+        "audio_to_text": _precisions(clips, captions, owner, which, k),
+        "text_to_audio": _precisions(captions, clips, which, owner, k)[which],
+    }
+
+
 def hits(ranks: Tensor, k: int) -> Tensor:
     """1.0 where a rank is k or better, else 0.0."""
     return (ranks <= k).float()
 
 
-def _ranks(queries: Tensor, keys: Tensor, of_query: Tensor, key: Tensor) -> Tensor:
-    """Ranks [Q] of [Q, E] among [K, E]; pair i says that ``key[i]`` belongs to ``of_query[i]``."""
-    ranks = []
+def _compared(
+    queries: Tensor, keys: Tensor, of_query: Tensor, key: Tensor
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Cosines of a chunk of the queries [Q, E] with [K, E], and whether the key is the query's own;
+    pair i says that ``key[i]`` belongs to ``of_query[i]``."""
     for start in range(0, len(queries), CHUNK):
         cosines = queries[start : start + CHUNK] @ keys.T
         inside = (of_query >= start) & (of_query < start + len(cosines))
         own = torch.zeros_like(cosines, dtype=torch.bool)
         own[of_query[inside] - start, key[inside]] = True
+        yield cosines, own
+
+
+def _ranks(queries: Tensor, keys: Tensor, of_query: Tensor, key: Tensor) -> Tensor:
+    """Ranks [Q]; arguments as of `_compared`."""
+    ranks = []
+    for cosines, own in _compared(queries, keys, of_query, key):
         nearest = cosines.masked_fill(~own, -torch.inf).amax(dim=1, keepdim=True)
         before = ~(cosines < nearest - ROUNDING) & ~own
         ranks.append(before.sum(dim=1) + 1)
     return torch.cat(ranks)
+
+
+def _precisions(queries: Tensor, keys: Tensor, of_query: Tensor, key: Tensor, k: int) -> Tensor:
+    """Average precisions [Q]; arguments as of `_compared`."""
+    found = []
+    for cosines, own in _compared(queries, keys, of_query, key):
+        # Of keys as near as each other the query's own comes last, and what is no number first.
+        last = (cosines - ROUNDING).nan_to_num(-torch.inf)
+        order = torch.where(own, last, cosines.nan_to_num(torch.inf))
+        places = order.topk(min(k, order.shape[1]), dim=1).indices
+        relevant = own.gather(1, places).float()
+        precisions = relevant.cumsum(dim=1) / torch.arange(
+            1, relevant.shape[1] + 1, device=relevant.device
+        )
+        possible = own.sum(dim=1).clamp(min=1, max=k)
+        found.append((precisions * relevant).sum(dim=1) / possible)
+    return torch.cat(found)

@@ -1,0 +1,135 @@
+"""Which prediction belongs to which clip; whatever fits nowhere is named, never dropped."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from auricle.data.tables import LeftOut
+from auricle.errors import DataError
+from auricle.evaluation.predictions import Prediction
+from auricle.evaluation.references import Reference, References
+from auricle.evaluation.rows import Faults
+
+
+class PairingError(DataError):
+    """Predictions and references that do not fit; ``faults`` says where."""
+
+    def __init__(self, message: str, faults: Faults) -> None:
+        super().__init__(message)
+        self.faults = faults
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Clips with their one prediction, in the order of the references.
+
+    Attributes:
+        of: how many clips the references have.
+        faults: rows of either side that are in no pair, and why.
+        notes: what a reader of the scores should know.
+    """
+
+    predictions: tuple[Prediction, ...]
+    references: tuple[Reference, ...]
+    of: int
+    faults: Faults
+    notes: tuple[str, ...]
+
+    @property
+    def captions(self) -> list[str]:
+        return [prediction.caption for prediction in self.predictions]
+
+    @property
+    def texts(self) -> list[tuple[str, ...]]:
+        return [reference.captions for reference in self.references]
+
+    def rivals(self) -> list[list[str]] | None:
+        """All candidates of each clip; None if no prediction has any but its caption."""
+        found = [
+            list(dict.fromkeys((p.caption, *(c.text for c in p.candidates))))
+            for p in self.predictions
+        ]
+        return found if any(len(texts) > 1 for texts in found) else None
+
+
+def pair(predictions: Sequence[Prediction], references: References, partial: bool = False) -> Pairs:
+    """Match predictions with clips by id, file name, or file name without suffix.
+
+    Args:
+        partial: go on with what fits; the pairs still name what does not.
+
+    Raises:
+        PairingError: a prediction of no clip or of several, a clip without a prediction or with
+            several, an empty caption, or nothing fits; ``partial`` lets only the last stop it.
+    """
+    clips = references.clips
+    index = _index(clips)
+    faults = list(references.faults)
+    by_clip: dict[int, list[Prediction]] = defaultdict(list)
+    for prediction in predictions:
+        found = _find(prediction.clip, index)
+        if len(found) == 1:
+            by_clip[found[0]].append(prediction)
+        elif found:
+            meant = " or ".join(clips[number].id for number in found[:3])
+            faults.append(
+                LeftOut(prediction.where, "names several clips", f"{prediction.clip}: {meant}")
+            )
+        else:
+            faults.append(
+                LeftOut(prediction.where, "not among the references", prediction.clip or "no name")
+            )
+    pairs = []
+    for number, clip in enumerate(clips):
+        rows = by_clip[number]
+        if len(rows) > 1:
+            faults += [LeftOut(row.where, "clip predicted twice", row.clip) for row in rows]
+        elif not rows:
+            faults.append(LeftOut(clip.where, "clip without a prediction", clip.id))
+        elif not rows[0].caption.strip():
+            faults.append(LeftOut(rows[0].where, "empty caption", rows[0].clip))
+        else:
+            pairs.append((rows[0], clip))
+    wrong = Faults(tuple(faults))
+    if not pairs or (faults and not partial):
+        raise PairingError(_summary(len(pairs), len(clips), wrong), wrong)
+    return Pairs(
+        tuple(prediction for prediction, _ in pairs),
+        tuple(clip for _, clip in pairs),
+        len(clips) + len({fault.where for fault in references.faults}),
+        wrong,
+        references.notes,
+    )
+
+
+def _index(clips: Sequence[Reference]) -> dict[str, list[int]]:
+    index: dict[str, list[int]] = defaultdict(list)
+    for number, clip in enumerate(clips):
+        for name in dict.fromkeys(clip.names):
+            index[name].append(number)
+    return index
+
+
+def _find(name: str, index: dict[str, list[int]]) -> list[int]:
+    """The clips that ``name`` may mean: one, or why it is none: several or nothing."""
+    path = PurePath(name.strip())
+    several: list[int] = []
+    for tried in dict.fromkeys((name.strip(), path.name, path.stem)):
+        found = index.get(tried, [])
+        if len(found) == 1:
+            return found
+        several = several or found
+    return several
+
+
+def _summary(fitting: int, clips: int, faults: Faults) -> str:
+    reasons = {fault.reason for fault in faults.found}
+    if not fitting:
+        return "no prediction fits a clip of the references; are they of the same recordings?"
+    return (
+        f"{len(faults.found)} rows are amiss ({', '.join(sorted(reasons))}), {fitting} of {clips} "
+        "clips fit; mend them, or score those that fit with --partial"
+    )

@@ -1,0 +1,73 @@
+"""Predictions: what a system says of each clip, from a DCASE CSV or JSON Lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from auricle.errors import DataError, ModelError
+from auricle.evaluation.rows import TABLES, rows_of
+from auricle.records import Candidate
+from auricle.schema import build
+
+COLUMNS = ("file_name", "caption_predicted")  # of a DCASE submission
+NAMES = ("audio", "file_name", "id")  # keys of a JSON line that name its clip, the first there is
+CAPTIONS = ("caption", "caption_predicted")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One row.
+
+    Attributes:
+        clip: the clip's name or id as it stands there, perhaps a path.
+        where: "captions.csv:17".
+        candidates: of an auricle record, the caption and its rivals, best first.
+    """
+
+    clip: str
+    caption: str
+    where: str
+    candidates: tuple[Candidate, ...] = ()
+
+
+def read_predictions(path: Path) -> list[Prediction]:
+    """Every row of a CSV with the columns `COLUMNS`, or of JSON Lines such as `auricle caption
+    --format jsonl` writes: one of `NAMES`, one of `CAPTIONS`, and perhaps ``candidates``.
+
+    Raises:
+        DataError: no such file, another encoding or other columns; names file and line.
+    """
+    table = path.suffix.lower() in TABLES
+    found = []
+    for line, row in rows_of(path, COLUMNS if table else ()):
+        where = f"{path}:{line}"
+        if table:
+            found.append(Prediction(row[COLUMNS[0]], row[COLUMNS[1]], where))
+        else:
+            clip, caption = _text(row, NAMES, where), _text(row, CAPTIONS, where)
+            found.append(Prediction(clip, caption, where, _candidates(row, where)))
+    if not found:
+        raise DataError(f"{path}: no predictions in it; give one row for each clip")
+    return found
+
+
+def _text(row: Mapping[str, Any], keys: tuple[str, ...], where: str) -> str:
+    for key in keys:
+        if isinstance(row.get(key), str):
+            return str(row[key])
+    raise DataError(
+        f"{where}: has {', '.join(row) or 'no keys'}; it needs {' or '.join(keys)}, a string"
+    )
+
+
+def _candidates(row: Mapping[str, Any], where: str) -> tuple[Candidate, ...]:
+    given = row.get("candidates") or []
+    if not isinstance(given, list) or not all(isinstance(entry, dict) for entry in given):
+        raise DataError(f'{where}: "candidates" must be a list of objects, or left out')
+    try:
+        return tuple(build(Candidate, entry, where, "candidates") for entry in given)
+    except ModelError as error:
+        raise DataError(str(error)) from error

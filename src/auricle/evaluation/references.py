@@ -1,0 +1,181 @@
+"""References: what people said of each clip, from a manifest, or the CSV of Clotho or AudioCaps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from auricle.data.audiocaps import COLUMNS as AUDIOCAPS
+from auricle.data.audiocaps import read_audiocaps
+from auricle.data.clotho import CAPTIONS, Names
+from auricle.data.manifest import Clip, read_lines
+from auricle.data.probe import audio_files
+from auricle.data.tables import LeftOut
+from auricle.errors import DataError
+from auricle.evaluation.rows import JSON_LINES, check_encoding, rows_of
+
+KINDS = (
+    "a manifest (.jsonl), Clotho's CSV (file_name, caption_1 … caption_5) or AudioCaps' CSV "
+    "(audiocap_id, youtube_id, start_time, caption)"
+)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A clip that people described.
+
+    Attributes:
+        id: what it is called in reports.
+        captions: one or more.
+        where: "captions.csv:17".
+        names: what a prediction may call it, the surest first: ids, file names, stems.
+        audio: the recording (and its section), where one was found.
+    """
+
+    id: str
+    captions: tuple[str, ...]
+    where: str
+    names: tuple[str, ...]
+    audio: Clip | None = None
+
+
+@dataclass(frozen=True)
+class References:
+    """``faults``: rows that give no reference; ``notes``: what a reader of scores should know."""
+
+    path: Path
+    clips: tuple[Reference, ...]
+    faults: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+
+def read_references(path: Path, audio: Path | None = None, split: str | None = None) -> References:
+    """The clips of a manifest or a table, each with the captions that are not empty.
+
+    Args:
+        path: `KINDS`, told apart by suffix and columns.
+        audio: a folder in which to look for the recordings of a CSV's clips.
+        split: of a manifest, to take the clips of this split alone.
+
+    Raises:
+        DataError: no such file, another encoding, other columns, a broken line, or no clips.
+    """
+    if path.suffix.lower() in JSON_LINES:
+        found = _manifest(path, split)
+    else:
+        rows = list(rows_of(path))
+        columns = rows[0][1].keys() if rows else set()
+        if columns >= set(AUDIOCAPS):
+            found = _audiocaps(path, rows, audio)
+        elif "file_name" in columns and any(name.startswith("caption") for name in columns):
+            found = _clotho(path, rows, audio)
+        else:
+            has = ", ".join(columns) or "no rows"
+            raise DataError(f"{path}: has {has}; references are {KINDS}")
+    clips, faults = _checked(found)
+    if not clips:
+        of = f" of the split {split!r}" if split else ""
+        raise DataError(f"{path}: no clip{of} with a caption; references are {KINDS}")
+    return References(path, clips, faults, _notes(clips))
+
+
+def _manifest(path: Path, split: str | None) -> list[Reference]:
+    check_encoding(path)
+    return [
+        Reference(
+            clip.id,
+            clip.captions,
+            f"{path}:{line}",
+            (clip.id, *_file_names(str(clip.audio))),
+            clip,
+        )
+        for line, clip in read_lines(path)
+        if split is None or clip.split == split
+    ]
+
+
+def _clotho(
+    path: Path, rows: Iterable[tuple[int, Mapping[str, str]]], audio: Path | None
+) -> list[Reference]:
+    rows = list(rows)
+    names = [row["file_name"] for _, row in rows]
+    recordings = Names({file.name: file for file in audio_files(audio)} if audio else {}, names)
+    found = []
+    for line, row in rows:
+        keys = [key for key in (*CAPTIONS, *row) if key.startswith("caption") and key in row]
+        name, captions = row["file_name"], tuple(row[key] for key in dict.fromkeys(keys))
+        recording = recordings.find(name)
+        clip = Clip(recording, captions, name, "test") if recording else None
+        found.append(Reference(name, captions, f"{path}:{line}", _file_names(name), clip))
+    return found
+
+
+def _audiocaps(
+    path: Path, rows: Iterable[tuple[int, Mapping[str, str]]], audio: Path | None
+) -> list[Reference]:
+    """Rows of one clip become one reference; a prediction may name any of their ids."""
+    recordings: dict[str, Clip] = {}
+    if audio:
+        found = read_audiocaps([path], audio, "test").clips
+        recordings = {clip.id.rpartition("/")[2]: clip for clip in found}
+    references: dict[str, Reference] = {}
+    for line, row in rows:
+        where = f"{path}:{line}"
+        name = f"{row['youtube_id']}_{_seconds(row['start_time'], where)}"
+        known = references.get(name)
+        if known is None:
+            names = (name, f"Y{name}", row["youtube_id"], f"Y{row['youtube_id']}")
+            known = Reference(name, (), where, names, recordings.get(name))
+        references[name] = replace(
+            known,
+            captions=(*known.captions, row["caption"]),
+            names=(*known.names, row["audiocap_id"]),
+        )
+    return list(references.values())
+
+
+def _seconds(text: str, where: str) -> str:
+    try:
+        return f"{float(text):g}"
+    except ValueError as error:
+        raise DataError(f"{where}: start_time is {text!r}; it must be seconds") from error
+
+
+def _file_names(name: str) -> tuple[str, ...]:
+    """A path, its last part, and that without the suffix."""
+    path = Path(name)
+    return tuple(dict.fromkeys((name, path.name, path.stem)))
+
+
+def _checked(found: Iterable[Reference]) -> tuple[tuple[Reference, ...], tuple[LeftOut, ...]]:
+    """Clips without captions, with an empty one, or listed twice are faults."""
+    found = list(found)
+    times = Counter(clip.id for clip in found)
+    rules: tuple[tuple[str, Callable[[Reference], bool]], ...] = (
+        ("references listed twice", lambda clip: times[clip.id] > 1),
+        ("no reference caption", lambda clip: not any(map(str.strip, clip.captions))),
+        ("an empty reference caption", lambda clip: not all(map(str.strip, clip.captions))),
+    )
+    clips, faults = [], []
+    for clip in found:
+        broken = next((reason for reason, breaks in rules if breaks(clip)), None)
+        if broken:
+            faults.append(LeftOut(clip.where, broken, clip.id))
+        else:
+            clips.append(clip)
+    return tuple(clips), tuple(faults)
+
+
+def _notes(clips: tuple[Reference, ...]) -> tuple[str, ...]:
+    """Which clips have another number of references than most."""
+    counts = Counter(len(clip.captions) for clip in clips)
+    if len(counts) == 1:
+        return ()
+    usual = counts.most_common(1)[0][0]
+    other = [clip for clip in clips if len(clip.captions) != usual]
+    named = ", ".join(f"{clip.id} ({len(clip.captions)})" for clip in other[:5])
+    more = f" and {len(other) - 5} more" if len(other) > 5 else ""
+    have = f"{counts[usual]} clips have {usual} references"
+    return (f"{have}, {len(other)} another number: {named}{more}",)

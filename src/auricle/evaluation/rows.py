@@ -1,0 +1,97 @@
+"""Rows of files that people made: every fault in them is kept and named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from auricle.data.tables import LeftOut, read_table
+from auricle.errors import DataError
+
+TABLES = {".csv", ".tsv", ".tab"}
+JSON_LINES = {".jsonl", ".ndjson"}
+SHOWN = 10  # rows named by number in one message
+NAMED = 5  # rows of one reason named one by one
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What is wrong in one file or between two, in the order found; each is a `LeftOut`."""
+
+    found: tuple[LeftOut, ...] = ()
+
+    def lines(self) -> list[str]:
+        """One line for each, of every reason the first `NAMED` and how many more there are."""
+        by_reason: dict[str, list[LeftOut]] = {}
+        for fault in self.found:
+            by_reason.setdefault(fault.reason, []).append(fault)
+        lines = []
+        for reason, faults in by_reason.items():
+            for fault in faults[:NAMED]:
+                lines.append(f"{fault.where}: {reason}{': ' if fault.detail else ''}{fault.detail}")
+            if len(faults) > NAMED:
+                where = ", ".join(fault.where.rpartition(":")[2] for fault in faults[NAMED:][:50])
+                more = "" if len(faults) <= NAMED + 50 else " …"
+                lines.append(f"{reason}: {len(faults) - NAMED} more ({where}{more})")
+        return lines
+
+
+def rows_of(path: Path, required: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, row) of a CSV, TSV or JSON Lines file in UTF-8.
+
+    Raises:
+        DataError: the file cannot be read, is of another encoding, or has a line that is none;
+            names the lines.
+    """
+    check_encoding(path)
+    if path.suffix.lower() in JSON_LINES:
+        yield from _json_rows(path)
+    elif path.suffix.lower() in TABLES:
+        yield from read_table(path, required)
+    else:
+        raise DataError(f"{path}: give a file whose name ends in .csv, .tsv or .jsonl")
+
+
+def check_encoding(path: Path) -> None:
+    """Refuse what is not UTF-8, for a name read wrongly belongs to no clip.
+
+    Raises:
+        DataError: names the lines.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:4096]:
+        raise DataError(f"{path}: not UTF-8 but UTF-16 or no text at all; save it as UTF-8")
+    wrong = [n for n, line in enumerate(content.splitlines(), 1) if not _decodes(line)]
+    if wrong:
+        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        raise DataError(
+            f"{path}: not UTF-8 in line {', '.join(map(str, wrong[:SHOWN]))}{more}; convert it "
+            "(iconv -f WINDOWS-1252 -t UTF-8)"
+        )
+
+
+def _decodes(line: bytes) -> bool:
+    try:
+        line.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise DataError(f"{path}:{number}: not a line of JSON ({error})") from error
+        if not isinstance(row, dict):
+            raise DataError(f"{path}:{number}: a JSON {type(row).__name__}; give one object a line")
+        yield number, row

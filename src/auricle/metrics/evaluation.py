@@ -1,0 +1,126 @@
+"""Captions and references in, every metric out: of the corpus, of each clip, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from auricle.errors import AuricleError, DataError
+from auricle.metrics.bootstrap import Interval, intervals
+from auricle.metrics.java import INSTALL
+from auricle.metrics.material import Material
+from auricle.metrics.registry import Measured, Metric, Outcome, chosen
+from auricle.metrics.scores import Missing, MissingMetricError, Score
+
+Progress = Callable[[str, int, int], None]  # which metric begins, how many are done, of how many
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What was measured of N captions.
+
+    Attributes:
+        clips: N.
+        measured: the scores in the order of the metrics, with what intervals are made from.
+        intervals: the 95 % interval of the score called so, where there is one.
+        missing: metrics that could not be computed as published. Where something of another name
+            stands in, that is among the scores.
+    """
+
+    clips: int
+    measured: tuple[Measured, ...]
+    intervals: dict[str, Interval]
+    missing: tuple[Missing, ...]
+
+    @property
+    def scores(self) -> tuple[Score, ...]:
+        return tuple(found.score for found in self.measured)
+
+    def __getitem__(self, name: str) -> Score:
+        """The score called ``name`` ("CIDEr-D", "SPICE (spice-py)").
+
+        Raises:
+            KeyError: none is; names those there are.
+        """
+        for score in self.scores:
+            if score.name == name:
+                return score
+        raise KeyError(f"no score is called {name!r}; there are {[s.name for s in self.scores]}")
+
+
+def evaluate(
+    candidates: Sequence[str],
+    references: Sequence[Sequence[str]],
+    metrics: Sequence[str] | None = None,
+    *,
+    rivals: Sequence[Sequence[str]] | None = None,
+    training: Sequence[str] | None = None,
+    device: str = "cpu",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Score one caption of each of N clips against what people said of it.
+
+    Args:
+        candidates: N captions, as they were written.
+        references: one or more captions by people for each.
+        metrics: names of `auricle.metrics.registry.METRICS`; all without.
+        rivals: all candidates of each clip, for SPIDEr-max.
+        training: the captions that the captioner learned from, for the share of novel ones.
+        device: where texts are embedded and judged.
+        seed: of the bootstrap.
+        progress: told which metric begins.
+
+    Raises:
+        DataError: no clips, numbers that differ, a clip without references, or an unknown metric.
+    """
+    _check(candidates, references, rivals)
+    material = Material(candidates, references, rivals, training, device)
+    wanted = chosen(metrics)
+    measured: list[Measured] = []
+    missing: list[Missing] = []
+    for done, metric in enumerate(wanted.values()):
+        if progress:
+            progress(metric.title, done, len(wanted))
+        outcome = _outcome(metric, material)
+        measured += outcome.measured
+        missing += outcome.missing
+    if progress:
+        progress("", len(wanted), len(wanted))
+    ranged = [(found.score.name, found.sums) for found in measured if found.sums]
+    found = intervals([sums for _, sums in ranged], seed) if ranged else []
+    return Evaluation(
+        clips=len(candidates),
+        measured=tuple(measured),
+        intervals=dict(zip((name for name, _ in ranged), found, strict=True)),
+        missing=tuple(missing),
+    )
+
+
+def _outcome(metric: Metric, material: Material) -> Outcome:
+    """One metric that fails does not take the others with it."""
+    try:
+        return metric.of(material)
+    except MissingMetricError as error:
+        absent = error.missing
+        what = f"{absent.name}: " if absent.name != metric.title else ""
+        return Outcome([], [Missing(metric.title, what + absent.reason, absent.command)])
+    except AuricleError as error:  # such as a missing package, or a Java program that failed
+        return Outcome([], [Missing(metric.title, str(error), INSTALL)])
+
+
+def _check(
+    candidates: Sequence[str],
+    references: Sequence[Sequence[str]],
+    rivals: Sequence[Sequence[str]] | None,
+) -> None:
+    if isinstance(candidates, str) or not len(candidates):
+        raise DataError("no captions: give a list with one caption for each clip")
+    for name, given in (("references", references), ("rivals", rivals)):
+        if given is not None and len(given) != len(candidates):
+            raise DataError(
+                f"{len(candidates)} captions and {name} of {len(given)} clips; give both for each"
+            )
+    for clip, texts in enumerate(references):
+        if isinstance(texts, str) or not len(texts):
+            raise DataError(f"clip {clip}: references must be a list of one caption or more")

@@ -1,0 +1,178 @@
+"""FENSE (Zhou et al., "Can audio captions be evaluated with image caption metrics?", ICASSP 2022):
+the similarity of sentences, and a penalty for captions that are not fluent.
+
+The published sentence model and error detector are used where they are on this machine. Elsewhere
+MiniLM and our own detector stand in, and every score made with them says so in its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from auricle.errors import AuricleError
+from auricle.metrics.scores import Missing, Score
+from auricle.metrics.spider import PENALTY
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from auricle.text.embedder import TextEmbedder
+    from auricle.text.fluency import FluencyDetector
+
+SENTENCE_MODEL = "sentence-transformers/paraphrase-TinyBERT-L6-v2"  # section 4.1
+DETECTOR = "fense-base"
+FETCH = "auricle models fetch fense"
+FENSE, SIMILARITY, ERRORS = "FENSE", "SBERT similarity", "Fluency error rate"
+
+
+class Sentences(NamedTuple):
+    """A sentence model; ``standin`` is its label where it is not the published one."""
+
+    embedder: TextEmbedder
+    standin: str | None
+
+
+class Judge(NamedTuple):
+    """A fluency detector; ``standin`` is its label where it is not the published one."""
+
+    detector: FluencyDetector
+    standin: str | None
+
+
+def labelled(name: str, *standins: str | None) -> str:
+    """ "FENSE" -> "FENSE (auricle detector, MiniLM)", if anything stands in for what is published."""
+    parts = [label for label in standins if label]
+    return f"{name} ({', '.join(parts)})" if parts else name
+
+
+def sentence_model(device: str = "cpu") -> Sentences:
+    """The published one if it is in the Hub's cache on this machine, else MiniLM."""
+    from auricle.text.embedder import MINILM, TextEmbedder
+
+    folder = _cached(SENTENCE_MODEL)
+    if folder:
+        return Sentences(TextEmbedder(str(folder), device=device), None)
+    return Sentences(TextEmbedder(MINILM, device=device), "MiniLM")
+
+
+def fluency_judge(device: str = "cpu") -> Judge:
+    """The published detector if it is on this machine, else our own."""
+    from auricle.hub.yamnet_wheel import cache_folder
+    from auricle.text.fluency import FENSE as RELEASED
+    from auricle.text.fluency import default_detector, load_detector
+
+    if (cache_folder() / "fense" / f"{RELEASED[DETECTOR]}.ckpt").is_file():
+        try:
+            return Judge(load_detector(DETECTOR, device=device), None)
+        except AuricleError:  # its BERT's vocabulary is not here
+            pass
+    return Judge(default_detector(), "auricle detector")
+
+
+def missing(name: str, *standins: str | None) -> Missing | None:
+    """What is to be said of the published metric ``name`` where something stands in for it."""
+    parts = [label for label in standins if label]
+    if not parts:
+        return None
+    what = {"MiniLM": "sentence model", "auricle detector": "error detector"}
+    lacking = " and ".join(what[part] for part in parts)
+    there = "are" if len(parts) > 1 else "is"
+    return Missing(name, f"its {lacking} {there} not on this machine", FETCH)
+
+
+def fetch() -> list[Path]:
+    """Download what FENSE takes, half a gigabyte; where it lies.
+
+    Raises:
+        ModelError: it cannot be had; says what to fetch and where to put it.
+    """
+    from auricle.hub.download import download
+    from auricle.hub.names import EMBEDDER_FILES
+    from auricle.text.fluency import FENSE as RELEASED
+    from auricle.text.fluency import load_detector
+    from auricle.text.fluency.fense import release
+
+    folder = download(SENTENCE_MODEL, EMBEDDER_FILES)
+    load_detector(DETECTOR)  # brings its BERT's vocabulary as well
+    return [folder, release(RELEASED[DETECTOR])[0]]
+
+
+def similarities(
+    candidates: Tensor, references: Tensor, counts: Sequence[int]
+) -> tuple[float, ...]:
+    """Of each clip the mean cosine of its caption with its references.
+
+    Args:
+        candidates: [N, E] unit vectors.
+        references: [M, E] unit vectors, those of a clip together.
+        counts: of the references of each clip.
+    """
+    import torch
+
+    owner = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+    cosines = (candidates[owner].double() * references.double()).sum(dim=-1)
+    sums = torch.zeros(len(counts), dtype=torch.float64).index_add_(0, owner, cosines)
+    return tuple((sums / torch.tensor(counts)).tolist())
+
+
+def fense(similarity: Sequence[float], error: Sequence[float], threshold: float) -> Score:
+    """FENSE from its parts: similarity, less `PENALTY` of it where the error's probability is above
+    ``threshold``.
+
+    Args:
+        similarity: [N] as `similarities`.
+        error: [N] probability of any error.
+    """
+    items = tuple(
+        value * (1 - PENALTY) if probability > threshold else value
+        for value, probability in zip(similarity, error, strict=True)
+    )
+    return Score(FENSE, sum(items) / len(items), items)
+
+
+def fluency_errors(probabilities: np.ndarray, threshold: float) -> list[Score]:
+    """The share of captions with an error, and with each of the five named ones.
+
+    Args:
+        probabilities: [N, 6] as a `FluencyDetector` gives them.
+        threshold: a probability above it is an error.
+
+    Returns:
+        Scores whose items are 1 (error) or 0; the first, of any error, has the six probabilities
+        in its details.
+    """
+    from auricle.text.fluency import CLASSES, DESCRIPTIONS
+
+    details = {
+        name: tuple(column.tolist()) for name, column in zip(CLASSES, probabilities.T, strict=True)
+    }
+    scores = []
+    for name in ("error", *(name for name in CLASSES if name != "error")):
+        items = tuple(float(p > threshold) for p in details[name])
+        shown = ERRORS if name == "error" else f"{ERRORS}: {DESCRIPTIONS[name]}"
+        score = Score(shown, sum(items) / len(items), items, details if name == "error" else {})
+        scores.append(score)
+    return scores
+
+
+def _cached(repository: str) -> Path | None:
+    """The folder of a repository that was downloaded before; nothing is asked of the network."""
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    from auricle.hub.names import EMBEDDER_FILES
+
+    try:
+        return Path(
+            snapshot_download(
+                repository,
+                allow_patterns=list(EMBEDDER_FILES),
+                cache_dir=constants.HF_HUB_CACHE,
+                local_files_only=True,
+            )
+        )
+    except LocalEntryNotFoundError:
+        return None

@@ -1,0 +1,143 @@
+"""What the metrics of one set of captions share, each part computed when first asked for, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+
+from auricle.metrics.ngrams import Tokens
+from auricle.metrics.scores import Missing, MissingMetricError, Score
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from auricle.metrics.fense import Judge, Sentences
+
+
+class Tokenised(NamedTuple):
+    """PTB tokens of the captions, and of the references of each."""
+
+    candidates: list[Tokens]
+    references: list[list[Tokens]]
+
+
+class Embedded(NamedTuple):
+    """Unit vectors of the N captions [N, E], and of all their references in order [M, E]."""
+
+    candidates: Tensor
+    references: Tensor
+
+
+class Spice(NamedTuple):
+    """SPICE, or spice-py by that name and why it stands in."""
+
+    score: Score
+    missing: Missing | None
+
+
+class Material:
+    """N captions, the references of each, and what is known of them.
+
+    Attributes:
+        rivals: all candidate captions of each clip, its caption among them; None if there is but
+            one for each.
+        training: the captions that the captioner was trained on; None if nobody says.
+    """
+
+    def __init__(
+        self,
+        candidates: Sequence[str],
+        references: Sequence[Sequence[str]],
+        rivals: Sequence[Sequence[str]] | None = None,
+        training: Sequence[str] | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self.candidates = list(candidates)
+        self.references = [list(texts) for texts in references]
+        self.rivals = [list(texts) for texts in rivals] if rivals is not None else None
+        self.training = training
+        self.device = device
+
+    @cached_property
+    def tokens(self) -> Tokenised:
+        """Raises MissingMetricError: there are captions that take Java, and no Java."""
+        from auricle.metrics.ptb import tokenize
+
+        flat = [*self.candidates, *chain.from_iterable(self.references)]
+        found = iter(tokenize(flat))
+        said: list[Tokens] = [next(found) for _ in self.candidates]
+        return Tokenised(said, [[next(found) for _ in texts] for texts in self.references])
+
+    @cached_property
+    def sentences(self) -> Sentences:
+        from auricle.metrics.fense import sentence_model
+
+        return sentence_model(self.device)
+
+    @cached_property
+    def vectors(self) -> Embedded:
+        """Every distinct text is embedded once, all in one batch."""
+        flat = [*self.candidates, *chain.from_iterable(self.references)]
+        rows = self.sentences.embedder.embed(flat).cpu()
+        return Embedded(rows[: len(self.candidates)], rows[len(self.candidates) :])
+
+    @cached_property
+    def similarities(self) -> tuple[float, ...]:
+        """Of each clip, the mean cosine of its caption with its references."""
+        from auricle.metrics.fense import similarities
+
+        return similarities(*self.vectors, [len(texts) for texts in self.references])
+
+    @cached_property
+    def judge(self) -> Judge:
+        from auricle.metrics.fense import fluency_judge
+
+        return fluency_judge(self.device)
+
+    @cached_property
+    def errors(self) -> np.ndarray:
+        """[N, 6] error probabilities of the captions."""
+        return self.judge.detector.probabilities(self.candidates)
+
+    @cached_property
+    def cider_d(self) -> Score:
+        from auricle.metrics.cider import cider_d
+
+        return cider_d(*self.tokens)
+
+    @cached_property
+    def spice(self) -> Spice:
+        return self._spice(self.candidates, self.references)
+
+    @cached_property
+    def spider(self) -> Score:
+        from auricle.metrics.spider import spider
+
+        return spider(self.cider_d, self.spice.score)
+
+    @cached_property
+    def spider_of_rivals(self) -> Score:
+        """SPIDEr of all candidates of all clips, clip after clip."""
+        from auricle.metrics.cider import cider_d
+        from auricle.metrics.ptb import tokenize
+        from auricle.metrics.spider import spider
+
+        rivals = self.rivals or [[text] for text in self.candidates]
+        texts = list(chain.from_iterable(rivals))
+        clip = [number for number, own in enumerate(rivals) for _ in own]
+        documents = self.tokens.references
+        cider = cider_d(tokenize(texts), [documents[number] for number in clip], documents)
+        return spider(cider, self._spice(texts, [self.references[n] for n in clip]).score)
+
+    @staticmethod
+    def _spice(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Spice:
+        """The official SPICE where its parser is on this machine, else spice-py."""
+        from auricle.metrics.spice import spice, spice_py
+
+        try:
+            return Spice(spice(candidates, references), None)
+        except MissingMetricError as error:
+            return Spice(spice_py(candidates, references), error.missing)
