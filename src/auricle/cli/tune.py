@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from auricle.metrics.bootstrap import Interval
     from auricle.pipeline import Captioner
     from auricle.tuning.hearing import HeardClip
+    from auricle.tuning.reliability import Reliability
 
 app = typer.Typer(
     help="Fit what chooses a caption, and how sure to be of it, on clips with captions.",
@@ -87,6 +88,109 @@ def rerank(
         write_report(output, "rerank", {"data": str(data), "seed": seed} | fit.to_json())
         write_heard(output / "tuning.candidates.jsonl", heard)
         typer.echo(str(output))
+
+
+@app.command()
+def confidence(
+    model: Model,
+    data: Data,
+    right: Annotated[
+        float,
+        typer.Option(
+            metavar="COSINE",
+            min=0.0,
+            max=1.0,
+            help="From which a caption is right: its best cosine with a reference, by"
+            " all-MiniLM-L6-v2 whatever the model embeds by.",
+        ),
+    ] = 0.5,
+    folds: Folds = 5,
+    seed: Seed = 0,
+    candidates: Candidates = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Write a calibrated copy of the model here, or into its own."
+        ),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png", help="The reliability diagram.", show_default="beside the model"
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Fit nothing: measure the model's own calibration.")
+    ] = False,
+    device: Device = "auto",
+) -> None:
+    """Fit how sure to be of a caption: a probability from its likelihood, similarity, agreement.
+
+    A caption counts as right when one of the clip's references is near it, by --right. How reliable
+    the confidence is, is measured on clips held out from the fit.
+    """
+    with exit_codes():
+        from auricle.decoding.confidence import load_calibration, save_calibration
+        from auricle.errors import ModelError
+        from auricle.hub.names import resolve
+        from auricle.pipeline import Captioner
+        from auricle.tuning.confidence import fit_confidence, measure_confidence
+        from auricle.tuning.output import check_output, is_same, write_report
+
+        folder = resolve(model)
+        given = load_calibration(folder)
+        if check and given is None:
+            raise ModelError(f"{model}: has no calibration to check; fit one without --check")
+        in_place = output is not None and is_same(output, folder)
+        if output and not in_place:
+            check_output(output)
+        captioner = Captioner.from_pretrained(model, device=device)
+        heard = _hear(captioner, data, candidates, seed)
+        if check and given:
+            found, title = measure_confidence(heard, given, seed), f"{model} on {data.stem}"
+        else:
+            method = captioner.bundle.decoding.method
+            given, found = fit_confidence(heard, data.name, method, right, folds, seed)
+            title = f"{model} on {data.stem}, held out"
+        _show_reliability(found, given.right)
+        if not check:
+            typer.echo(f"fitted on all clips: {json.dumps(asdict(given))}")
+        if output and not check:
+            if not in_place:
+                captioner.save_pretrained(output)
+            save_calibration(output, given)
+            write_report(
+                output, "confidence", {"seed": seed, "verdict": found.verdict} | asdict(found)
+            )
+            plot = plot or output / "reliability.png"
+            typer.echo(str(output))
+        if plot:
+            from auricle.tuning.reliability import draw_diagram
+
+            draw_diagram(found, title, plot)
+            typer.echo(str(plot))
+
+
+def _show_reliability(found: Reliability, threshold: float) -> None:
+    from auricle.cli.tables import print_table
+
+    rows = {
+        "Brier score": found.brier,
+        "… of the base rate": found.base_brier,
+        "calibration error": found.calibration_error,
+        "AUC": found.auc,
+    }
+    print_table(
+        f"{found.right_share:.0%} of {found.clips} captions are right (cosine {threshold:g})",
+        ("measure", "value", "95 % interval"),
+        [(name, *_shown(row)) for name, row in rows.items()],
+    )
+    print_table(
+        "Confidence kept",
+        ("confidence", "right", "clips"),
+        [(f"{b.confidence:.2f}", f"{b.right:.2f}", str(b.clips)) for b in found.bins],
+    )
+    typer.echo(found.verdict)
 
 
 def _hear(captioner: Captioner, data: Path, candidates: int | None, seed: int) -> list[HeardClip]:

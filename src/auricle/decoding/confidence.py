@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -74,10 +75,14 @@ class Calibration:
 
 
 def confidence(calibration: Calibration, candidate: Candidate) -> float:
-    """The probability in [0, 1] that the caption is right; a term that nobody knows of it counts
-    as average."""
-    logit = calibration.bias
-    for feature in calibration.features:
+    """The probability in [0, 1] that the caption is right."""
+    return probability(calibration.features, calibration.bias, candidate)
+
+
+def probability(features: Iterable[Feature], bias: float, candidate: Candidate) -> float:
+    """Of the logistic regression; a term that nobody knows of the candidate counts as average."""
+    logit = bias
+    for feature in features:
         value = getattr(candidate, feature.name)
         if value is not None:
             logit += feature.weight * (value - feature.mean) / feature.deviation

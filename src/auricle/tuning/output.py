@@ -22,6 +22,11 @@ def check_output(folder: Path) -> None:
         raise ModelError(f"{folder}: exists and is not empty; name a folder that is new")
 
 
+def is_same(one: Path, other: Path) -> bool:
+    """Whether both are one folder."""
+    return one.exists() and other.exists() and one.samefile(other)
+
+
 def write_report(folder: Path, name: str, report: Mapping[str, Any]) -> None:
     """Put ``report`` under ``name`` in the folder's `REPORT`; other tunings' stay."""
     path = folder / REPORT
