@@ -192,6 +192,6 @@ def test_choosing_again_changes_nothing():
     ranked = list(
         scored([voice(embedder=Embedder())], options=replace(OPTIONS, rerank=weights)).values()
     )
-    assert explained(rank(ranked), OPTIONS) == ranked
+    assert explained(rank(ranked)) == ranked
     equal = [replace(c, score=1.0, fluent=True, reason=None) for c in ranked]
-    assert [c.reason for c in explained(equal, OPTIONS)][1:] == ["same score, found later"] * 2
+    assert [c.reason for c in explained(equal)][1:] == ["same score, found later"] * 2

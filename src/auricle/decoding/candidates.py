@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from auricle.decoding.ensemble import AveragedSteps
+from auricle.decoding.ensemble import AveragedSteps, stepped_likelihoods
 from auricle.decoding.forbidden import ForbiddenWords, forbidden_words
 from auricle.decoding.likelihood import draft_likelihoods
 from auricle.decoding.options import DecodeOptions
@@ -31,7 +31,7 @@ def find_candidates(
     pool: Pool = "candidates",
     every_term: bool = False,
 ) -> list[list[Candidate]]:
-    """Distinct candidates of B clips: samples by score, what a search found in its own order.
+    """Distinct candidates of B clips: by score, but what one search found in its own order.
 
     ``memories`` are one per voice, of the same clips. Each serves search, likelihood and
     similarity. ``seed`` fixes sampling whatever the batch holds. ``pool``: every voice searches
@@ -43,10 +43,14 @@ def find_candidates(
         for voice, memory in zip(voices, memories, strict=True)
     ]
     drafts = find_drafts(voices, crosses, options, seed, pool)
-    likelihoods = [
-        draft_likelihoods(voice, index, cross, drafts)
-        for index, (voice, cross) in enumerate(zip(voices, crosses, strict=True))
-    ]
+    likelihoods = (
+        [stepped_likelihoods(_averaged(voices, crosses), drafts, voices[0].tokenizer)]
+        if pool == "tokens"
+        else [
+            draft_likelihoods(voice, index, cross, drafts)
+            for index, (voice, cross) in enumerate(zip(voices, crosses, strict=True))
+        ]
+    )
     embeddings = [memory.embedding for memory in memories]
     return score_candidates(voices, embeddings, drafts, likelihoods, options, every_term)
 
@@ -62,11 +66,9 @@ def find_drafts(
 
     Voice number i samples by ``seed`` + i, for equal voices would draw equal samples.
     """
-    steps: list[Steps] = [
-        DecoderSteps(voice.decoder, cross) for voice, cross in zip(voices, crosses, strict=True)
-    ]
-    if pool == "tokens":
-        steps = [AveragedSteps(steps, [voice.likelihood_weight for voice in voices])]
+    steps: list[Steps] = (
+        [_averaged(voices, crosses)] if pool == "tokens" else _steps(voices, crosses)
+    )
     found: list[dict[str, Draft]] = [{} for _ in range(crosses[0].clips)]
     for index, (voice, its_steps) in enumerate(zip(voices, steps, strict=False)):
         forbidden = forbidden_words(options.forbidden_words, voice.tokenizer)
@@ -74,10 +76,18 @@ def find_drafts(
         for clip, sequences in zip(found, searched, strict=True):
             for sequence in sequences:
                 draft = _draft(sequence, voice.tokenizer, forbidden, index)
-                if pool == "tokens":  # its log-probability is that of no voice
-                    draft = replace(draft, log_probability=None)
                 clip[draft.text] = _merge(clip.get(draft.text), draft)
     return [list(clip.values()) for clip in found]
+
+
+def _steps(voices: Sequence[Voice], crosses: Sequence[CrossMemory]) -> list[Steps]:
+    pairs = zip(voices, crosses, strict=True)
+    return [DecoderSteps(voice.decoder, cross) for voice, cross in pairs]
+
+
+def _averaged(voices: Sequence[Voice], crosses: Sequence[CrossMemory]) -> AveragedSteps:
+    weights = [voice.likelihood_weight for voice in voices]
+    return AveragedSteps(_steps(voices, crosses), weights)
 
 
 def _draft(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from auricle.decoding.options import DecodeOptions
 from auricle.records import Candidate
 
 
@@ -19,19 +18,22 @@ def choose(ranked: Sequence[Candidate]) -> Candidate:
     return next((candidate for candidate in ranked if candidate.fluent), ranked[0])
 
 
-def explained(ranked: Sequence[Candidate], options: DecodeOptions) -> list[Candidate]:
-    """The candidates, every one but the chosen with the reason why it was not."""
+def explained(ranked: Sequence[Candidate], search: str | None = None) -> list[Candidate]:
+    """The candidates, every one but the chosen with the reason why it was not.
+
+    ``search``: the method in whose order they stand; None for best score first.
+    """
     best = choose(ranked)
     return [
         replace(candidate, reason=None)
         if candidate is best
-        else replace(candidate, reason=candidate.reason or _behind(candidate, best, options))
+        else replace(candidate, reason=candidate.reason or _behind(candidate, best, search))
         for candidate in ranked
     ]
 
 
-def _behind(candidate: Candidate, best: Candidate, options: DecodeOptions) -> str:
-    if options.method != "nucleus":
-        return f"later in the order of {options.method} search"
+def _behind(candidate: Candidate, best: Candidate, search: str | None) -> str:
+    if search:
+        return f"later in the order of {search} search"
     gap = best.score - candidate.score
     return f"score {gap:.2g} below" if gap else "same score, found later"

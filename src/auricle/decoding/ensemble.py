@@ -11,8 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from auricle.decoding.likelihood import Likelihood
 from auricle.decoding.steps import Steps
+from auricle.decoding.voice import Draft
 from auricle.model.captioner import AudioCaptioner, AudioMemory
+from auricle.text.tokenizer import CaptionTokenizer
 
 
 def encode_together(
@@ -70,3 +73,52 @@ class AveragedSteps:
     def select(self, rows: Tensor) -> None:
         for member in self._members:
             member.select(rows)
+
+
+@torch.inference_mode()
+def stepped_likelihoods(
+    steps: Steps, drafts: Sequence[Sequence[Draft]], tokenizer: CaptionTokenizer
+) -> list[list[Likelihood]]:
+    """What ``steps``, which found the drafts, think of them.
+
+    What they gathered while searching is taken; captions that re-tokenise differently are read to
+    them token by token, for there is no teacher forcing of an average.
+    """
+    found = []
+    for clip, its_drafts in enumerate(drafts):
+        unknown = [draft.text for draft in its_drafts if draft.log_probability is None]
+        read = iter(_read(steps.part(slice(clip, clip + 1)), unknown, tokenizer))
+        found.append(
+            [
+                next(read)
+                if draft.log_probability is None
+                else Likelihood(draft.log_probability / (len(draft.ids) + 1), draft.log_probability)
+                for draft in its_drafts
+            ]
+        )
+    return found
+
+
+def _read(steps: Steps, texts: Sequence[str], tokenizer: CaptionTokenizer) -> list[Likelihood]:
+    """The likelihoods of a clip's captions, one token of each at a time."""
+    if not texts:
+        return []
+    config, device = steps.config, steps.device
+    rows = [[*tokenizer.encode(text)[: config.max_positions - 1], config.eos_id] for text in texts]
+    counts = [len(row) for row in rows]
+    labels = torch.full((len(rows), max(counts)), config.pad_id, device=device)
+    for row, ids in zip(labels, rows, strict=True):
+        row[: len(ids)] = torch.tensor(ids)
+    steps.begin(len(rows), max(counts))
+    logits = steps.next_logits(torch.tensor([config.start_id], device=device))
+    everyone = torch.zeros(len(rows), dtype=torch.long, device=device)
+    steps.select(everyone)
+    logits = logits[everyone]
+    log_p = [logits.log_softmax(dim=-1).gather(1, labels[:, :1])]
+    for place in range(1, max(counts)):
+        logits = steps.next_logits(labels[:, place - 1])
+        log_p.append(logits.log_softmax(dim=-1).gather(1, labels[:, place, None]))
+    inside = torch.arange(max(counts)) < torch.tensor(counts)[:, None]
+    totals = torch.cat(log_p, dim=1).double().masked_fill(~inside.to(device), 0.0).sum(dim=1)
+    pairs = zip(totals.tolist(), counts, strict=True)
+    return [Likelihood(total / count, total) for total, count in pairs]

@@ -36,31 +36,34 @@ def score_candidates(
 ) -> list[list[Candidate]]:
     """Each clip's distinct captions with their terms, scores and reasons.
 
-    Samples come best first, what a search found in the order given. The voices' likelihoods and
-    similarities are averaged by their weights.
+    Samples come best first, and so does what several voices found; what one search found stays in
+    the order given. The voices' likelihoods and similarities are averaged by their weights.
 
     Args:
         embeddings: the clips' audio embeddings [B, E], for each voice.
         drafts: of each clip.
-        likelihoods: of each draft of each clip, by each voice.
+        likelihoods: of each draft of each clip, by each voice; or by all voices together where they
+            searched as one.
         every_term: compute also the terms that need text embeddings and have no weight.
 
     Raises:
         ModelError: the weights leave nothing to rank by.
     """
-    if options.method == "nucleus":
+    by_score = options.method == "nucleus" or len(likelihoods) > 1
+    if by_score:
         check_weights(options.rerank, any(voice.embedder for voice in voices))
     embed = every_term or takes_embedder(options.rerank)
     views = _views(voices, embeddings, drafts) if embed else [()] * len(drafts)
-    shares = _shares([voice.likelihood_weight for voice in voices])
+    apart = len(likelihoods) == len(voices)
+    shares = _shares([voice.likelihood_weight for voice in voices]) if apart else [1.0]
     verdicts = iter(default_detector().verdicts([d.text for clip in drafts for d in clip]))
     found = []
     for number, clip in enumerate(drafts):
         by_voice = [clips[number] for clips in likelihoods]
         evidence = Evidence(clip, [next(verdicts) for _ in clip], by_voice, shares, views[number])
         scored = list(_candidates(evidence, voices, options))
-        ordered = rank(scored) if options.method == "nucleus" else scored
-        found.append(explained(ordered, options) if ordered else [])
+        ordered = rank(scored) if by_score else scored
+        found.append(explained(ordered, None if by_score else options.method) if ordered else [])
     return found
 
 
@@ -79,7 +82,7 @@ def _candidates(
             score=0.0,
             fluent=verdict.fluent,
             count=draft.count,
-            model=voices[draft.voice].name if len(voices) > 1 else None,
+            model=voices[draft.voice].name if len(evidence.likelihoods) > 1 else None,
             reason=verdict.fault and f"not fluent: {verdict.fault}",
             **{field: column[number] for field, column in columns.items()},
         )
