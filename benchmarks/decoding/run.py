@@ -18,7 +18,7 @@ from dataclasses import replace
 from itertools import product
 
 from cases import STAGES, Case, Measurement, measured
-from targets import verdicts
+from targets import best_peaks, verdicts
 
 HEADER = (
     f"{'size':<5}{'s':>3}{'batch':>6} {'precision':<10}{'engine':<9}{'stage':<8}"
@@ -28,14 +28,18 @@ HEADER = (
 
 def main() -> None:
     arguments = parse()
-    print(f"{os.cpu_count()} CPU cores; {arguments.candidates} candidates\n{HEADER}", flush=True)
+    cores, busy = os.cpu_count(), os.getloadavg()[0]
+    print(f"{cores} CPU cores, {busy:.1f} busy beforehand; {arguments.candidates} candidates")
+    print(HEADER, flush=True)
     results: dict[Case, Measurement] = {}
     for case in cases(arguments):
         results[case] = measured(case)
         show(case, results[case])
         if results[case].profile:
             print(results[case].profile)
-    print("\nTargets (10 s clips)")
+    peaks = [f"{name} {peak:.0f}" for name, peak in best_peaks(results).items()]
+    print(f"\nBest matrix products, GFLOP/s: {', '.join(peaks)}")
+    print("Targets (10 s clips)")
     for verdict in verdicts(results):
         print(verdict)
 
