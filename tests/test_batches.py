@@ -31,11 +31,11 @@ def test_embeddings_are_kept_and_asked_for_once(tmp_path, monkeypatch):
 
     class Embedder:
         def __init__(self, name: str) -> None:
-            self.model = self
+            pass
 
-        def encode(self, texts, normalize_embeddings, batch_size):
+        def encode(self, texts):
             asked.append(list(texts))
-            return np.array([[len(text)] * 384 for text in texts], dtype=np.float32)
+            return torch.tensor([[len(text)] * 384 for text in texts], dtype=torch.float32)
 
     monkeypatch.setattr(batches, "TextEmbedder", Embedder)
     monkeypatch.setattr(batches, "EMBEDDED_AT_ONCE", 2)

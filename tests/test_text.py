@@ -1,6 +1,8 @@
 """Tokenizer, text embedder."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,9 +57,30 @@ def test_minilm_embeds_captions_and_remembers_them():
     assert dog.shape == (384,)
     torch.testing.assert_close(dog.norm(), torch.tensor(1.0))
     assert dog @ dogs > dog @ rain + 0.3
-    embedder._model = None
+    embedder._encode = None
     embedder.embed(["rain falls on a roof"])
-    assert embedder._model is None  # known already: not loaded again
+    assert embedder._encode is None  # known already: not loaded again
+
+
+def test_minilm_gives_the_vectors_of_sentence_transformers():
+    from sentence_transformers import SentenceTransformer
+
+    embedder = TextEmbedder(MINILM)
+    texts = [*CAPTIONS, "", "  Ünïcode 시장, in  spaces ", "a " * 400, "rain"]
+    expected = SentenceTransformer(str(embedder.folder), device="cpu").encode(texts)
+    torch.testing.assert_close(
+        embedder.encode(texts), torch.from_numpy(expected), rtol=0, atol=1e-5
+    )
+
+
+def test_a_caption_starts_without_the_slowest_imports():
+    program = (
+        "import sys, auricle, numpy as np;"
+        "auricle.load('tiny', 'cpu').caption(np.random.randn(16_000) / 20, candidates=2);"
+        "slow = {'sentence_transformers', 'transformers', 'torch._dynamo', 'onnx'};"
+        "sys.exit(', '.join(slow & set(sys.modules)) or 0)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_a_prompt_changes_the_embedding():

