@@ -8,13 +8,14 @@ from typing import Literal
 
 from auricle.decoding.ensemble import AveragedSteps, stepped_likelihoods
 from auricle.decoding.forbidden import ForbiddenWords, forbidden_words
-from auricle.decoding.likelihood import draft_likelihoods
+from auricle.decoding.likelihood import Likelihood, draft_likelihoods
 from auricle.decoding.options import DecodeOptions
 from auricle.decoding.rerank import score_candidates
 from auricle.decoding.search import search
 from auricle.decoding.sequence import Sequence as Found
 from auricle.decoding.steps import DecoderSteps, Steps
 from auricle.decoding.voice import Draft, Voice
+from auricle.errors import ModelError
 from auricle.model.bart import CrossMemory
 from auricle.model.captioner import AudioMemory
 from auricle.records import Candidate
@@ -38,21 +39,26 @@ def find_candidates(
     ("candidates"), or all search as one by the average of their token probabilities ("tokens").
     ``every_term``: compute also the terms of reranking that have no weight.
     """
-    crosses = [
-        voice.decoder.read_memory(memory.memory, memory.lengths)
-        for voice, memory in zip(voices, memories, strict=True)
-    ]
+    crosses = _read(voices, memories)
     drafts = find_drafts(voices, crosses, options, seed, pool)
-    likelihoods = (
-        [stepped_likelihoods(_averaged(voices, crosses), drafts, voices[0].tokenizer)]
-        if pool == "tokens"
-        else [
-            draft_likelihoods(voice, index, cross, drafts)
-            for index, (voice, cross) in enumerate(zip(voices, crosses, strict=True))
-        ]
-    )
+    likelihoods = judge_drafts(voices, crosses, drafts, pool)
     embeddings = [memory.embedding for memory in memories]
     return score_candidates(voices, embeddings, drafts, likelihoods, options, every_term)
+
+
+def judge_drafts(
+    voices: Sequence[Voice],
+    crosses: Sequence[CrossMemory],
+    drafts: Sequence[Sequence[Draft]],
+    pool: Pool = "candidates",
+) -> list[list[list[Likelihood]]]:
+    """The likelihood of each draft of each clip, by each voice; by all as one for pool "tokens"."""
+    if pool == "tokens":
+        return [stepped_likelihoods(_averaged(voices, crosses), drafts, voices[0].tokenizer)]
+    return [
+        draft_likelihoods(voice, index, cross, drafts)
+        for index, (voice, cross) in enumerate(zip(voices, crosses, strict=True))
+    ]
 
 
 def find_drafts(
@@ -78,6 +84,32 @@ def find_drafts(
                 draft = _draft(sequence, voice.tokenizer, forbidden, index)
                 clip[draft.text] = _merge(clip.get(draft.text), draft)
     return [list(clip.values()) for clip in found]
+
+
+def joint_steps(
+    voices: Sequence[Voice], memories: Sequence[AudioMemory], pool: Pool = "candidates"
+) -> Steps:
+    """The one search there is: of a single voice, or of all as one.
+
+    Raises:
+        ModelError: several voices that search one after the other.
+    """
+    crosses = _read(voices, memories)
+    if pool == "tokens":
+        return _averaged(voices, crosses)
+    if len(voices) > 1:
+        raise ModelError(
+            f"members {', '.join(voice.name for voice in voices)} search one after the other; "
+            "stream a single model, or an ensemble that pools tokens"
+        )
+    return _steps(voices, crosses)[0]
+
+
+def _read(voices: Sequence[Voice], memories: Sequence[AudioMemory]) -> list[CrossMemory]:
+    return [
+        voice.decoder.read_memory(memory.memory, memory.lengths)
+        for voice, memory in zip(voices, memories, strict=True)
+    ]
 
 
 def _steps(voices: Sequence[Voice], crosses: Sequence[CrossMemory]) -> list[Steps]:

@@ -4,7 +4,7 @@ config.json         format, pool, decoding; each member's name and weights
 members/<name>/     a model folder each
 README.md           the card
 calibration.json    of its confidence, where it was calibrated
-ensemble.json       how the weights were fitted, where they were (see `auricle.tuning.ensemble`)
+tuning.json         how the weights were fitted, where they were (see `auricle.tuning.ensemble`)
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from typing import Literal
 
 import torch
 
+from auricle.decoding.candidates import Pool
 from auricle.decoding.confidence import Calibration, load_calibration, save_calibration
-from auricle.decoding.options import DecodeOptions
+from auricle.decoding.options import DecodeOptions, with_method
 from auricle.errors import ModelError
 from auricle.hub.card import ensemble_card
 from auricle.hub.folder import (
@@ -35,7 +36,6 @@ from auricle.model.captioner import AudioCaptioner
 from auricle.schema import build, check
 
 MEMBERS = "members"
-Pool = Literal["candidates", "tokens"]
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,26 @@ def load_member(folder: Path, member: Member, device: str | torch.device = "cpu"
             f"{folder}: member {member.name!r} is missing; {place} should be its model folder"
         )
     return load_bundle(place, device)
+
+
+def assemble(
+    name: str,
+    models: Sequence[str | Path],
+    pool: Pool = "candidates",
+    device: str | torch.device = "cpu",
+) -> Ensemble:
+    """An ensemble of models by name or folder, of equal weights, that samples as the first does.
+
+    Raises:
+        ModelError: a model cannot be had, is an ensemble itself, or does not go with the others.
+    """
+    bundles = [load_bundle(model, device) for model in models]
+    members = tuple(Member(member) for member in member_names(models))
+    try:
+        config = EnsembleConfig(members, pool, with_method(bundles[0].decoding, "nucleus"))
+    except ValueError as error:
+        raise ModelError(f"{name}: {error}") from error
+    return Ensemble(name, config, tuple(bundles))
 
 
 def save_ensemble(folder: str | Path, ensemble: Ensemble, dtype: torch.dtype | None = None) -> None:

@@ -1,0 +1,303 @@
+"""Weights of an ensemble's members, fitted on a validation manifest, and what they are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import chain
+
+import numpy as np
+
+from auricle.decoding.choice import choose
+from auricle.decoding.options import DecodeOptions, RerankWeights
+from auricle.hub.card import ensemble_card
+from auricle.hub.ensemble import Ensemble
+from auricle.metrics.bootstrap import Interval, bootstrap
+from auricle.records import Candidate
+from auricle.tuning.folds import folds
+from auricle.tuning.hearing import HeardClip
+from auricle.tuning.metrics import Worth, metric
+from auricle.tuning.panel import Panel, Row
+from auricle.tuning.pool import Pool
+from auricle.tuning.simplex import DIVISIONS, search_simplex, simplex_grid
+
+GRID = 300  # settings of weights that are tried before the best is refined
+MEAN, FITTED = "the mean of all", "fitted, on clips held out"
+ORACLE = "the best candidate (oracle)"
+DISAGREEMENT = 0.5  # between folds, in a member's share, that is worth a word
+LIKELIHOOD, SIMILARITY = ("likelihood", "summed_likelihood"), ("similarity", "agreement")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Each member's shares in likelihood and in similarity."""
+
+    likelihood: Row
+    similarity: Row
+
+    @classmethod
+    def mean(cls, members: int) -> Weights:
+        return cls((1 / members,) * members, (1 / members,) * members)
+
+    def row(self) -> np.ndarray:
+        """[2M + 1] as the tables of `Trials` have their terms."""
+        return np.array([*self.likelihood, *self.similarity, 1.0])
+
+
+@dataclass(frozen=True, eq=False)
+class Trials:
+    """The candidates of all clips as tables, in which weights choose captions by looking up.
+
+    Attributes:
+        tables: for each point of likelihood weights that was decoded. Their terms are the
+            likelihood by each of M members, the similarity by each, and all else, weighed as the
+            ensemble ranks.
+        free: whether the likelihood weights are free, or are those of the point.
+    """
+
+    tables: dict[Row, Pool]
+    free: bool
+
+    @classmethod
+    def of(
+        cls,
+        heard: Sequence[HeardClip],
+        panel: Panel,
+        worth: Sequence[Worth],
+    ) -> Trials:
+        """``worth``: of the candidates that were found together, at each point."""
+        rerank = panel.ensemble.decoding.rerank
+        tables = {}
+        for number, point in enumerate(panel.points):
+            judged = [opinions.together[number] for opinions in panel.opinions]
+            tables[point] = _table(heard, judged, worth[number], rerank)
+        return cls(tables, panel.pool == "candidates")
+
+    def earned(self, weights: Weights) -> np.ndarray:
+        """[C] the metric of each clip's caption."""
+        point = next(iter(self.tables)) if self.free else weights.likelihood
+        return self.tables[point].earned(weights.row())
+
+    def oracle(self) -> np.ndarray:
+        """[C] the metric of the best candidate."""
+        best: np.ndarray = np.max([table.oracle() for table in self.tables.values()], axis=0)
+        return best
+
+    def fit(self, clips: np.ndarray) -> Weights:
+        """The weights under which the captions of ``clips``, a mask, earn most; of equals, those
+        near the mean."""
+        fitted = [self._fit(point, table.of_clips(clips)) for point, table in self.tables.items()]
+        return max(fitted, key=lambda found: found[0])[1]
+
+    def _fit(self, point: Row, table: Pool) -> tuple[float, Weights]:
+        """Likelihood and similarity weights in turn, from the point, until neither gains."""
+        members = len(point)
+        row = replace(Weights.mean(members), likelihood=point).row()
+        parts = [slice(0, members)] * self.free + [slice(members, 2 * members)]
+        grid, most = simplex_grid(members, divisions(members)), table.earned(row).mean()
+        while True:
+            for part in parts:
+                row[part] = search_simplex(partial(_means, table, row, part), row[part], grid)
+            row = np.round(row, 4)
+            reached = table.earned(row).mean()
+            if reached <= most + 1e-12:
+                break
+            most = reached
+        likelihood = tuple(map(float, row[:members])) if self.free else point
+        return float(most), Weights(likelihood, tuple(map(float, row[members:-1])))
+
+
+@dataclass(frozen=True)
+class EnsembleFit:
+    """What was fitted, and how it compares.
+
+    Attributes:
+        weights: of the ensemble; where they were ``fitted``, on all clips.
+        metric: what they maximise, in words.
+        best: the member that does best alone, on these very clips.
+        rows: the metric of each member alone and of ensembles, with 95 % intervals over the clips.
+        gains: of ensembles over the best member and over the mean, clip by clip.
+        by_fold: the weights that were fitted for each fold, on the others.
+    """
+
+    members: tuple[str, ...]
+    pool: str
+    weights: Weights
+    fitted: bool
+    metric: str
+    clips: int
+    folds: int
+    best: str
+    rows: dict[str, Interval]
+    gains: dict[str, Interval]
+    by_fold: tuple[Weights, ...]
+
+    def verdicts(self) -> list[str]:
+        """In one line for each comparison, whether there is a gain."""
+        said = []
+        for name, (value, low, high) in self.gains.items():
+            kind = "a gain" if low > 0 else "a LOSS" if high < 0 else "no difference that shows"
+            figures = f"{value:+.3f} (95 % interval {low:+.3f} to {high:+.3f})"
+            said.append(f"{name}: {kind}, {figures}")
+        if self.by_fold and self._spread() > DISAGREEMENT:
+            said.append(
+                "the folds disagree about the shares: these clips hardly determine them, and the "
+                "plain mean (--weights mean) is the safer choice"
+            )
+        return said
+
+    def _spread(self) -> float:
+        """How far the folds' shares of a member lie apart, at most."""
+        rows = np.array([weights.row() for weights in self.by_fold])
+        return float(np.ptp(rows, axis=0).max())
+
+    def to_json(self) -> dict[str, object]:
+        """For the report beside the ensemble."""
+        return asdict(self) | {
+            "rows": {name: row._asdict() for name, row in self.rows.items()},
+            "gains": {name: row._asdict() for name, row in self.gains.items()},
+            "verdicts": self.verdicts(),
+        }
+
+    def to_markdown(self) -> str:
+        """For the model card."""
+        rows = (
+            f"| {name} | {row.value:.3f} | {row.low:.3f} to {row.high:.3f} |"
+            for name, row in self.rows.items()
+        )
+        fitted = (
+            f" The shares above were fitted on all of them; those of the row `{FITTED}` "
+            f"{self.folds} times, always on other clips."
+        )
+        return "\n".join(
+            [
+                f"| captions by | {self.metric} | 95 % interval |",
+                "|---|---|---|",
+                *rows,
+                "",
+                f"On {self.clips} validation clips, on which {self.best} was also found to be the "
+                f"best member.{fitted if self.fitted else ''} The intervals speak of the choice of "
+                "clips alone.",
+                "",
+                *(f"* {verdict}" for verdict in self.verdicts()),
+            ]
+        )
+
+
+def fit_ensemble(
+    heard: Sequence[HeardClip],
+    panel: Panel,
+    *,
+    fitted: bool = True,
+    metric_name: str = "cider_d",
+    fold_count: int = 5,
+    seed: int = 0,
+) -> EnsembleFit:
+    """Compare members and ensembles on the clips that ``panel`` has ``heard``.
+
+    Args:
+        fitted: fit the members' weights; else they stay the plain mean.
+
+    Raises:
+        DataError: too few clips.
+    """
+    names = [member.name for member in panel.ensemble.config.members]
+    fold = folds([clip.group for clip in heard], fold_count, seed) if fitted else np.zeros(0)
+    label, of = metric(metric_name)
+    # One call for everything, since some metrics start a program for each.
+    said = [
+        [tuple(choose(o.alone[m]) for m in range(len(names))) for o in panel.opinions],
+        *([o.together[at][0] for o in panel.opinions] for at in range(len(panel.points))),
+    ]
+    worth = _in_parts(of, heard, said)
+    trials, mean = Trials.of(heard, panel, worth[1:]), Weights.mean(len(names))
+    ways = dict(zip(names, np.stack(worth[0], axis=1), strict=True))
+    best = max(names, key=lambda name: ways[name].mean())
+    ways[MEAN] = trials.earned(mean)
+    gains = {f"{MEAN} over {best}": ways[MEAN] - ways[best]}
+    by_fold = [trials.fit(fold != number) for number in range(fold_count)] if fitted else []
+    if fitted:
+        ways[FITTED] = np.empty(len(heard))
+        for number, weights in enumerate(by_fold):
+            ways[FITTED][fold == number] = trials.earned(weights)[fold == number]
+        gains[f"{FITTED}, over {best}"] = ways[FITTED] - ways[best]
+        gains[f"{FITTED}, over {MEAN}"] = ways[FITTED] - ways[MEAN]
+    ways[ORACLE] = trials.oracle()
+    return EnsembleFit(
+        members=tuple(names),
+        pool=panel.pool,
+        weights=trials.fit(np.ones(len(heard), dtype=bool)) if fitted else mean,
+        fitted=fitted,
+        metric=label,
+        clips=len(heard),
+        folds=fold_count,
+        best=best,
+        rows={name: bootstrap(values, seed=seed) for name, values in ways.items()},
+        gains={name: bootstrap(values, seed=seed) for name, values in gains.items()},
+        by_fold=tuple(by_fold),
+    )
+
+
+def finished(ensemble: Ensemble, found: EnsembleFit, decoding: DecodeOptions) -> Ensemble:
+    """``ensemble`` with the shares that were found under ``decoding``, and a card that tells what
+    they are worth."""
+    weights = found.weights
+    shares = zip(ensemble.config.members, weights.likelihood, weights.similarity, strict=True)
+    members = tuple(
+        replace(member, likelihood_weight=likelihood, similarity_weight=similarity)
+        for member, likelihood, similarity in shares
+    )
+    config = replace(ensemble.config, members=members, decoding=decoding)
+    card = ensemble_card(ensemble.name, config, found.to_markdown())
+    return replace(ensemble, config=config, card=card)
+
+
+def divisions(members: int) -> int:
+    """Into how many parts weights are divided, for a grid of at most `GRID` points."""
+    parts = DIVISIONS
+    while parts > 1 and len(simplex_grid(members, parts)) > GRID:
+        parts -= 1
+    return parts
+
+
+def _means(table: Pool, row: np.ndarray, part: slice, settings: np.ndarray) -> np.ndarray:
+    """[S] the mean metric under ``row`` with ``settings`` [S, M] in its ``part``."""
+    tried = np.tile(row, (len(settings), 1))
+    tried[:, part] = settings
+    return table.mean_earned(tried)
+
+
+def _table(
+    heard: Sequence[HeardClip],
+    judged: Sequence[tuple[tuple[Candidate, ...], ...]],
+    worth: Worth,
+    rerank: RerankWeights,
+) -> Pool:
+    """The terms of `Weights.row`, from what each member thinks of each clip's candidates."""
+    weights = asdict(rerank)
+    kinds = [{name: weights.pop(name) for name in kind} for kind in (LIKELIHOOD, SIMILARITY)]
+    members = range(len(judged[0]))
+    pools = [Pool.of(_saying(heard, [clip[m] for clip in judged]), worth) for m in members]
+    columns = [pool.terms @ pool.row(kind) for kind in kinds for pool in pools]
+    columns.append(pools[0].terms @ pools[0].row(weights))
+    names = [f"{kind} by {m}" for kind in ("likelihood", "similarity") for m in members]
+    return replace(pools[0], names=(*names, "all else"), terms=np.stack(columns, axis=-1))
+
+
+def _in_parts(
+    of: Callable[[Sequence[HeardClip]], Worth],
+    heard: Sequence[HeardClip],
+    said: Sequence[Sequence[tuple[Candidate, ...]]],
+) -> list[Worth]:
+    """The worth of several lists of candidates of each clip, by one call of the metric ``of``."""
+    all_of_it = [tuple(chain.from_iterable(parts)) for parts in zip(*said, strict=True)]
+    worth = of(_saying(heard, all_of_it))
+    ends = [np.cumsum([len(part) for part in parts])[:-1] for parts in zip(*said, strict=True)]
+    return list(map(list, zip(*map(np.split, worth, ends), strict=True)))
+
+
+def _saying(
+    heard: Sequence[HeardClip], candidates: Sequence[tuple[Candidate, ...]]
+) -> list[HeardClip]:
+    return [replace(clip, candidates=own) for clip, own in zip(heard, candidates, strict=True)]
