@@ -14,11 +14,12 @@ import numpy as np
 import torch
 
 from auricle.audio import AudioInput, Recording, load_audio, source_name
-from auricle.decoding.candidates import find_candidates
+from auricle.decoding.candidates import Pool, find_candidates, joint_steps
 from auricle.decoding.confidence import NO_SOUND, confidence, declined
 from auricle.decoding.ensemble import encode_together
 from auricle.decoding.options import DecodeOptions, with_method
 from auricle.decoding.rerank import choose
+from auricle.decoding.streaming import stream_tokens
 from auricle.decoding.voice import Voice
 from auricle.errors import AudioError, ModelError
 from auricle.hub.ensemble import Ensemble, load_model, save_ensemble
@@ -66,6 +67,7 @@ class Captioner:
         self.sample_rate_hz = self.models[0].encoder.sample_rate_hz
         self.max_duration_s = min(model.config.max_duration_s for model in self.models)
         self.voices = voices(bundle)
+        self.pool: Pool = bundle.config.pool if isinstance(bundle, Ensemble) else "candidates"
         self.tokenizer = self.voices[0].tokenizer
 
     @classmethod
@@ -162,6 +164,35 @@ class Captioner:
             if recordings:
                 yield from self._caption_batch(recordings, decoding)
 
+    def speak(
+        self,
+        source: AudioInput | np.ndarray,
+        *,
+        decode: str = "greedy",
+        seed: int = 0,
+        on_note: OnNote | None = None,
+        **changes: Any,
+    ) -> Iterator[str]:
+        """The caption of one recording piece by piece, as its tokens are chosen: the greedy one, or
+        one nucleus sample. Nothing is reranked.
+
+        The other arguments are those of `stream`.
+
+        Raises:
+            AudioError: the recording cannot be read.
+            ModelError: an ensemble whose members search one after the other.
+            ValueError: a search of beams, which chooses at its end.
+        """
+        options = self.options(decode, **changes)
+        recording = self._load(source, None, on_note)
+        assert recording is not None
+        if np.abs(recording.waveform).max(initial=0.0) <= SILENCE_PEAK:
+            yield NO_SOUND
+            return
+        memories = encode_together(self.models, [recording.waveform])
+        steps = joint_steps(self.voices, memories, self.pool)
+        yield from stream_tokens(steps, self.tokenizer, options, seed)
+
     def options(self, decode: str | None = None, **changes: Any) -> DecodeOptions:
         """The model's decoding settings with these changed; None leaves one as it is.
 
@@ -208,9 +239,8 @@ class Captioner:
         """Each recording is encoded once, by every encoder there is."""
         memories = encode_together(self.models, [r.waveform for r in recordings])
         every_term = decoding.every_term or self._calibrated(decoding.options)
-        pool = self.bundle.config.pool if isinstance(self.bundle, Ensemble) else "candidates"
         return find_candidates(
-            self.voices, memories, decoding.options, decoding.seed, pool, every_term
+            self.voices, memories, decoding.options, decoding.seed, self.pool, every_term
         )
 
     def _calibrated(self, options: DecodeOptions) -> bool:
