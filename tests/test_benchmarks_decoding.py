@@ -138,7 +138,9 @@ def test_targets_are_told_from_measurements():
     from targets import verdicts
 
     def took(wall_s, memory_mb=1000.0, cpu_s=4.0):
-        return Measurement({"encode": Stage(wall_s, cpu_s, 400_000_000_000)}, memory_mb, 100.0)
+        return Measurement(
+            {"encode": Stage(wall_s, cpu_s, 400_000_000_000)}, memory_mb, 100.0, 50.0
+        )
 
     results = {
         Case("full", runs=2): took(6.0),

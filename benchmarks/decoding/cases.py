@@ -39,13 +39,15 @@ class Stage:
 class Measurement:
     """Stages of the quickest run by name, of the whole batch.
 
-    ``memory_mb`` is the most that the process held at once, model and libraries included;
-    ``peak_gflops`` the matrix-product peak at the case's precision, measured in the same process.
+    ``memory_mb`` is the most that the process held at once, model and libraries included. The peaks
+    are those of matrix products at the case's precision in the same process, in GFLOP per second of
+    wall and of CPU time.
     """
 
     stages: dict[str, Stage]
     memory_mb: float
-    peak_gflops: float
+    wall_peak: float
+    cpu_peak: float
     profile: str = ""
 
     @property

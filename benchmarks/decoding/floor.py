@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import torch
 
@@ -119,12 +120,19 @@ def _conformer_layer(config: ConformerConfig, frames: int) -> int:
     return feed_forward + attention + relative + convolution
 
 
-def peak_gflops(precision: str) -> float:
-    """The best matrix product of this process at this precision, by any of the libraries within
-    PyTorch: square matrices of side `PEAK_SIZE`, GFLOP/s."""
-    runs = _products(precision)
-    best_s = min(_seconds(run) for run in runs for _ in range(5))
-    return 2 * PEAK_SIZE**3 / best_s / 1e9
+class Peak(NamedTuple):
+    """The best matrix product of square matrices of side `PEAK_SIZE` that PyTorch knows, in GFLOP
+    per second of wall time and per second of CPU time."""
+
+    wall: float
+    cpu: float
+
+
+def measure_peak(precision: str) -> Peak:
+    """Of this process, at this precision, by any of the libraries within PyTorch."""
+    seconds = [_seconds(run) for run in _products(precision) for _ in range(5)]
+    wall, cpu = (2 * PEAK_SIZE**3 / min(column) / 1e9 for column in zip(*seconds, strict=True))
+    return Peak(wall, cpu)
 
 
 def _products(precision: str) -> list[Callable[[], object]]:
@@ -139,7 +147,7 @@ def _products(precision: str) -> list[Callable[[], object]]:
 
 
 @torch.inference_mode()
-def _seconds(run: Callable[[], object]) -> float:
-    start = time.perf_counter()
+def _seconds(run: Callable[[], object]) -> tuple[float, float]:
+    wall, cpu = time.perf_counter(), time.process_time()
     run()
-    return time.perf_counter() - start
+    return time.perf_counter() - wall, time.process_time() - cpu

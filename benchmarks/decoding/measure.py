@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import soundfile
 from cases import Case, Measurement, Stage
-from floor import peak_gflops
+from floor import measure_peak
 from stopwatch import Stopwatch
 from systems import SEED, System, build_system, example_files, looped, make_clips
 
@@ -35,7 +35,7 @@ def measure(case: Case) -> Measurement:
     """
     if case.engine == "pipeline":
         return measure_pipeline(case)
-    peaks = [peak_gflops(case.precision)]
+    peaks = [measure_peak(case.precision)]
     system = build_system(case.size, case.candidates)
     clips = make_clips(case.size, case.batch, case.seconds, system.model.encoder.sample_rate_hz)
     engine = build_engine(case, system)
@@ -44,9 +44,10 @@ def measure(case: Case) -> Measurement:
     runs = [run(engine, clips) for _ in range(case.runs)]
     memory_mb = peak_memory_mb()
     profile = profiled(engine, clips) if case.profile else ""
-    peaks.append(peak_gflops(case.precision))  # whatever else ran beside one of the two
+    peaks.append(measure_peak(case.precision))  # whatever else ran beside one of the two
     best = min(runs, key=lambda stages: sum(stage.wall_s for stage in stages.values()))
-    return Measurement(best, memory_mb, max(peaks), profile)
+    wall, cpu = map(max, zip(*peaks, strict=True))
+    return Measurement(best, memory_mb, wall, cpu, profile)
 
 
 def build_engine(case: Case, system: System) -> Engine:
@@ -97,7 +98,7 @@ def measure_pipeline(case: Case) -> Measurement:
         with watch("all"):
             captioner.caption(paths[1:], **settings)
     stage = Stage(watch.wall_s["all"], watch.cpu_s["all"], 0)
-    return Measurement({"all": stage}, peak_memory_mb(), peak_gflops("float32"))
+    return Measurement({"all": stage}, peak_memory_mb(), *measure_peak("float32"))
 
 
 def write_recordings(folder: Path, count: int, seconds: float) -> list[Path]:

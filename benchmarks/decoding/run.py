@@ -37,7 +37,7 @@ def main() -> None:
         show(case, results[case])
         if results[case].profile:
             print(results[case].profile)
-    peaks = [f"{name} {peak:.0f}" for name, peak in best_peaks(results).items()]
+    peaks = [f"{name} {wall:.0f}" for name, (wall, _) in best_peaks(results).items()]
     print(f"\nBest matrix products, GFLOP/s: {', '.join(peaks)}")
     print("Targets (10 s clips)")
     for verdict in verdicts(results):
@@ -73,7 +73,7 @@ def show(case: Case, found: Measurement) -> None:
         if stage.flops:
             rate = stage.flops / stage.wall_s / 1e9
             needed = stage.flops / case.batch / 1e9
-            line += f"{needed:>12.2f}{rate:>9.1f}{rate / found.peak_gflops:>9.1%}"
+            line += f"{needed:>12.2f}{rate:>9.1f}{rate / found.wall_peak:>9.1%}"
         memory = f"{found.memory_mb:>7.0f}" if name == "all" else ""
         print(f"{head}{line:<59}{memory}", flush=True)
 
