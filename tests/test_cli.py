@@ -34,14 +34,27 @@ main()
 class StubCaptioner:
     settings: dict = {}  # noqa: RUF012  (what the last call was given)
     pause_s = 0.0
+    precision, precision_reason = "bf16", "the stub likes it"
 
     @classmethod
-    def from_pretrained(cls, name: str, device: str = "auto") -> StubCaptioner:
+    def from_pretrained(
+        cls, name: str, device: str = "auto", precision: str = "float32"
+    ) -> StubCaptioner:
         print("a library that prints")
         if name != "tiny":
             raise ModelError(f"{name}: no such model; there is only tiny")
-        cls.settings = {"device": device}
+        cls.settings = {"device": device, "precision": precision}
         return cls()
+
+    def options(self, decode: str | None, **changes: object) -> None:
+        if changes["min_length"] == 40:
+            raise ValueError("min_length=40: must be below max_length")
+
+    def speak(self, source: Path, *, on_note: Callable, **settings: object) -> Iterator[str]:
+        type(self).settings |= settings
+        load_audio(source, 16_000, 2.0)
+        on_note(source, f"{source}: a note")
+        yield from ("a tone,", " 삐")
 
     def stream(
         self, sources: list[Path], *, on_error: Callable, on_note: Callable, **settings: object
@@ -145,28 +158,25 @@ def test_formats(run, write_tone, tmp_path, to_file):
 def test_options_reach_the_captioner(run, write_tone):
     path = write_tone("one.wav")
     run("caption", path)
-    assert StubCaptioner.settings == {
-        "device": "auto",
-        "decode": None,
-        "candidates": None,
-        "temperature": None,
-        "top_p": None,
-        "top_k": None,
-        "seed": 0,
-        "batch_size": 8,
-    }
-    options = "--decode beam --candidates 3 --temperature 0.7 --top-p 0.9 --top-k 0 --seed 5"
-    run("caption", path, *options.split(), "--batch-size", 2, "--device", "cpu")
-    assert StubCaptioner.settings == {
-        "device": "cpu",
+    settings = dict(StubCaptioner.settings)
+    told = {"device": "auto", "precision": "float32", "seed": 0, "batch_size": 8}
+    assert settings.items() >= {*told.items(), ("every_term", False), ("min_confidence", 0.0)}
+    options = {
         "decode": "beam",
         "candidates": 3,
         "temperature": 0.7,
         "top_p": 0.9,
         "top_k": 0,
-        "seed": 5,
-        "batch_size": 2,
+        "min_length": 2,
+        "max_length": 20,
+        "no_repeat_ngram": 2,
     }
+    assert all(settings[name] is None for name in (*options, "forbidden_words"))
+    told = {"seed": 5, "batch_size": 2, "device": "cpu", "precision": "int8", "min_confidence": 0.5}
+    given = [f"--{name.replace('_', '-')}={value}" for name, value in (options | told).items()]
+    run("caption", path, *given, "--forbid", "dog", "--forbid", "cat")
+    told |= {"forbidden_words": ("dog", "cat"), "every_term": False}
+    assert StubCaptioner.settings == options | told
 
 
 @pytest.mark.parametrize(
@@ -299,3 +309,48 @@ def test_a_published_checkpoint_becomes_a_model_folder(tmp_path):
     assert result.exit_code == 0, result.stderr
     assert {"config.json", "model.safetensors"} <= {p.name for p in (tmp_path / "out").iterdir()}
     assert "tokenizer" in result.stderr  # the golden checkpoint has none, and the user is told
+
+
+def test_captions_are_said_word_by_word(run, write_tone, tmp_path):
+    good, bad = write_tone("good.wav"), tmp_path / "bad.wav"
+    bad.write_text("no sound", encoding="utf-8")
+    result = run("caption", bad, good, "--stream", "--decode", "nucleus", "--seed", "3")
+    assert result.exit_code == 1
+    assert result.stdout == f"{good}\ta tone, 삐\n"
+    assert f"auricle: note: {good}: a note" in result.stderr
+    assert f"auricle: error: {bad}: " in result.stderr
+    assert StubCaptioner.settings["decode"] == "nucleus"
+    assert StubCaptioner.settings["seed"] == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--explain", "--format", "jsonl"], "--explain"),
+        (["--stream", "--explain"], "--stream"),
+        (["--stream", "--format", "csv"], "--stream"),
+        (["--stream", "--min-confidence", "0.5"], "--min-confidence"),
+        (["--min-length", "40"], "min_length=40: must be below max_length."),
+        (["--precision", "int4"], "--precision"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(run, write_tone, options, named):
+    result = run("caption", write_tone("a.wav"), *options)
+    assert result.exit_code == 2
+    assert named in result.stderr
+    assert not result.stdout
+
+
+def test_a_precision_that_was_picked_is_told_with_its_reason(run, write_tone):
+    result = run("caption", write_tone("a.wav"), "--precision", "auto", "--forbid", "dog")
+    assert "auricle: note: precision bf16: the stub likes it\n" in result.stderr
+    assert StubCaptioner.settings["precision"] == "auto"
+    assert StubCaptioner.settings["forbidden_words"] == ("dog",)
+    assert "precision" not in run("caption", write_tone("a.wav")).stderr
+
+
+def test_explain_prints_every_candidate(run, write_tone):
+    result = run("caption", write_tone("a.wav"), "--explain")
+    assert result.exit_code == 0
+    assert "-1.0" in result.stdout.split("\n", 1)[1]
+    assert StubCaptioner.settings["every_term"]

@@ -1,5 +1,6 @@
 """Recordings to Caption records: batching, seeds, silence, long and broken input, model folders."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 import auricle
-from auricle.decoding.confidence import NO_SOUND
+from auricle.decoding.confidence import NO_SOUND, Calibration, Feature, Measured
 from auricle.decoding.likelihood import log_likelihoods
 from auricle.decoding.options import DecodeOptions
 from auricle.decoding.rerank import choose, rank
@@ -19,7 +20,7 @@ from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import debug_config
 from auricle.pipeline import Captioner, pick_device
 from auricle.records import Candidate
-from auricle.text.tokenizer import CaptionTokenizer
+from auricle.text.tokenizer import CaptionTokenizer, strip_punctuation
 
 RATE = 16_000
 WORDS = "a dog barks while rain falls and wind blows as people talk in the distance".split()
@@ -196,3 +197,53 @@ def test_a_device_that_is_not_there(monkeypatch):
     assert pick_device("auto") == torch.device("cpu")
     with pytest.raises(ModelError, match="'cuda' is not on this machine"):
         pick_device("cuda")
+
+
+def test_a_caption_is_said_piece_by_piece(captioner, sounds):
+    pieces = list(captioner.speak(sounds[0]))
+    assert len(pieces) > 1
+    greedy = captioner.caption(sounds[0], decode="greedy")[0]
+    assert strip_punctuation("".join(pieces)) == greedy.caption
+    sampled = "".join(captioner.speak(sounds[0], decode="nucleus", seed=3))
+    assert sampled == "".join(captioner.speak(sounds[0], decode="nucleus", seed=3))
+    assert list(captioner.speak(np.zeros(RATE, np.float32))) == [NO_SOUND]
+    with pytest.raises(ValueError, match="beam"):
+        list(captioner.speak(sounds[0], decode="beam"))
+
+
+def test_confidence_comes_from_the_calibration_and_may_decline(bundle, sounds):
+    measured = Measured(0.2, 0.25, 0.0, 0.1, 0.05, 0.7)
+    feature = Feature("log_likelihood", -3.0, 1.0, 1.0)
+    calibration = Calibration((feature,), 0.0, "nucleus", 0.5, "clips.jsonl", 40, 0.5, measured)
+    captioner = Captioner(replace(bundle, calibration=calibration))
+    captioner.voices = (replace(captioner.voices[0], embedder=HashEmbedder()),)
+    sure = captioner.caption(sounds[0])[0]
+    best = next(candidate for candidate in sure.candidates if candidate.reason is None)
+    assert sure.confidence == pytest.approx(1 / (1 + math.exp(-(best.log_likelihood + 3.0))))
+    declined = captioner.caption(sounds[0], min_confidence=min(1.0, sure.confidence + 0.01))[0]
+    assert declined.caption == NO_SOUND
+    assert declined.confidence == sure.confidence
+    assert any("confidence" in candidate.reason for candidate in declined.candidates)
+    assert captioner.caption(sounds[0], min_confidence=sure.confidence)[0].caption == sure.caption
+    assert captioner.caption(sounds[0], decode="greedy")[0].confidence is None
+    with pytest.raises(ModelError, match="no calibration for greedy"):
+        captioner.caption(sounds[0], decode="greedy", min_confidence=0.5)
+
+
+def test_a_model_keeps_its_calibration(bundle, tmp_path):
+    measured = Measured(0.2, 0.25, 0.0, 0.1, 0.05, 0.7)
+    feature = Feature("similarity", 0.4, 0.1, 0.8)
+    calibration = Calibration((feature,), 0.3, "nucleus", 0.5, "clips.jsonl", 40, 0.5, measured)
+    Captioner(replace(bundle, calibration=calibration)).save_pretrained(tmp_path)
+    assert Captioner.from_pretrained(tmp_path, "cpu").bundle.calibration == calibration
+
+
+def test_a_model_is_loaded_in_the_precision_asked_for(bundle, tmp_path, sounds):
+    Captioner(bundle).save_pretrained(tmp_path / "model")
+    captioner = Captioner.from_pretrained(tmp_path / "model", "cpu", "bf16")
+    assert captioner.precision == "bf16"
+    assert captioner.caption(sounds[0])[0].caption
+    with pytest.raises(ModelError, match="precision float32"):
+        captioner.save_pretrained(tmp_path / "again")
+    with pytest.raises(ModelError, match="fp16"):
+        Captioner.from_pretrained(tmp_path / "model", "cpu", "fp16")
