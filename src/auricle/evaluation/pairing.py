@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from auricle.data.tables import LeftOut
@@ -46,6 +46,13 @@ class Pairs:
     def texts(self) -> list[tuple[str, ...]]:
         return [reference.captions for reference in self.references]
 
+    def only(self, ids: Container[str]) -> Pairs:
+        """Those of the clips called so."""
+        both = zip(self.predictions, self.references, strict=True)
+        kept = [(prediction, clip) for prediction, clip in both if clip.id in ids]
+        predictions, references = zip(*kept, strict=True)
+        return replace(self, predictions=predictions, references=references)
+
     def rivals(self) -> list[list[str]] | None:
         """All candidates of each clip; None if no prediction has any but its caption."""
         found = [
@@ -53,6 +60,18 @@ class Pairs:
             for p in self.predictions
         ]
         return found if any(len(texts) > 1 for texts in found) else None
+
+
+def shared(first: Pairs, second: Pairs) -> tuple[Pairs, Pairs]:
+    """Both, without the clips that the other does not have.
+
+    Raises:
+        PairingError: they share none.
+    """
+    common = {clip.id for clip in first.references} & {clip.id for clip in second.references}
+    if not common:
+        raise PairingError("the two files share no clip; give predictions of the same", Faults())
+    return first.only(common), second.only(common)
 
 
 def pair(predictions: Sequence[Prediction], references: References, partial: bool = False) -> Pairs:

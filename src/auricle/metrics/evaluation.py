@@ -32,6 +32,19 @@ class Evaluation:
     intervals: dict[str, Interval]
     missing: tuple[Missing, ...]
 
+    @classmethod
+    def of(
+        cls,
+        clips: int,
+        measured: Sequence[Measured],
+        missing: Sequence[Missing] = (),
+        seed: int = 0,
+    ) -> Evaluation:
+        """With the intervals; ``seed`` is that of the bootstrap."""
+        sums = {found.score.name: found.sums for found in measured if found.sums}
+        found = intervals(list(sums.values()), seed) if sums else []
+        return cls(clips, tuple(measured), dict(zip(sums, found, strict=True)), tuple(missing))
+
     @property
     def scores(self) -> tuple[Score, ...]:
         return tuple(found.score for found in self.measured)
@@ -87,14 +100,7 @@ def evaluate(
         missing += outcome.missing
     if progress:
         progress("", len(wanted), len(wanted))
-    ranged = [(found.score.name, found.sums) for found in measured if found.sums]
-    found = intervals([sums for _, sums in ranged], seed) if ranged else []
-    return Evaluation(
-        clips=len(candidates),
-        measured=tuple(measured),
-        intervals=dict(zip((name for name, _ in ranged), found, strict=True)),
-        missing=tuple(missing),
-    )
+    return Evaluation.of(len(candidates), measured, missing, seed)
 
 
 def _outcome(metric: Metric, material: Material) -> Outcome:

@@ -8,6 +8,7 @@ MiniLM and our own detector stand in, and every score made with them says so in 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,13 +44,15 @@ class Judge(NamedTuple):
 
 
 def labelled(name: str, *standins: str | None) -> str:
-    """ "FENSE" -> "FENSE (auricle detector, MiniLM)", if anything stands in for what is published."""
+    """ "FENSE" -> "FENSE (auricle detector, MiniLM)", if anything stands in."""
     parts = [label for label in standins if label]
     return f"{name} ({', '.join(parts)})" if parts else name
 
 
+@lru_cache(maxsize=1)
 def sentence_model(device: str = "cpu") -> Sentences:
-    """The published one if it is in the Hub's cache on this machine, else MiniLM."""
+    """The published one if it is in the Hub's cache on this machine, else MiniLM; loaded once, and
+    it remembers the texts that it embedded."""
     from auricle.text.embedder import MINILM, TextEmbedder
 
     folder = _cached(SENTENCE_MODEL)
@@ -58,6 +61,7 @@ def sentence_model(device: str = "cpu") -> Sentences:
     return Sentences(TextEmbedder(MINILM, device=device), "MiniLM")
 
 
+@lru_cache(maxsize=1)
 def fluency_judge(device: str = "cpu") -> Judge:
     """The published detector if it is on this machine, else our own."""
     from auricle.hub.yamnet_wheel import cache_folder
@@ -152,7 +156,7 @@ def fluency_errors(probabilities: np.ndarray, threshold: float) -> list[Score]:
     scores = []
     for name in ("error", *(name for name in CLASSES if name != "error")):
         items = tuple(float(p > threshold) for p in details[name])
-        shown = ERRORS if name == "error" else f"{ERRORS}: {DESCRIPTIONS[name]}"
+        shown = ERRORS if name == "error" else f"Error: {DESCRIPTIONS[name]}"
         score = Score(shown, sum(items) / len(items), items, details if name == "error" else {})
         scores.append(score)
     return scores

@@ -5,9 +5,7 @@ The page needs nothing but itself, so it can be sent to whoever judges the capti
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +17,9 @@ from auricle.errors import AudioError, DataError
 from auricle.mixup.page import CARD, PAGE, ROW
 from auricle.mixup.picture import BOTTOM, COLOURS, LEFT, RIGHT, picture, places
 from auricle.mixup.render import OnSkip, Rendering, mixups
+from auricle.page import PLAYER, STYLE, data_uri, flac
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from auricle.data.sound import Mixed
 
 
@@ -63,6 +60,8 @@ def write_preview(
     with atomic_writer(page) as file:
         file.write(
             PAGE.substitute(
+                style=STYLE,
+                player=PLAYER,
                 title=html.escape(f"Mix-ups of {manifest.name}"),
                 note=f"{len(cards)} of {len(rows):,}, drawn by seed {rendering.seed}",
                 left=f"{100 * LEFT}%",
@@ -102,8 +101,8 @@ def _card(clip: Clip, mixed: Mixed, rate_hz: int) -> str:
     return CARD.substitute(
         caption=html.escape(" / ".join(clip.captions)),
         facts=html.escape(" · ".join(facts)),
-        picture=_data("image/jpeg", picture(mixed, rate_hz)),
-        sound=_data("audio/flac", _flac(mixed.waveform, rate_hz)),
+        picture=data_uri("image/jpeg", picture(mixed, rate_hz)),
+        sound=data_uri("audio/flac", flac(mixed.waveform, rate_hz)),
         rows=rows,
         alt=html.escape(f"spectrogram of {clip.id}"),
     )
@@ -121,15 +120,3 @@ def _name(part: Clip | Mix) -> str:
         return part.audio.name
     end = "" if part.end_s is None else f"{part.end_s:g} s"
     return f"{part.audio.name}, {part.start_s or 0:g} to {end or 'its end'}"
-
-
-def _flac(waveform: np.ndarray, rate_hz: int) -> bytes:
-    import soundfile
-
-    file = io.BytesIO()
-    soundfile.write(file, waveform, rate_hz, "PCM_16", format="FLAC")
-    return file.getvalue()
-
-
-def _data(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,0 +1,95 @@
+"""`auricle compare A B --references DATA`: which is better, and on which clips?"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import typer
+
+from auricle.cli.console import SOME_FAILED, exit_codes, say
+from auricle.cli.evaluate import (
+    Format,
+    Metrics,
+    Partial,
+    References_,
+    Split,
+    assess,
+    paired,
+    split_names,
+)
+from auricle.cli.options import Device, DeviceName
+
+if TYPE_CHECKING:
+    from auricle.evaluation.compare import Comparison
+
+EPILOG = (
+    "Exit status: 0 every clip compared; 1 some left out by --partial, each named; 2 files that do"
+    " not fit or cannot be read, each row named, or wrong use."
+)
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help="A DCASE CSV or JSON Lines.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another of the same clips.")],
+    references: References_,
+    metrics: Metrics = None,
+    format: Annotated[Format, typer.Option(help="Of the comparison on stdout.")] = Format.table,
+    show: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Clips that differ most, to show.")
+    ] = 5,
+    partial: Partial = False,
+    split: Split = None,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the bootstrap.")] = 0,
+    device: DeviceName = Device.auto,
+) -> None:
+    """Compare two systems' captions of the same clips by the paired bootstrap.
+
+    For each metric: the difference, its 95 % interval, the p-value of there being none (two-sided,
+    of this metric alone), and on how many clips A is better, the same, or worse.
+    """
+    with exit_codes():
+        stdout = sys.stdout
+        with contextlib.redirect_stdout(sys.stderr):  # should some library print
+            from auricle.evaluation.compare import compare as contrast
+            from auricle.evaluation.pairing import shared
+            from auricle.evaluation.references import read_references
+            from auricle.metrics.registry import chosen
+
+            names = split_names(metrics)
+            chosen(names)
+            data = read_references(references, split=split)
+            both = shared(paired(first, data, partial), paired(second, data, partial))
+            a, b = (
+                assess(str(path), pairs, data, names, device.value, seed)
+                for path, pairs in zip((first, second), both, strict=True)
+            )
+            found = contrast(a, b, seed)
+        _show(found, format, show, stdout)
+    if any(pairs.faults.found for pairs in both):
+        raise typer.Exit(SOME_FAILED)
+
+
+def _show(found: Comparison, format: Format, show: int, stdout: TextIO) -> None:
+    from auricle.evaluation.compare import COLUMNS, as_json, contrast_rows, divergence_lines
+
+    a, b = found.first, found.second
+    title = f"A = {a.system}, B = {b.system}: {len(a.pairs.references):,} clips"
+    rows, lines = contrast_rows(found), divergence_lines(found, show)
+    if format is Format.json:
+        stdout.write(json.dumps(as_json(found), ensure_ascii=False, indent=1) + "\n")
+        return
+    if format is Format.markdown:
+        table = [COLUMNS, ("---",) * len(COLUMNS), *rows]
+        stdout.write(f"# {title}\n\n" + "".join(f"| {' | '.join(row)} |\n" for row in table))
+        stdout.write("".join(f"\n{line}\n" for line in lines))
+    else:
+        from auricle.cli.tables import print_table
+
+        print_table(title, COLUMNS, rows)
+        stdout.write("".join(f"{line}\n" for line in lines))
+    for absent in a.evaluation.missing:
+        say("note", f"{absent.name} is missing: {absent.reason}; {absent.command}")

@@ -1,0 +1,283 @@
+"""`auricle evaluate PREDICTIONS --references DATA`: all metrics of a file or of a model.
+
+Scores go to stdout, everything else to stderr.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from auricle.cli.console import SOME_FAILED, exit_codes, say
+from auricle.cli.options import BatchSize, Candidates, DecodeMethod, Device, DeviceName, Seed
+
+if TYPE_CHECKING:
+    from auricle.evaluation.assessment import Assessment
+    from auricle.evaluation.pairing import Pairs
+    from auricle.evaluation.predictions import Prediction
+    from auricle.evaluation.references import References
+    from auricle.metrics.registry import Measured
+
+EPILOG = (
+    "Exit status: 0 every clip scored; 1 some left out by --partial, each named; 2 files that do"
+    " not fit or cannot be read, each row named, or wrong use."
+)
+
+
+class Format(StrEnum):
+    table = "table"
+    json = "json"
+    markdown = "markdown"
+
+
+References_ = Annotated[
+    Path,
+    typer.Option(
+        "--references",
+        metavar="DATA",
+        help="A manifest, or the CSV of Clotho or AudioCaps.",
+    ),
+]
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metrics",
+        metavar="NAME",
+        help="bleu, rouge-l, meteor, cider-d, spice, spider, spider-fl, spider-max, sbert, fense,"
+        " fluency, statistics, self-similarity; several by commas or by giving it again.",
+        show_default="all",
+    ),
+]
+Partial = Annotated[
+    bool,
+    typer.Option("--partial", help="Score the clips that fit, and name what is left out."),
+]
+Split = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Of a manifest, the clips of this split alone.")
+]
+Audio = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Where the recordings of a CSV's clips are."),
+]
+
+
+def evaluate(
+    predictions: Annotated[
+        str,
+        typer.Argument(
+            metavar="PREDICTIONS",
+            help="A DCASE CSV, JSON Lines of captions, or a model's name or folder, which then"
+            " captions the recordings first.",
+        ),
+    ],
+    references: References_,
+    metrics: Metrics = None,
+    format: Annotated[Format, typer.Option(help="Of the scores on stdout.")] = Format.table,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write report.html (to listen to), report.json and report.md here."
+        ),
+    ] = None,
+    partial: Partial = False,
+    split: Split = None,
+    audio: Audio = None,
+    training: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DATA", help="The captions trained on, for the share of captions that are new."
+        ),
+    ] = None,
+    captions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.jsonl",
+            help="Where a model's captions are kept.",
+            show_default="in DIR, or MODEL-DATA.jsonl",
+        ),
+    ] = None,
+    decode: DecodeMethod = None,
+    candidates: Candidates = None,
+    seed: Seed = 0,
+    device: DeviceName = Device.auto,
+    batch_size: BatchSize = 8,
+) -> None:
+    """Score captions against what people said, with 95 % intervals.
+
+    A metric that cannot be computed on this machine is listed with the command that brings it; what
+    stands in for it has another name.
+    """
+    with exit_codes():
+        settings = {
+            "decode": decode and decode.value,
+            "candidates": candidates,
+            "seed": seed,
+            "batch_size": batch_size,
+        }
+        stdout = sys.stdout
+        with contextlib.redirect_stdout(sys.stderr):  # should some library print
+            from auricle.evaluation.references import read_references
+            from auricle.metrics.registry import chosen
+
+            names = split_names(metrics)
+            chosen(names)
+            data = read_references(references, audio, split)
+            if is_model(predictions):
+                kept = captions or _kept(predictions, references, report)
+                pairs, more = _captioned(predictions, data, kept, partial, device.value, settings)
+            else:
+                pairs, more = paired(Path(predictions), data, partial), []
+            known = None
+            if training:
+                known = [t for clip in read_references(training).clips for t in clip.captions]
+            found = assess(predictions, pairs, data, names, device.value, seed, known, more)
+            if report:
+                _write_report(found, report)
+        _show(found, format, stdout)
+    if found.pairs.faults.found:
+        raise typer.Exit(SOME_FAILED)
+
+
+def split_names(metrics: Sequence[str] | None) -> list[str] | None:
+    """["bleu,spice", "fense"] -> ["bleu", "spice", "fense"]."""
+    names = [name for entry in metrics or [] for name in entry.replace(",", " ").split()]
+    return names or None
+
+
+def paired(path: Path, data: References, partial: bool) -> Pairs:
+    """A file's predictions with their clips; every row that fits nowhere is said."""
+    from auricle.evaluation.predictions import read_predictions
+
+    return _pair(read_predictions(path), data, partial)
+
+
+def is_model(name: str) -> bool:
+    """Whether ``name`` is a model's: no file, and not called like one."""
+    from auricle.evaluation.rows import JSON_LINES, TABLES
+
+    return not Path(name).is_file() and Path(name).suffix.lower() not in TABLES | JSON_LINES
+
+
+def assess(
+    system: str,
+    pairs: Pairs,
+    data: References,
+    metrics: Sequence[str] | None,
+    device: str,
+    seed: int,
+    training: Sequence[str] | None = None,
+    more: Sequence[Measured] = (),
+) -> Assessment:
+    """All metrics of ``pairs`` and ``more``, with progress on stderr."""
+    from auricle.cli.progress import Lines
+    from auricle.evaluation.assessment import Assessment
+    from auricle.metrics import Evaluation
+    from auricle.metrics import evaluate as measure
+    from auricle.pipeline import pick_device
+
+    lines = Lines()
+
+    def progress(metric: str, done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            lines.show("metrics", metric, done, total, [f"{done}/{total}"], [], done == total)
+
+    try:
+        evaluation = measure(
+            pairs.captions,
+            pairs.texts,
+            metrics,
+            rivals=pairs.rivals(),
+            training=training,
+            device=str(pick_device(device)),
+            seed=seed,
+            progress=progress,
+        )
+    finally:
+        lines.stop()
+    if more:
+        measured = [*evaluation.measured, *more]
+        evaluation = Evaluation.of(evaluation.clips, measured, evaluation.missing, seed)
+    return Assessment(system, str(data.path), pairs, evaluation)
+
+
+def _pair(predictions: Sequence[Prediction], data: References, partial: bool) -> Pairs:
+    from auricle.evaluation.pairing import PairingError, pair
+
+    try:
+        pairs = pair(predictions, data, partial)
+    except PairingError as error:
+        for line in error.faults.lines():
+            say("error", line)
+        raise
+    for line in (*(f"left out: {line}" for line in pairs.faults.lines()), *pairs.notes):
+        say("note", line)
+    return pairs
+
+
+def _captioned(
+    model: str,
+    data: References,
+    output: Path,
+    partial: bool,
+    device: str,
+    settings: dict[str, Any],
+) -> tuple[Pairs, list[Measured]]:
+    """The model's captions with their clips, and its retrieval."""
+    from auricle.cli.progress import TaskProgress
+    from auricle.errors import ModelError
+    from auricle.evaluation.captioning import caption_clips, retrieval
+    from auricle.pipeline import Captioner
+
+    captioner = Captioner.from_pretrained(model, device=device)
+    with TaskProgress("captioning", len(data.clips)) as bar:
+        said = caption_clips(
+            captioner,
+            data.clips,
+            output,
+            on_error=lambda clip, reason: say("error", f"{clip}: {reason}"),
+            progress=lambda done, _: bar(done),
+            **settings,
+        )
+    say("note", f"captions kept in {output}")
+    pairs = _pair(said, data, partial)
+    try:
+        return pairs, retrieval(captioner, pairs.references, settings["batch_size"])
+    except ModelError as error:
+        say("note", f"no retrieval: {error}")
+        return pairs, []
+
+
+def _kept(model: str, references: Path, report: Path | None) -> Path:
+    if report:
+        return report / "captions.jsonl"
+    return Path(f"{Path(model).name}-{references.stem}.jsonl")
+
+
+def _write_report(found: Assessment, folder: Path) -> None:
+    from auricle.evaluation.report import write_report
+
+    paths = write_report(found, folder)
+    say("note", f"report: {', '.join(map(str, paths))}")
+
+
+def _show(found: Assessment, format: Format, stdout: TextIO) -> None:
+    from auricle.evaluation.assessment import as_json
+    from auricle.evaluation.table import COLUMNS, heading, markdown, remarks, score_rows
+
+    if format is Format.json:
+        stdout.write(json.dumps(as_json(found), ensure_ascii=False, indent=1) + "\n")
+    elif format is Format.markdown:
+        stdout.write(markdown(found))
+    else:
+        from auricle.cli.tables import print_table
+
+        print_table(heading(found), COLUMNS, score_rows(found.evaluation))
+        for title, lines in remarks(found).items():
+            stdout.write("\n".join([f"{title}:", *(f"  {line}" for line in lines)]) + "\n")

@@ -1,0 +1,92 @@
+"""Scores together with the clips they are of: what tables, JSON and the report page show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from auricle.evaluation.pairing import Pairs
+from auricle.metrics.evaluation import Evaluation
+from auricle.metrics.scores import Score
+from auricle.text.fluency.detector import CLASSES, DESCRIPTIONS, NAMED
+
+# What clips are ranked by: the first of these that there is, whatever stands in for its parts.
+RANKED_BY = ("SPIDEr-FL", "SPIDEr", "FENSE", "CIDEr-D", "SBERT similarity", "METEOR", "ROUGE-L")
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """``system``: the file or model that was scored; ``references``: the file it was scored by."""
+
+    system: str
+    references: str
+    pairs: Pairs
+    evaluation: Evaluation
+
+    def ranking(self) -> Score | None:
+        """The score that says which clips are best and worst: the first of `RANKED_BY`."""
+        return ranking(self.evaluation.scores)
+
+    def fault(self, clip: int) -> str | None:
+        """What the fluency detector finds wrong with a clip's caption, in words."""
+        for score in self.evaluation.scores:
+            if len(score.details) == len(CLASSES) and score.items[clip]:
+                kinds = {name: score.details[name][clip] for name in CLASSES if name != "error"}
+                likeliest = max(kinds, key=kinds.__getitem__)
+                return DESCRIPTIONS[likeliest if kinds[likeliest] >= NAMED else "error"]
+        return None
+
+
+def ranking(scores: Sequence[Score]) -> Score | None:
+    """The first of `RANKED_BY` among ``scores``, whatever its label."""
+    for wanted in RANKED_BY:
+        for score in scores:
+            if score.items and score.name.partition(" (")[0] == wanted:
+                return score
+    return None
+
+
+def as_json(assessment: Assessment) -> dict[str, Any]:
+    """Everything: scores, intervals, what is missing or left out, and each clip."""
+    evaluation, pairs = assessment.evaluation, assessment.pairs
+    scores: dict[str, Any] = {}
+    for found in evaluation.measured:
+        interval = evaluation.intervals.get(found.score.name)
+        scores[found.score.name] = {
+            "value": found.score.corpus,
+            "interval": [interval.low, interval.high] if interval else None,
+            "better": {1: "higher", -1: "lower", 0: None}[found.better],
+        }
+    return {
+        "system": assessment.system,
+        "references": assessment.references,
+        "clips": len(pairs.references),
+        "clips_of_references": pairs.of,
+        "scores": scores,
+        "missing": [asdict(missing) for missing in evaluation.missing],
+        "left_out": [asdict(fault) for fault in pairs.faults.found],
+        "notes": list(pairs.notes),
+        "items": [_item(assessment, number) for number in range(len(pairs.references))],
+    }
+
+
+def _item(assessment: Assessment, number: int) -> dict[str, Any]:
+    prediction, reference = (
+        assessment.pairs.predictions[number],
+        assessment.pairs.references[number],
+    )
+    scores = assessment.evaluation.scores
+    return {
+        "id": reference.id,
+        "caption": prediction.caption,
+        "references": list(reference.captions),
+        "scores": {score.name: score.items[number] for score in scores if score.items},
+        "details": {
+            score.name: {name: values[number] for name, values in score.details.items()}
+            for score in scores
+            if score.details
+        },
+        "fluency_error": assessment.fault(number),
+        "candidates": [asdict(candidate) for candidate in prediction.candidates],
+    }

@@ -1,0 +1,167 @@
+"""Two systems on the same clips: what differs, how surely, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from auricle.evaluation.assessment import Assessment, ranking
+from auricle.evaluation.table import figure
+from auricle.metrics.bootstrap import Difference, difference
+
+TIE = 1e-9  # scores of a clip closer than this are the same
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One metric of two systems.
+
+    Attributes:
+        difference: of the first less the second; None where a metric has no interval.
+        wins, ties, losses: clips on which the first is better than, like or worse than the second;
+            None for metrics of a corpus alone or where neither end is better.
+    """
+
+    name: str
+    first: float
+    second: float
+    difference: Difference | None
+    wins: int | None = None
+    ties: int | None = None
+    losses: int | None = None
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """A clip that two systems score differently: ``scores`` of the metric clips are ranked by."""
+
+    id: str
+    captions: tuple[str, str]
+    references: tuple[str, ...]
+    scores: tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Attributes: ``contrasts`` per metric; ``ranked_by`` what `divergences` are measured by."""
+
+    first: Assessment
+    second: Assessment
+    contrasts: tuple[Contrast, ...]
+    ranked_by: str | None
+    divergences: tuple[Divergence, ...]
+
+
+def compare(first: Assessment, second: Assessment, seed: int = 0) -> Comparison:
+    """The paired bootstrap of every metric that both have, and the clips by how they differ.
+
+    Args:
+        first, second: of the same clips in the same order.
+
+    Raises:
+        ValueError: of different clips.
+    """
+    clips = [clip.id for clip in first.pairs.references]
+    if clips != [clip.id for clip in second.pairs.references]:
+        raise ValueError("the assessments are of different clips")
+    return Comparison(
+        first,
+        second,
+        tuple(_contrasts(first, second, seed)),
+        *_divergences(first, second),
+    )
+
+
+def _contrasts(first: Assessment, second: Assessment, seed: int) -> Iterator[Contrast]:
+    others = {found.score.name: found for found in second.evaluation.measured}
+    for a in first.evaluation.measured:
+        b = others.get(a.score.name)
+        if b is None:
+            continue
+        gap = difference(a.sums, b.sums, seed) if a.sums and b.sums else None
+        counts: tuple[int, ...] = ()
+        if a.better and a.score.items:
+            gains = [a.better * (x - y) for x, y in zip(a.score.items, b.score.items, strict=True)]
+            wins, losses = sum(g > TIE for g in gains), sum(g < -TIE for g in gains)
+            counts = (wins, len(gains) - wins - losses, losses)
+        yield Contrast(a.score.name, a.score.corpus, b.score.corpus, gap, *counts)
+
+
+def _divergences(
+    first: Assessment, second: Assessment
+) -> tuple[str | None, tuple[Divergence, ...]]:
+    """Clips with different captions, the furthest apart first."""
+    by, other = ranking(first.evaluation.scores), ranking(second.evaluation.scores)
+    if by is None or other is None or by.name != other.name:
+        return None, ()
+    found = [
+        Divergence(reference.id, (a.caption, b.caption), reference.captions, (x, y))
+        for reference, a, b, x, y in zip(
+            first.pairs.references,
+            first.pairs.predictions,
+            second.pairs.predictions,
+            by.items,
+            other.items,
+            strict=True,
+        )
+        if a.caption != b.caption
+    ]
+    return by.name, tuple(sorted(found, key=lambda d: -abs(d.scores[0] - d.scores[1])))
+
+
+COLUMNS = ("metric", "A", "B", "A - B", "95 % interval", "p", "A better, same, worse")
+
+
+def contrast_rows(comparison: Comparison) -> list[tuple[str, ...]]:
+    """A row of text for each metric, under `COLUMNS`."""
+    rows = []
+    for contrast in comparison.contrasts:
+        row = [contrast.name, figure(contrast.first), figure(contrast.second)]
+        if gap := contrast.difference:
+            span = f"{gap.low:+.3f} to {gap.high:+.3f}"
+            row += [f"{gap.value:+.3f}", span, "<0.001" if gap.p < 0.001 else f"{gap.p:.3f}"]
+        else:
+            row += [f"{contrast.first - contrast.second:+.3f}", "-", "-"]
+        counts = (contrast.wins, contrast.ties, contrast.losses)
+        row.append(", ".join(map(str, counts)) if contrast.wins is not None else "-")
+        rows.append(tuple(row))
+    return rows
+
+
+def divergence_lines(comparison: Comparison, count: int) -> list[str]:
+    """The ``count`` clips that differ most, with both captions and the first reference."""
+    found = comparison.divergences
+    same = len(comparison.first.pairs.references) - len(found)
+    lines = [f"{same:,} clips have the same caption in both"] if comparison.ranked_by else []
+    if found[:count]:
+        lines.append(f"the clips that differ most by {comparison.ranked_by}:")
+    for clip in found[:count]:
+        lines.append(f"  {clip.id}: {clip.references[0]}")
+        for name, caption, score in zip("AB", clip.captions, clip.scores, strict=True):
+            lines.append(f"    {name} {figure(score)} {caption}")
+    return lines
+
+
+def as_json(comparison: Comparison) -> dict[str, Any]:
+    """Everything, the clips that differ included."""
+    return {
+        "a": comparison.first.system,
+        "b": comparison.second.system,
+        "references": comparison.first.references,
+        "clips": len(comparison.first.pairs.references),
+        "metrics": {
+            c.name: {
+                "a": c.first,
+                "b": c.second,
+                "difference": c.difference._asdict() if c.difference else None,
+                "a_better": c.wins,
+                "same": c.ties,
+                "a_worse": c.losses,
+            }
+            for c in comparison.contrasts
+        },
+        "ranked_by": comparison.ranked_by,
+        "differing_clips": [asdict(found) for found in comparison.divergences],
+        "missing": [asdict(missing) for missing in comparison.first.evaluation.missing],
+    }
