@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from auricle.cli import caption, data, import_, mixup, models, precompute, train
+from auricle.cli import (
+    caption,
+    data,
+    ensemble,
+    import_,
+    mixup,
+    models,
+    precompute,
+    train,
+    tune,
+)
 from auricle.cli.console import quiet_libraries, use_utf8
 
 app = typer.Typer(
@@ -25,6 +35,8 @@ app.command("precompute", epilog=precompute.EPILOG)(precompute.precompute)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 app.add_typer(mixup.app, name="mixup")
+app.add_typer(tune.app, name="tune")
+app.add_typer(ensemble.app, name="ensemble")
 
 
 def _version(asked: bool) -> None:
