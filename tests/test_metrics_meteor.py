@@ -95,7 +95,7 @@ def test_without_java_the_metric_is_missing(monkeypatch):
     pytest.importorskip("pycocoevalcap.meteor.meteor")
 
     def refuse():
-        raise MissingDependencyError("no Java")
+        raise MissingDependencyError(f"no Java; {INSTALL}")
 
     monkeypatch.setattr(module, "find_java", refuse)
     with pytest.raises(MissingMetricError) as raised:

