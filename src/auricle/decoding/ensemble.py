@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from auricle.decoding.likelihood import Likelihood
+from auricle.decoding.likelihood import ROWS_TOGETHER, Likelihood
 from auricle.decoding.steps import Steps
 from auricle.decoding.voice import Draft
 from auricle.model.captioner import AudioCaptioner, AudioMemory
@@ -84,41 +84,49 @@ def stepped_likelihoods(
     What they gathered while searching is taken; captions that re-tokenise differently are read to
     them token by token, for there is no teacher forcing of an average.
     """
-    found = []
-    for clip, its_drafts in enumerate(drafts):
-        unknown = [draft.text for draft in its_drafts if draft.log_probability is None]
-        read = iter(_read(steps.part(slice(clip, clip + 1)), unknown, tokenizer))
-        found.append(
-            [
-                next(read)
-                if draft.log_probability is None
-                else Likelihood(draft.log_probability / (len(draft.ids) + 1), draft.log_probability)
-                for draft in its_drafts
-            ]
-        )
-    return found
+    unknown = [
+        (clip, draft.text)
+        for clip, its_drafts in enumerate(drafts)
+        for draft in its_drafts
+        if draft.log_probability is None
+    ]
+    read: list[Likelihood] = []
+    for i in range(0, len(unknown), ROWS_TOGETHER):
+        read += _read(steps, unknown[i : i + ROWS_TOGETHER], tokenizer)
+    found = iter(read)
+    return [
+        [
+            next(found)
+            if draft.log_probability is None
+            else Likelihood(draft.log_probability / (len(draft.ids) + 1), draft.log_probability)
+            for draft in its_drafts
+        ]
+        for its_drafts in drafts
+    ]
 
 
-def _read(steps: Steps, texts: Sequence[str], tokenizer: CaptionTokenizer) -> list[Likelihood]:
-    """The likelihoods of a clip's captions, one token of each at a time."""
-    if not texts:
-        return []
+def _read(
+    steps: Steps, captions: Sequence[tuple[int, str]], tokenizer: CaptionTokenizer
+) -> list[Likelihood]:
+    """The likelihoods of (clip, caption), in the order of the clips, a token of each at a time."""
+    first, last = captions[0][0], captions[-1][0]
+    steps = steps.part(slice(first, last + 1))
     config, device = steps.config, steps.device
-    rows = [[*tokenizer.encode(text)[: config.max_positions - 1], config.eos_id] for text in texts]
-    counts = [len(row) for row in rows]
-    labels = torch.full((len(rows), max(counts)), config.pad_id, device=device)
-    for row, ids in zip(labels, rows, strict=True):
-        row[: len(ids)] = torch.tensor(ids)
-    steps.begin(len(rows), max(counts))
-    logits = steps.next_logits(torch.tensor([config.start_id], device=device))
-    everyone = torch.zeros(len(rows), dtype=torch.long, device=device)
-    steps.select(everyone)
-    logits = logits[everyone]
-    log_p = [logits.log_softmax(dim=-1).gather(1, labels[:, :1])]
-    for place in range(1, max(counts)):
-        logits = steps.next_logits(labels[:, place - 1])
-        log_p.append(logits.log_softmax(dim=-1).gather(1, labels[:, place, None]))
-    inside = torch.arange(max(counts)) < torch.tensor(counts)[:, None]
-    totals = torch.cat(log_p, dim=1).double().masked_fill(~inside.to(device), 0.0).sum(dim=1)
-    pairs = zip(totals.tolist(), counts, strict=True)
-    return [Likelihood(total / count, total) for total, count in pairs]
+    limit = config.max_positions - 1
+    rows = [[*tokenizer.encode(text)[:limit], config.eos_id] for _, text in captions]
+    padded = [torch.tensor(row) for row in rows]
+    labels = pad_sequence(padded, batch_first=True, padding_value=config.pad_id).to(device)
+    clips = torch.tensor([clip - first for clip, _ in captions], device=device)
+    steps.begin(max(len(rows), steps.clips), labels.shape[1])
+    logits = steps.next_logits(torch.full((steps.clips,), config.start_id, device=device))[clips]
+    steps.select(clips)
+    log_p = []
+    for place, ids in enumerate(labels.T):
+        if place:
+            logits = steps.next_logits(labels[:, place - 1])
+        log_p.append(logits.log_softmax(dim=-1).gather(1, ids[:, None]).squeeze(1).double())
+    found = []
+    for row, values in zip(rows, torch.stack(log_p, dim=1).tolist(), strict=True):
+        total = math.fsum(values[: len(row)])
+        found.append(Likelihood(total / len(row), total))
+    return found
