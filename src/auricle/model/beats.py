@@ -16,7 +16,9 @@ from torch.nn.utils.parametrizations import weight_norm
 from auricle.fbank import HOP, MEL_BINS, SAMPLE_RATE_HZ, WINDOW, fbank, frame_counts
 from auricle.model.config import BeatsConfig
 from auricle.model.encoder import Augment, Encoder
-from auricle.model.lengths import published_lengths, valid_mask
+from auricle.model.lengths import passes, published_lengths, valid_mask
+
+SAMPLES_AT_ONCE = 10 * SAMPLE_RATE_HZ  # enough rows for a CPU's matrix products
 
 
 class Beats(Encoder):
@@ -62,7 +64,31 @@ class Beats(Encoder):
     def forward(
         self, waveforms: Tensor, lengths: Tensor, augment: Augment | None = None
     ) -> tuple[Tensor, Tensor]:
-        """See `Encoder.forward`; the features are those of layer ``output_layer``."""
+        """See `Encoder.forward`; the features are those of layer ``output_layer``.
+
+        Without gradients, a CPU hears `SAMPLES_AT_ONCE` at a time, clips of like length together:
+        memory stays that of one clip, and a padded clip costs what it costs alone.
+        """
+        whole = torch.is_grad_enabled() or augment or self.published_behaviour
+        if whole or waveforms.device.type != "cpu":
+            return self.transform(waveforms, lengths, augment)
+        parts = [
+            (clips, *self.transform(waveforms[clips, : int(lengths[clips].max())], lengths[clips]))
+            for clips in passes(lengths, SAMPLES_AT_ONCE)
+        ]
+        features = parts[0][1].new_zeros(
+            len(lengths), max(x.shape[1] for _, x, _ in parts), self.dim
+        )
+        frames = torch.empty_like(lengths)
+        for clips, x, own_frames in parts:
+            features[clips, : x.shape[1]] = x
+            frames[clips] = own_frames
+        return features, frames
+
+    def transform(
+        self, waveforms: Tensor, lengths: Tensor, augment: Augment | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """What `forward` gives, of all clips at once."""
         x, lengths = self.embed_patches(waveforms, lengths, augment)
         x = self.add_positions(x, lengths)
         bias = self.position_bias(x.shape[1])
@@ -131,8 +157,9 @@ class BeatsLayer(nn.Module):
         self.ffn_norm = nn.LayerNorm(config.dim)
 
     def forward(self, x: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
-        x = self.attention_norm(x * self.alpha + self.attention(x, bias, mask))
-        return self.ffn_norm(x * self.alpha + self.ffn_out(F.gelu(self.ffn_in(x))))
+        x = self.attention_norm(torch.add(self.attention(x, bias, mask), x, alpha=self.alpha))
+        y = self.ffn_out(F.gelu(self.ffn_in(x)))
+        return self.ffn_norm(torch.add(y, x, alpha=self.alpha))
 
 
 class GatedAttention(nn.Module):

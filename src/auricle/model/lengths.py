@@ -11,6 +11,17 @@ def valid_mask(lengths: Tensor, size: int) -> Tensor:
     return torch.arange(size, device=lengths.device) < lengths.unsqueeze(1)
 
 
+def passes(lengths: Tensor, most: int) -> list[Tensor]:
+    """Indices [N_i] of a batch with ``lengths`` [B], by length, in groups that padded to their
+    longest hold at most ``most`` samples, or a single clip."""
+    groups: list[list[int]] = [[]]
+    for index in lengths.argsort(stable=True).tolist():
+        if groups[-1] and (len(groups[-1]) + 1) * int(lengths[index]) > most:
+            groups.append([])
+        groups[-1].append(index)
+    return [torch.tensor(group, device=lengths.device) for group in groups]
+
+
 def published_lengths(lengths: Tensor, size_in: int, size_out: int) -> Tensor:
     """The lengths the published system arrives at when a block turns ``size_in`` steps into fewer.
 

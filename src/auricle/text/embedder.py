@@ -4,7 +4,6 @@ INSTRUCTOR by prompt."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias
@@ -83,8 +82,8 @@ def _sentences(folder: Path, prompt: str, device: torch.device) -> Encode:
         if drawn:
             logging.enable_progress_bar()
     # The prompt apart: INSTRUCTOR leaves its tokens out of the mean.
-    return partial(
-        model.encode,
+    return lambda texts: model.encode(
+        texts,
         prompt=prompt or None,
         convert_to_tensor=True,
         show_progress_bar=False,
