@@ -65,10 +65,11 @@ def test_no_caption_of_a_search_holds_it(tokenizer, method):
     options = DecodeOptions(
         method, candidates=8, temperature=2.0, max_length=20, forbidden_words=tuple(words)
     )
-    after = [d.text for clip in find_drafts([voice], [cross], options, 0) for d in clip]
-    assert after != before
-    for text in after:
-        assert not set(words) & set(re.findall(r"\w+", text.casefold()))
+    after = [d for clip in find_drafts([voice], [cross], options, 0) for d in clip]
+    assert [draft.text for draft in after] != before
+    for draft in after:
+        for text in (draft.text, tokenizer.decode(draft.ids)):  # the latter as it was searched
+            assert not set(words) & set(re.findall(r"\w+", text.casefold()))
 
 
 def test_what_a_search_cannot_see_is_cut_out(tokenizer):

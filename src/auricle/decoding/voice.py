@@ -33,9 +33,10 @@ class Draft:
 
     Attributes:
         text: without punctuation, as it is scored.
-        ids: the tokens found first that say it, between the start and the end token.
+        ids: tokens found that say it, between the start and the end token: those that the text
+            re-tokenises to if they were drawn, else the first.
         log_probability: of ``ids`` and the end token under the raw distribution of voice ``voice``,
-            summed, in nats; None where the search does not know it.
+            summed, in nats; None where the text re-tokenises differently or never ended.
         count: how many sequences of the search say it.
         voice: which voice found it first.
     """
