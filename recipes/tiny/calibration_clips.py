@@ -1,22 +1,24 @@
 """A manifest of labelled sounds that tiny was not trained on: calibration_clips.py DATA DEBIAN OUT
 
-DATA is the project's shared data folder. DEBIAN holds two unpacked packages:
+DATA is the project's shared data folder. DEBIAN holds three unpacked packages:
 
-    apt-get download tuxpaint-stamps-default sound-theme-freedesktop
+    apt-get download tuxpaint-stamps-default sound-theme-freedesktop gcompris-qt-data
     for package in *.deb; do dpkg -x $package DEBIAN; done
 
-OUT/clips.jsonl lists every sound of calibration.toml by itself and, with
+OUT/tiny-calibration.jsonl lists every sound of calibration.toml by itself and, with
 another, in a mix, for real recordings rarely hold one sound; and noises made here, in which there
 is nothing to recognise. Then:
 
-    auricle tune confidence tiny --data OUT/clips.jsonl --output src/auricle/models/tiny
+    auricle tune confidence tiny --data OUT/tiny-calibration.jsonl --output src/auricle/models/tiny
 """
 
 from __future__ import annotations
 
 import random
+import struct
 import sys
 import tomllib
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -38,7 +40,7 @@ NOTHING = (
 )
 
 
-def sounds(data: Path, debian: Path) -> Iterator[Clip]:
+def sounds(data: Path, debian: Path, out: Path) -> Iterator[Clip]:
     """Every sound of calibration.toml, by itself."""
     labels = tomllib.loads(Path(__file__).with_name("calibration.toml").read_text(encoding="utf-8"))
     share = debian / "usr" / "share"
@@ -46,12 +48,44 @@ def sounds(data: Path, debian: Path) -> Iterator[Clip]:
         "stamps": (share / "tuxpaint" / "stamps", "{}.ogg"),
         "minetest": (data / "sounds" / "minetest", "sounds_{}.ogg"),
         "theme": (share / "sounds" / "freedesktop" / "stereo", "{}.oga"),
+        "gcompris": (out / "gcompris" / "src" / "activities", "{}"),
     }
+    for resources in sorted((share / "gcompris-qt" / "rcc").glob("*.rcc")):
+        unpack_audio(resources, out)
     for collection, named in labels.items():
         folder, pattern = places[collection]
         for name, captions in named.items():
             path = folder / pattern.format(name)
             yield Clip(path, tuple(captions), f"{collection}/{name}", "val")
+
+
+def unpack_audio(resources: Path, out: Path) -> None:
+    """Write the audio files in a Qt resource file below ``out``.
+
+    Its tree has a node for each file and folder: name, flags, then of a folder how many nodes are
+    in it and the first, of a file its place among the data (doc.qt.io, "The Qt Resource System").
+    """
+    content = resources.read_bytes()
+    version, tree, data, names = struct.unpack_from(">IIII", content, 4)
+    size = 14 if version == 1 else 22
+
+    def unpack(node: int, folder: Path) -> None:
+        at = tree + node * size
+        name_at, flags = struct.unpack_from(">IH", content, at)
+        length = struct.unpack_from(">H", content, names + name_at)[0]
+        start = names + name_at + 6
+        path = folder / content[start : start + 2 * length].decode("utf-16-be") if node else folder
+        if flags & 2:
+            count, first = struct.unpack_from(">II", content, at + 6)
+            for inner in range(first, first + count):
+                unpack(inner, path)
+        elif path.suffix in {".ogg", ".wav"}:
+            place = data + struct.unpack_from(">I", content, at + 10)[0]
+            packed = content[place + 4 : place + 4 + struct.unpack_from(">I", content, place)[0]]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(zlib.decompress(packed[4:]) if flags & 1 else packed)
+
+    unpack(0, out)
 
 
 def with_mixes(clips: list[Clip], seed: int = 0) -> Iterator[Clip]:
@@ -95,8 +129,8 @@ def noises(folder: Path, seed: int = 0) -> Iterator[Clip]:
 
 
 def main(data: Path, debian: Path, out: Path) -> None:
-    clips = [*with_mixes(list(sounds(data, debian))), *noises(out / "noise")]
-    print(write_manifest(out / "clips.jsonl", clips), "clips")
+    clips = [*with_mixes(list(sounds(data, debian, out))), *noises(out / "noise")]
+    print(write_manifest(out / "tiny-calibration.jsonl", clips), "clips")
 
 
 if __name__ == "__main__":

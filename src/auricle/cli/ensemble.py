@@ -37,7 +37,7 @@ def ensemble() -> None:
 @app.command()
 def fit(
     models: Annotated[
-        list[str], typer.Argument(metavar="MODEL...", help="Two or more names or folders.")
+        list[str], typer.Argument(metavar="MODEL", help="Two or more names or folders.")
     ],
     data: Annotated[
         Path, typer.Option(metavar="VAL.jsonl", help="Manifest of clips with captions; any split.")
@@ -71,7 +71,7 @@ def fit(
     grid of shares. The first model's decoding settings serve all.
     """
     with exit_codes():
-        from auricle.cli.tune import _hear as hear_manifest
+        from auricle.cli.tune import hear_manifest
         from auricle.hub.ensemble import assemble
         from auricle.pipeline import Captioner, pick_device
         from auricle.tuning.ensemble import finished, fit_ensemble

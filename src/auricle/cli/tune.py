@@ -59,7 +59,7 @@ def rerank(
     with exit_codes():
         from auricle.cli.tables import print_table
         from auricle.pipeline import Captioner
-        from auricle.tuning.hearing import all_terms, with_decoding, write_heard
+        from auricle.tuning.hearing import sampling, with_decoding, write_heard
         from auricle.tuning.metrics import metric as find_metric
         from auricle.tuning.output import check_output, write_report
         from auricle.tuning.rerank import fit_rerank
@@ -67,10 +67,10 @@ def rerank(
         find_metric(metric)
         if output:
             check_output(output)
-        captioner = Captioner.from_pretrained(model, device=device)
-        bundle = captioner.bundle
-        sampling = Captioner(all_terms(bundle))
-        heard = _hear(sampling, data, candidates, seed)
+        bundle = Captioner.from_pretrained(model, device=device).bundle
+        options = sampling(bundle)
+        captioner = Captioner(with_decoding(bundle, options))
+        heard = hear_manifest(captioner, data, candidates, seed)
         fit = fit_rerank(heard, metric, folds, seed, own=bundle.decoding.rerank)
         print_table(
             f"{fit.metric} of {fit.clips} clips",
@@ -83,8 +83,8 @@ def rerank(
         if output is None:
             say("note", 'put this in "decoding" of config.json, or name an --output folder')
             return
-        options = replace(sampling.bundle.decoding, rerank=fit.weights)
-        Captioner(with_decoding(bundle, options)).save_pretrained(output)
+        tuned = with_decoding(bundle, replace(options, rerank=fit.weights))
+        Captioner(tuned).save_pretrained(output)
         write_report(output, "rerank", {"data": str(data), "seed": seed} | fit.to_json())
         write_heard(output / "tuning.candidates.jsonl", heard)
         typer.echo(str(output))
@@ -116,7 +116,7 @@ def confidence(
     plot: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.png", help="The reliability diagram.", show_default="beside the model"
+            metavar="FILE.png", help="The reliability diagram.", show_default="in a new FOLDER"
         ),
     ] = None,
     check: Annotated[
@@ -130,43 +130,39 @@ def confidence(
     the confidence is, is measured on clips held out from the fit.
     """
     with exit_codes():
-        from auricle.decoding.confidence import load_calibration, save_calibration
+        from auricle.decoding.confidence import save_calibration
         from auricle.errors import ModelError
         from auricle.hub.names import resolve
         from auricle.pipeline import Captioner
         from auricle.tuning.confidence import fit_confidence, measure_confidence
         from auricle.tuning.output import check_output, is_same, write_report
+        from auricle.tuning.reliability import draw_diagram
 
-        folder = resolve(model)
-        given = load_calibration(folder)
-        if check and given is None:
-            raise ModelError(f"{model}: has no calibration to check; fit one without --check")
-        in_place = output is not None and is_same(output, folder)
-        if output and not in_place:
+        if output and not (in_place := is_same(output, resolve(model))):
             check_output(output)
         captioner = Captioner.from_pretrained(model, device=device)
-        heard = _hear(captioner, data, candidates, seed)
-        if check and given:
-            found, title = measure_confidence(heard, given, seed), f"{model} on {data.stem}"
+        bundle = captioner.bundle
+        if check and bundle.calibration is None:
+            raise ModelError(f"{model}: has no calibration to check; fit one without --check")
+        heard = hear_manifest(captioner, data, candidates, seed)
+        if check and bundle.calibration:
+            found = measure_confidence(heard, bundle.calibration, seed)
+            _show_reliability(found, bundle.calibration.right)
         else:
-            method = captioner.bundle.decoding.method
-            given, found = fit_confidence(heard, data.name, method, right, folds, seed)
-            title = f"{model} on {data.stem}, held out"
-        _show_reliability(found, given.right)
-        if not check:
-            typer.echo(f"fitted on all clips: {json.dumps(asdict(given))}")
-        if output and not check:
-            if not in_place:
-                captioner.save_pretrained(output)
-            save_calibration(output, given)
-            write_report(
-                output, "confidence", {"seed": seed, "verdict": found.verdict} | asdict(found)
-            )
-            plot = plot or output / "reliability.png"
-            typer.echo(str(output))
+            method = bundle.decoding.method
+            fitted, found = fit_confidence(heard, data.name, method, right, folds, seed)
+            _show_reliability(found, right)
+            typer.echo(f"fitted on all clips: {json.dumps(asdict(fitted))}")
+            if output and in_place:
+                save_calibration(output, fitted)
+            elif output:
+                Captioner(replace(bundle, calibration=fitted)).save_pretrained(output)
+                write_report(output, "confidence", asdict(found) | {"verdict": found.verdict})
+                plot = plot or output / "reliability.png"
+            if output:
+                typer.echo(str(output))
         if plot:
-            from auricle.tuning.reliability import draw_diagram
-
+            title = f"{model} on {data.stem}" + ("" if check else ", held out")
             draw_diagram(found, title, plot)
             typer.echo(str(plot))
 
@@ -174,16 +170,13 @@ def confidence(
 def _show_reliability(found: Reliability, threshold: float) -> None:
     from auricle.cli.tables import print_table
 
-    rows = {
-        "Brier score": found.brier,
-        "… of the base rate": found.base_brier,
-        "calibration error": found.calibration_error,
-        "AUC": found.auc,
-    }
+    rows = {"Brier score": found.brier, "… of the base rate": found.base_brier, "AUC": found.auc}
+    chance = found.by_chance
+    error = f"{found.calibration_error:.3f}", f"by chance {chance.low:.3f} to {chance.high:.3f}"
     print_table(
         f"{found.right_share:.0%} of {found.clips} captions are right (cosine {threshold:g})",
         ("measure", "value", "95 % interval"),
-        [(name, *_shown(row)) for name, row in rows.items()],
+        [*((name, *_shown(row)) for name, row in rows.items()), ("calibration error", *error)],
     )
     print_table(
         "Confidence kept",
@@ -193,7 +186,9 @@ def _show_reliability(found: Reliability, threshold: float) -> None:
     typer.echo(found.verdict)
 
 
-def _hear(captioner: Captioner, data: Path, candidates: int | None, seed: int) -> list[HeardClip]:
+def hear_manifest(
+    captioner: Captioner, data: Path, candidates: int | None, seed: int
+) -> list[HeardClip]:
     """Every clip that can be heard; the others are named on stderr."""
     from auricle.tuning.hearing import hear, read_clips
 

@@ -64,21 +64,22 @@ def fit_confidence(
             f"{threshold:g}; confidence is fitted on right and wrong ones: give other clips, or "
             "another --right"
         )
-    fold = folds([clip.group for clip in heard], fold_count, seed)
+    groups = [clip.group for clip in heard]
+    fold = folds(groups, fold_count, seed)
     sure, base = np.empty(len(heard)), np.empty(len(heard))
     for number in range(fold_count):
         rest, held_out = fold != number, np.flatnonzero(fold == number)
         features, bias = regress([c for c, r in zip(captions, rest, strict=True) if r], right[rest])
         sure[held_out] = [probability(features, bias, captions[i]) for i in held_out]
         base[held_out] = right[rest].mean()
-    found = reliability(sure, right, base, seed)
+    found = reliability(sure, right, groups, base, seed)
     features, bias = regress(captions, right)
     held = Measured(
         brier=round(found.brier.value, 4),
         base_brier=round(found.base_brier.value, 4),
         low=round(found.gain.low, 4),
         high=round(found.gain.high, 4),
-        calibration_error=round(found.calibration_error.value, 4),
+        calibration_error=round(found.calibration_error, 4),
         auc=round(found.auc.value, 4),
     )
     share = round(float(right.mean()), 4)
@@ -91,27 +92,48 @@ def measure_confidence(
 ) -> Reliability:
     """How reliable a calibration is on clips that it was not fitted on."""
     sure = np.array([confidence(calibration, caption) for caption in chosen(heard)])
-    return reliability(sure, are_right(heard, calibration.right), seed=seed)
+    groups = [clip.group for clip in heard]
+    return reliability(sure, are_right(heard, calibration.right), groups, seed=seed)
 
 
-def regress(captions: Sequence[Candidate], right: np.ndarray) -> tuple[tuple[Feature, ...], float]:
+def regress(
+    captions: Sequence[Candidate], right: np.ndarray, names: Sequence[str] = FEATURES
+) -> tuple[tuple[Feature, ...], float]:
     """Logistic regression with a ridge penalty, by Newton's method; the features and the bias.
 
     A feature that no caption has, or that is equal in all, is left out; one that some do not have
-    counts as average there. The bias is not penalised, so that the mean confidence over the
-    captions is the share of right ones.
+    counts as average there. So is one of negative weight: a caption is never the surer for being
+    less likely, similar or agreed on, and where features say much the same, chance makes one of
+    them say so. The bias is not penalised, so that the mean confidence over the captions is the
+    share of right ones.
     """
     columns, found = [], []
-    for name in FEATURES:
+    for name in names:
         values = np.array([np.nan if (v := getattr(c, name)) is None else v for c in captions])
         if np.isnan(values).all() or not (deviation := np.nanstd(values)) > 1e-9:
             continue
         mean = np.nanmean(values)
         columns.append(np.nan_to_num((values - mean) / deviation))
         found.append((name, mean, deviation))
-    x = np.column_stack([np.ones(len(captions)), *columns])
-    penalty = RIDGE * np.diag([0.0] + [1.0] * len(found))
-    weights = np.zeros(len(found) + 1)
+    weights = logistic(np.column_stack([np.ones(len(captions)), *columns]), right)
+    if len(found) and weights[1:].min() < 0:
+        worst = found[int(weights[1:].argmin())][0]
+        return regress(captions, right, [name for name, *_ in found if name != worst])
+    features = tuple(
+        Feature(name, round(float(mean), 6), round(float(deviation), 6), round(float(weight), 6))
+        for (name, mean, deviation), weight in zip(found, weights[1:], strict=True)
+    )
+    return features, round(float(weights[0]), 6)
+
+
+def logistic(x: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """[K] the weights of columns ``x`` [N, K] of which the first is 1, its weight the bias.
+
+    They maximise the log-likelihood of ``right`` [N] less `RIDGE` / 2 times the squares of all but
+    the bias.
+    """
+    penalty = RIDGE * np.diag([0.0] + [1.0] * (x.shape[1] - 1))
+    weights = np.zeros(x.shape[1])
     share = np.clip(right.mean(), 0.5 / len(right), 1 - 0.5 / len(right))
     weights[0] = np.log(share / (1 - share))
     for _ in range(_ITERATIONS):
@@ -122,8 +144,4 @@ def regress(captions: Sequence[Candidate], right: np.ndarray) -> tuple[tuple[Fea
         weights += step / max(1.0, np.abs(step).max())  # far from the optimum it overshoots
         if np.abs(step).max() < 1e-10:
             break
-    features = tuple(
-        Feature(name, round(float(mean), 6), round(float(deviation), 6), round(float(weight), 6))
-        for (name, mean, deviation), weight in zip(found, weights[1:], strict=True)
-    )
-    return features, round(float(weights[0]), 6)
+    return weights

@@ -13,7 +13,7 @@ import numpy as np
 
 from auricle.data.manifest import Clip, atomic_writer, read_lines
 from auricle.data.sound import load_clip
-from auricle.decoding.options import DecodeOptions, RerankWeights
+from auricle.decoding.options import DecodeOptions
 from auricle.errors import AudioError, DataError
 from auricle.hub.ensemble import Ensemble
 from auricle.hub.folder import Bundle
@@ -71,7 +71,7 @@ def hear(
     on_note: OnNote,
     on_progress: OnProgress | None = None,
 ) -> list[HeardClip]:
-    """Decode every clip once, by the captioner's own settings.
+    """Decode every clip once, by the captioner's own settings, with every term.
 
     What cannot be read, or is digital silence, is noted and left out.
     """
@@ -100,7 +100,12 @@ def hear(
 
     heard = []
     stream = captioner.stream(
-        waveforms(), candidates=candidates, seed=seed, batch_size=batch_size, on_error=on_error
+        waveforms(),
+        candidates=candidates,
+        seed=seed,
+        batch_size=batch_size,
+        every_term=True,
+        on_error=on_error,
     )
     for caption in stream:
         clip = waiting.popleft()[1]
@@ -116,17 +121,17 @@ def hear(
     return heard
 
 
-def all_terms(model: Bundle | Ensemble) -> Bundle | Ensemble:
-    """``model`` with sampling and the paper's weights, under which every term is computed."""
-    options = model.decoding if model.decoding.method == "nucleus" else DecodeOptions()
-    return with_decoding(model, replace(options, rerank=RerankWeights()))
+def sampling(model: Bundle | Ensemble) -> DecodeOptions:
+    """The settings by which ``model`` samples; of one that searches, the defaults."""
+    return model.decoding if model.decoding.method == "nucleus" else DecodeOptions()
 
 
 def with_decoding(model: Bundle | Ensemble, options: DecodeOptions) -> Bundle | Ensemble:
-    """``model`` with other decoding settings."""
+    """``model`` with other decoding settings, for which it is not calibrated."""
     if isinstance(model, Ensemble):
-        return replace(model, config=replace(model.config, decoding=options))
-    return replace(model, decoding=options)
+        config = replace(model.config, decoding=options)
+        return replace(model, config=config, calibration=None)
+    return replace(model, decoding=options, calibration=None)
 
 
 def write_heard(path: Path, heard: Iterable[HeardClip]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +43,8 @@ class Reliability:
         brier: mean squared error of the probabilities; ``base_brier`` of the base rate in their
             place, and ``gain`` the second less the first, clip by clip.
         calibration_error: expected calibration error over ``bins`` of equal numbers of clips.
+        by_chance: what it would be if the probabilities were true, its mean and 95 % interval: so
+            few clips in a bin stray from them by chance alone.
         auc: the probability that a right caption is surer than a wrong one; 0.5 says nothing.
     """
 
@@ -51,7 +53,8 @@ class Reliability:
     brier: Interval
     base_brier: Interval
     gain: Interval
-    calibration_error: Interval
+    calibration_error: float
+    by_chance: Interval
     auc: Interval
     bins: tuple[Bin, ...]
 
@@ -71,28 +74,35 @@ class Reliability:
 
 
 def reliability(
-    sure: np.ndarray, right: np.ndarray, base: np.ndarray | None = None, seed: int = 0
+    sure: np.ndarray,
+    right: np.ndarray,
+    groups: Sequence[str],
+    base: np.ndarray | None = None,
+    seed: int = 0,
 ) -> Reliability:
     """Of probabilities [N] and outcomes [N] (0 or 1), with 95 % bootstrap intervals.
 
     Args:
+        groups: equal for clips of one recording, which are drawn together.
         base: [N] what the base rate was for whoever stated the probabilities; the share of
             ``right`` itself by default.
     """
     right = right.astype(np.float64)
     given = np.full(len(right), right.mean()) if base is None else base
+    squares, base_squares = (sure - right) ** 2, (given - right) ** 2
+    draws = list(_resamples(groups, seed))
 
     def interval(value: Callable[[np.ndarray], float]) -> Interval:
-        return _interval(value, len(right), seed)
+        return _interval(value(np.arange(len(right))), [value(rows) for rows in draws])
 
-    squares, base_squares = (sure - right) ** 2, (given - right) ** 2
     return Reliability(
         clips=len(right),
         right_share=float(right.mean()),
         brier=interval(lambda rows: squares[rows].mean()),
         base_brier=interval(lambda rows: base_squares[rows].mean()),
         gain=interval(lambda rows: (base_squares - squares)[rows].mean()),
-        calibration_error=interval(lambda rows: calibration_error(sure[rows], right[rows])),
+        calibration_error=calibration_error(sure, right),
+        by_chance=_by_chance(sure, seed),
         auc=interval(lambda rows: auc(sure[rows], right[rows])),
         bins=bins(sure, right),
     )
@@ -106,10 +116,7 @@ def bins(sure: np.ndarray, right: np.ndarray) -> tuple[Bin, ...]:
 
 
 def calibration_error(sure: np.ndarray, right: np.ndarray) -> float:
-    """Expected calibration error (Naeini et al., AAAI 2015) over `bins`.
-
-    Above 0 by chance alone: of a perfect confidence it is about 0.4 / sqrt(clips per bin).
-    """
+    """Expected calibration error (Naeini et al., AAAI 2015) over `bins`."""
     found = bins(sure, right)
     return sum(b.clips * abs(b.confidence - b.right) for b in found) / len(sure)
 
@@ -125,15 +132,26 @@ def auc(sure: np.ndarray, right: np.ndarray) -> float:
     return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * m))
 
 
-def _interval(value: Callable[[np.ndarray], float], clips: int, seed: int) -> Interval:
-    """The percentile bootstrap of a value that need not be a mean over the clips."""
+def _resamples(groups: Sequence[str], seed: int) -> Iterator[np.ndarray]:
+    """Indices of clips, whole groups drawn with replacement."""
+    which = np.unique(np.asarray(groups), return_inverse=True)[1]
+    members = [np.flatnonzero(which == group) for group in range(which.max() + 1)]
     rng = np.random.default_rng(seed)
-    drawn = [value(rng.integers(clips, size=clips)) for _ in range(RESAMPLES)]
+    for _ in range(RESAMPLES):
+        yield np.concatenate([members[g] for g in rng.integers(len(members), size=len(members))])
+
+
+def _by_chance(sure: np.ndarray, seed: int) -> Interval:
+    rng = np.random.default_rng(seed)
+    drawn = [calibration_error(sure, rng.random(len(sure)) < sure) for _ in range(RESAMPLES)]
+    return _interval(float(np.mean(drawn)), drawn)
+
+
+def _interval(value: float, drawn: Sequence[float]) -> Interval:
     tail = (1 - CONFIDENCE) / 2
-    low, high = (
-        np.nanquantile(drawn, (tail, 1 - tail)) if np.isfinite(drawn).any() else (np.nan,) * 2
-    )
-    return Interval(float(value(np.arange(clips))), float(low), float(high))
+    known = np.asarray(drawn)[np.isfinite(drawn)]
+    low, high = np.quantile(known, (tail, 1 - tail)) if len(known) else (np.nan, np.nan)
+    return Interval(float(value), float(low), float(high))
 
 
 def draw_diagram(found: Reliability, title: str, path: Path) -> None:
@@ -162,17 +180,24 @@ def draw_diagram(found: Reliability, title: str, path: Path) -> None:
     ]
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle="--", label="kept exactly")
     axes.axhline(found.right_share, color="0.8", linewidth=1, label="base rate")
-    axes.errorbar(stated, observed, errors, fmt="o-", capsize=3, label="observed, 95 % interval")
+    axes.errorbar(
+        stated,
+        observed,
+        errors,
+        fmt="o-",
+        capsize=3,
+        clip_on=False,
+        label="observed, 95 % interval",
+    )
     for b, (low, high) in zip(found.bins, limits, strict=True):
-        place = (b.confidence, high) if high < 0.93 else (b.confidence, low)
-        offset, side = (3, "bottom") if high < 0.93 else (-3, "top")
+        above = high < 0.93
         axes.annotate(
             str(b.clips),
-            place,
-            (0, offset),
+            (b.confidence, high if above else low),
+            (0, 3 if above else -3),
             textcoords="offset points",
             ha="center",
-            va=side,
+            va="bottom" if above else "top",
             fontsize=8,
             color="0.4",
         )
@@ -184,6 +209,6 @@ def draw_diagram(found: Reliability, title: str, path: Path) -> None:
         xlabel="confidence (numbers: clips)",
         ylabel="share of captions that are right",
     )
-    axes.legend(loc="upper left", fontsize=8, frameon=False)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
