@@ -553,3 +553,16 @@ def test_fit_of_one_model_or_of_an_ensemble_is_refused(folder, manifest, tmp_pat
     nested = CliRunner().invoke(app, ["fit", str(folder), str(folder), *words])
     assert nested.exit_code == 2
     assert "an ensemble, where a single model is needed" in nested.stderr
+
+
+def test_fit_on_clips_that_nobody_can_read(bundles, manifest, tmp_path, monkeypatch):
+    monkeypatch.setattr("auricle.pipeline.TextEmbedder", lambda *a: HashEmbedder())
+    rows = [line for line in manifest.read_text().splitlines() if "bad.wav" in line]
+    manifest.write_text("\n".join(rows))
+    for number, bundle in enumerate(bundles):
+        save_bundle(tmp_path / f"m{number}", bundle)
+    words = ["fit", str(tmp_path / "m0"), str(tmp_path / "m1"), "--data", str(manifest)]
+    result = CliRunner().invoke(app, [*words, "--output", str(tmp_path / "out")])
+    assert result.exit_code == 2
+    assert "no clip could be heard" in result.stderr
+    assert not (tmp_path / "out").exists()

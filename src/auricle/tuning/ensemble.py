@@ -11,6 +11,7 @@ import numpy as np
 
 from auricle.decoding.choice import choose
 from auricle.decoding.options import DecodeOptions, RerankWeights
+from auricle.errors import DataError
 from auricle.hub.card import ensemble_card
 from auricle.hub.ensemble import Ensemble
 from auricle.metrics.bootstrap import Interval, bootstrap
@@ -202,6 +203,8 @@ def fit_ensemble(
     Raises:
         DataError: too few clips.
     """
+    if not heard:
+        raise DataError("no clip could be heard, so that nothing can be compared: give other clips")
     names = [member.name for member in panel.ensemble.config.members]
     fold = folds([clip.group for clip in heard], fold_count, seed) if fitted else np.zeros(0)
     label, of = metric(metric_name)
