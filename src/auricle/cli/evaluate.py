@@ -128,6 +128,10 @@ def evaluate(
 
             names = split_names(metrics)
             chosen(names)
+            if report:
+                from auricle.evaluation.report import prepare
+
+                prepare(report)
             data = read_references(references, audio, split)
             if is_model(predictions):
                 kept = captions or _kept(predictions, references, report)
@@ -261,9 +265,19 @@ def _kept(model: str, references: Path, report: Path | None) -> Path:
 
 
 def _write_report(found: Assessment, folder: Path) -> None:
+    from auricle.cli.progress import Lines
     from auricle.evaluation.report import write_report
 
-    paths = write_report(found, folder)
+    lines = Lines()
+
+    def progress(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            lines.show("report", "report", done, total, [f"{done}/{total}"], [], done == total)
+
+    try:
+        paths = write_report(found, folder, progress)
+    finally:
+        lines.stop()
     say("note", f"report: {', '.join(map(str, paths))}")
 
 

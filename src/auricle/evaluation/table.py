@@ -22,8 +22,8 @@ def score_rows(evaluation: Evaluation) -> list[tuple[str, str, str]]:
 
 
 def figure(value: float) -> str:
-    """Three decimals; a large number, such as of words, in few."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}"
+    """Three decimals; whole numbers from 2 on, such as of words, without."""
+    return f"{value:,.0f}" if value >= 2 and value.is_integer() else f"{value:.3f}"
 
 
 def missing_lines(missing: Sequence[Missing]) -> list[str]:

@@ -12,6 +12,7 @@ from auricle.metrics.material import Material
 from auricle.metrics.registry import Measured, Metric, Outcome, chosen
 from auricle.metrics.scores import Missing, MissingMetricError, Score
 
+ROUNDING = 1e-12
 Progress = Callable[[str, int, int], None]  # which metric begins, how many are done, of how many
 
 
@@ -40,10 +41,15 @@ class Evaluation:
         missing: Sequence[Missing] = (),
         seed: int = 0,
     ) -> Evaluation:
-        """With the intervals; ``seed`` is that of the bootstrap."""
+        """With the intervals; ``seed`` is that of the bootstrap.
+
+        Where all clips are alike, such as without one error, clips drawn again say nothing of how
+        sure that is, and there is no interval.
+        """
         sums = {found.score.name: found.sums for found in measured if found.sums}
         found = intervals(list(sums.values()), seed) if sums else []
-        return cls(clips, tuple(measured), dict(zip(sums, found, strict=True)), tuple(missing))
+        ranged = {n: i for n, i in zip(sums, found, strict=True) if i.high - i.low > ROUNDING}
+        return cls(clips, tuple(measured), ranged, tuple(missing))
 
     @property
     def scores(self) -> tuple[Score, ...]:
