@@ -120,7 +120,7 @@ class Int8Linear(nn.Module):
         y = torch._int_mm(codes, self.codes).to(x.dtype).mul_(scale).mul_(self.scale)
         if self.bias is not None:
             y = y.add_(self.bias)
-        return y.view(*x.shape[:-1], -1)
+        return y.view(*x.shape[:-1], len(self.scale))
 
 
 def quantise(rows: Tensor) -> tuple[Tensor, Tensor]:
