@@ -74,7 +74,7 @@ def compare(
 
 
 def _show(found: Comparison, format: Format, show: int, stdout: TextIO) -> None:
-    from auricle.evaluation.compare import COLUMNS, as_json, contrast_rows, divergence_lines
+    from auricle.evaluation.compare import COLUMNS, LEGEND, as_json, contrast_rows, divergence_lines
 
     a, b = found.first, found.second
     title = f"A = {a.system}, B = {b.system}: {len(a.pairs.references):,} clips"
@@ -85,11 +85,12 @@ def _show(found: Comparison, format: Format, show: int, stdout: TextIO) -> None:
     if format is Format.markdown:
         table = [COLUMNS, ("---",) * len(COLUMNS), *rows]
         stdout.write(f"# {title}\n\n" + "".join(f"| {' | '.join(row)} |\n" for row in table))
-        stdout.write("".join(f"\n{line}\n" for line in lines))
+        stdout.write("".join(f"\n{line}\n" for line in (LEGEND, *lines)))
     else:
         from auricle.cli.tables import print_table
 
-        print_table(title, COLUMNS, rows)
-        stdout.write("".join(f"{line}\n" for line in lines))
+        stdout.write(title + "\n")
+        print_table("", COLUMNS, rows)
+        stdout.write("".join(f"{line}\n" for line in (LEGEND, *lines)))
     for absent in a.evaluation.missing:
         say("note", f"{absent.name} is missing: {absent.reason}; {absent.command}")

@@ -292,6 +292,7 @@ def _show(found: Assessment, format: Format, stdout: TextIO) -> None:
     else:
         from auricle.cli.tables import print_table
 
-        print_table(heading(found), COLUMNS, score_rows(found.evaluation))
+        stdout.write(heading(found) + "\n")
+        print_table("", COLUMNS, score_rows(found.evaluation))
         for title, lines in remarks(found).items():
             stdout.write("\n".join([f"{title}:", *(f"  {line}" for line in lines)]) + "\n")

@@ -110,7 +110,11 @@ def _divergences(
     return by.name, tuple(sorted(found, key=lambda d: -abs(d.scores[0] - d.scores[1])))
 
 
-COLUMNS = ("metric", "A", "B", "A - B (95 % interval)", "p", "better/same/worse")
+COLUMNS = ("metric", "A", "B", "A - B (95 %)", "p", "+/=/-")
+LEGEND = (
+    "p: two-sided, of there being no difference, of this metric alone; "
+    "+/=/-: clips on which A is better, the same, worse"
+)
 
 
 def contrast_rows(comparison: Comparison) -> list[tuple[str, ...]]:
@@ -119,7 +123,7 @@ def contrast_rows(comparison: Comparison) -> list[tuple[str, ...]]:
     for contrast in comparison.contrasts:
         row = [contrast.name, figure(contrast.first), figure(contrast.second)]
         if gap := contrast.difference:
-            span = f"{gap.value:+.3f} ({gap.low:+.3f} to {gap.high:+.3f})"
+            span = f"{gap.value:+.3f} ({gap.low:+.3f}, {gap.high:+.3f})"
             row += [span, "<0.001" if gap.p < 0.001 else f"{gap.p:.3f}"]
         else:
             row += [f"{contrast.first - contrast.second:+.3f}", "-"]

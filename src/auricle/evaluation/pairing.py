@@ -85,7 +85,8 @@ def pair(predictions: Sequence[Prediction], references: References, partial: boo
             several, an empty caption, or nothing fits; ``partial`` lets only the last stop it.
     """
     clips = references.clips
-    index = _index(clips)
+    known = (*clips, *references.faulty)
+    index = _index(known)
     faults = list(references.faults)
     by_clip: dict[int, list[Prediction]] = defaultdict(list)
     for prediction in predictions:
@@ -93,7 +94,7 @@ def pair(predictions: Sequence[Prediction], references: References, partial: boo
         if len(found) == 1:
             by_clip[found[0]].append(prediction)
         elif found:
-            meant = " or ".join(clips[number].id for number in found[:3])
+            meant = " or ".join(known[number].id for number in found[:3])
             faults.append(
                 LeftOut(prediction.where, "names several clips", f"{prediction.clip}: {meant}")
             )
@@ -118,7 +119,7 @@ def pair(predictions: Sequence[Prediction], references: References, partial: boo
     return Pairs(
         tuple(prediction for prediction, _ in pairs),
         tuple(clip for _, clip in pairs),
-        len(clips) + len({fault.where for fault in references.faults}),
+        len({clip.id for clip in known}),
         wrong,
         references.notes,
     )
@@ -148,7 +149,9 @@ def _summary(fitting: int, clips: int, faults: Faults) -> str:
     reasons = {fault.reason for fault in faults.found}
     if not fitting:
         return "no prediction fits a clip of the references; are they of the same recordings?"
+    count = len(faults.found)
+    rows = "1 row is" if count == 1 else f"{count:,} rows are"
     return (
-        f"{len(faults.found)} rows are amiss ({', '.join(sorted(reasons))}), {fitting} of {clips} "
-        "clips fit; mend them, or score those that fit with --partial"
+        f"{rows} amiss ({', '.join(sorted(reasons))}), {fitting:,} of {clips:,} clips fit; mend "
+        "them, or score the clips that fit with --partial"
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from auricle.data.audiocaps import COLUMNS as AUDIOCAPS
@@ -43,12 +43,18 @@ class Reference:
 
 @dataclass(frozen=True)
 class References:
-    """``faults``: rows that give no reference; ``notes``: what a reader of scores should know."""
+    """What a file says of its clips.
+
+    Attributes:
+        faulty, faults: clips that cannot be used as they stand there, and why.
+        notes: what a reader of scores should know.
+    """
 
     path: Path
     clips: tuple[Reference, ...]
+    faulty: tuple[Reference, ...] = ()
     faults: tuple[LeftOut, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
 def read_references(path: Path, audio: Path | None = None, split: str | None = None) -> References:
@@ -74,11 +80,11 @@ def read_references(path: Path, audio: Path | None = None, split: str | None = N
         else:
             has = ", ".join(columns) or "no rows"
             raise DataError(f"{path}: has {has}; references are {KINDS}")
-    clips, faults = _checked(found)
+    clips, faulty, faults = _checked(found)
     if not clips:
         of = f" of the split {split!r}" if split else ""
         raise DataError(f"{path}: no clip{of} with a caption; references are {KINDS}")
-    return References(path, clips, faults, _notes(clips))
+    return References(path, clips, faulty, faults, _notes(clips))
 
 
 def _manifest(path: Path, split: str | None) -> list[Reference]:
@@ -149,23 +155,27 @@ def _file_names(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((name, path.name, path.stem)))
 
 
-def _checked(found: Iterable[Reference]) -> tuple[tuple[Reference, ...], tuple[LeftOut, ...]]:
-    """Clips without captions, with an empty one, or listed twice are faults."""
-    found = list(found)
+def _checked(
+    found: Sequence[Reference],
+) -> tuple[tuple[Reference, ...], tuple[Reference, ...], tuple[LeftOut, ...]]:
+    """(usable, faulty, why): clips without captions, with an empty one, or listed twice."""
     times = Counter(clip.id for clip in found)
     rules: tuple[tuple[str, Callable[[Reference], bool]], ...] = (
         ("references listed twice", lambda clip: times[clip.id] > 1),
         ("no reference caption", lambda clip: not any(map(str.strip, clip.captions))),
         ("an empty reference caption", lambda clip: not all(map(str.strip, clip.captions))),
     )
-    clips, faults = [], []
-    for clip in found:
-        broken = next((reason for reason, breaks in rules if breaks(clip)), None)
-        if broken:
-            faults.append(LeftOut(clip.where, broken, clip.id))
-        else:
-            clips.append(clip)
-    return tuple(clips), tuple(faults)
+    broken = {
+        number: reason
+        for number, clip in enumerate(found)
+        for reason in [next((reason for reason, breaks in rules if breaks(clip)), None)]
+        if reason
+    }
+    return (
+        tuple(clip for number, clip in enumerate(found) if number not in broken),
+        tuple(found[number] for number in broken),
+        tuple(LeftOut(found[n].where, reason, found[n].id) for n, reason in broken.items()),
+    )
 
 
 def _notes(clips: tuple[Reference, ...]) -> tuple[str, ...]:
