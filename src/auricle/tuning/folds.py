@@ -18,8 +18,8 @@ def folds(groups: Sequence[str], count: int, seed: int = 0) -> np.ndarray:
     names, which = np.unique(np.asarray(groups), return_inverse=True)
     if count < 2 or len(names) < count:
         raise DataError(
-            f"{len(names)} recordings that can be heard against {count} folds; cross-validation "
-            "takes two folds or more, and a recording for each: give more clips, or set --folds"
+            f"{count} folds of cross-validation take a recording that can be heard for each, and "
+            f"two folds or more; there are {len(names)} recordings: give more, or another --folds"
         )
     order = np.random.default_rng(seed).permutation(len(names))
     fold: np.ndarray = (order % count)[which]
