@@ -22,17 +22,22 @@ Progress = Callable[[int, int], None]
 
 
 def download(
-    url: str, path: Path, md5: str, progress: Progress | None = None, pause_s: float = PAUSE_S
+    url: str,
+    path: Path,
+    checksum: str,
+    progress: Progress | None = None,
+    pause_s: float = PAUSE_S,
+    algorithm: str = "md5",
 ) -> bool:
     """Bring ``url`` to ``path``; True if anything had to be done.
 
-    A file that is there and has the digest ``md5`` stays. What has come so far lies in
-    ``path``.part, where the next call goes on, also after this process has been killed.
-    ``progress`` is told bytes and their total (0 while unknown).
+    A file that is there and has the digest ``checksum``, by an ``algorithm`` of hashlib, stays.
+    What has come so far lies in ``path``.part, where the next call goes on, also after this process
+    has been killed. ``progress`` is told bytes and their total (0 while unknown).
 
     Raises DataError: no connection, or another content than the digest says.
     """
-    if path.is_file() and digest(path) == md5:
+    if path.is_file() and digest(path, algorithm) == checksum:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
@@ -55,20 +60,22 @@ def download(
                     f" another way and put it at {path}"
                 ) from error
             time.sleep(pause_s * 2 ** (failures - 1))
-    if (found := digest(part)) != md5:
+    if (found := digest(part, algorithm)) != checksum:
         part.unlink()
         raise DataError(
-            f"{url}: what came has the MD5 digest {found}, not the published {md5}; it was"
-            " deleted, run this again"
+            f"{url}: what came has the {algorithm.upper()} digest {found}, not the published"
+            f" {checksum}; it was deleted, run this again"
         )
     part.replace(path)
     return True
 
 
-def digest(path: Path) -> str:
-    """MD5 of a file in hexadecimal: what Zenodo publishes, good against accidents only."""
+def digest(path: Path, algorithm: str = "md5") -> str:
+    """Digest of a file in hexadecimal; by MD5 what Zenodo publishes, against accidents only."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        return hashlib.file_digest(
+            file, lambda: hashlib.new(algorithm, usedforsecurity=False)
+        ).hexdigest()
 
 
 def _fetch(url: str, part: Path, progress: Progress | None) -> None:

@@ -1,0 +1,52 @@
+"""`auricle data metrics`: the files of SPICE that no package carries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from auricle.cli.console import exit_codes, say
+
+
+def metrics(
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="PATH",
+            help="The zip archive, or a folder with its two jars.",
+            show_default="downloaded",
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where to put them, which AURICLE_CORENLP is then to name.",
+            show_default="the cache",
+        ),
+    ] = None,
+) -> None:
+    """Fetch Stanford CoreNLP 3.6.0 (0.5 GB, GPL), by which SPICE parses captions.
+
+    A download goes on where it broke off. Without these files `auricle evaluate` gives spice-py
+    in SPICE's place, and says so.
+    """
+    with exit_codes():
+        import os
+
+        from auricle.cli.data import _progress
+        from auricle.metrics.spice import stanford
+
+        chosen = os.environ.get(stanford.FOLDER)
+        if folder:
+            os.environ[stanford.FOLDER] = str(folder.absolute())
+        with _progress(counts_bytes=True) as report:
+            place, new = stanford.install(
+                source, lambda done, total: report("Stanford CoreNLP", done, total)
+            )
+        say("written" if new else "note", f"{place}" + ("" if new else ": all is there"))
+        if folder and chosen != str(place):
+            say("note", f"set {stanford.FOLDER}={place}")
