@@ -8,8 +8,11 @@ import typer
 
 from auricle.cli import (
     caption,
+    compare,
     data,
+    data_metrics,
     ensemble,
+    evaluate,
     import_,
     mixup,
     models,
@@ -32,7 +35,10 @@ app.command("caption", epilog=caption.EPILOG, no_args_is_help=False)(caption.cap
 app.command("import")(import_.import_)
 app.command("train", epilog=train.EPILOG)(train.train)
 app.command("precompute", epilog=precompute.EPILOG)(precompute.precompute)
+app.command("evaluate", epilog=evaluate.EPILOG)(evaluate.evaluate)
+app.command("compare", epilog=compare.EPILOG)(compare.compare)
 app.add_typer(models.app, name="models")
+data.app.command("metrics")(data_metrics.metrics)
 app.add_typer(data.app, name="data")
 app.add_typer(mixup.app, name="mixup")
 app.add_typer(tune.app, name="tune")
