@@ -21,7 +21,7 @@ from typing import Any
 
 from auricle.errors import AuricleError, MissingDependencyError
 from auricle.hub.yamnet_wheel import cache_folder
-from auricle.metrics.java import INSTALL, OPTIONS, carried, find_java, java_version
+from auricle.metrics.java import OPTIONS, carried, find_java, java_version, missing_metric
 from auricle.metrics.ptb import tokenize
 from auricle.metrics.scores import Missing, MissingMetricError, Score
 from auricle.metrics.spice import stanford
@@ -64,7 +64,7 @@ def spice(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Sco
     try:
         start = command(parser)
     except MissingDependencyError as error:
-        raise MissingMetricError(Missing(NAME, str(error), INSTALL)) from error
+        raise missing_metric(NAME, error) from error
     tokens = iter(tokenize([*candidates, *chain.from_iterable(references)]))
     texts = (" ".join(found) or "." for found in tokens)  # the store takes no empty caption
     said = list(islice(texts, len(candidates)))

@@ -14,9 +14,9 @@ from itertools import chain
 from statistics import fmean
 
 from auricle.errors import MissingDependencyError
-from auricle.metrics.java import INSTALL
+from auricle.metrics.java import missing_metric
 from auricle.metrics.ptb import by_rules
-from auricle.metrics.scores import Missing, MissingMetricError, Score
+from auricle.metrics.scores import Score
 from auricle.metrics.spice.official import check
 from auricle.text.tokenizer import strip_punctuation
 
@@ -48,7 +48,7 @@ def spice_py(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> 
         tuples = dict(zip(distinct, read_tuples(distinct), strict=True))
         synsets = synonyms()
     except MissingDependencyError as error:
-        raise MissingMetricError(Missing(NAME, str(error), INSTALL)) from error
+        raise missing_metric(NAME, error) from error
     matches = []
     for said, meant in zip(candidates, references, strict=True):
         united = chain.from_iterable(tuples[plain[text]] for text in meant)
