@@ -21,7 +21,7 @@ def memory(model):
     return hear(model)
 
 
-@pytest.mark.parametrize("length", [1, 2, 3, 4, 8, 29])
+@pytest.mark.parametrize("length", [1, 2, 4, 5, 8, 29])
 @pytest.mark.parametrize("ngram", [0, 1, 2, 3])
 def test_constraints_equal_the_slow_version(length, ngram):
     generator = torch.Generator().manual_seed(length)
