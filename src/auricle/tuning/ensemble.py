@@ -142,10 +142,10 @@ class EnsembleFit:
             figures = f"{value:+.3f} (95 % interval {low:+.3f} to {high:+.3f})"
             said.append(f"{name}: {kind}, {figures}")
         if self.by_fold and self._spread() > DISAGREEMENT:
-            said.append(
-                "the folds disagree about the shares: these clips hardly determine them, and the "
-                "plain mean (--weights mean) is the safer choice"
-            )
+            said.append("the folds disagree about the shares: these clips hardly determine them")
+        ensembles = [self.rows[name].value for name in (MEAN, FITTED) if name in self.rows]
+        if max(ensembles) <= self.rows[self.best].value:
+            said.append(f"no ensemble of these does better here than {self.best} alone")
         return said
 
     def _spread(self) -> float:
