@@ -17,7 +17,7 @@ class Candidate:
         fluent: the fluency verdict; None when nobody judged it.
         summed_log_likelihood: log-probability of the whole caption in nats.
         fluency: probability that the fluency detector finds no error.
-        agreement: mean cosine with the clip's other candidates, each as often as it was drawn.
+        agreement: mean cosine with the clip's other draws; None for a draw alone.
         count: how often it was drawn.
         model: the member of an ensemble that found it.
         reason: why it was not chosen; None for the caption.

