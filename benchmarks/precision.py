@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     arguments = parser.parse_args()
     chosen, reason = choose_precision(torch.device("cpu"))
-    print(f"auto takes {chosen}: {reason}")
+    print(f"auto takes {chosen} for a large model: {reason}")
     if arguments.speed:
         compare_speed()
     else:

@@ -1,6 +1,7 @@
 """Packed and rounded layers against plain ones; what a converted model can and cannot do."""
 
 import platform
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from auricle.errors import ModelError
 from auricle.hub import load_published
+from auricle.hub.folder import load_bundle
 from auricle.model import packing, precision
+from auricle.model.captioner import AudioCaptioner
 from auricle.model.packing import Int8Linear, PackedConv1d, PackedLinear
 from auricle.model.precision import choose_precision, convert, resolve_precision
 
@@ -153,6 +156,18 @@ def test_a_whole_model_in_less_as_on_a_gpu(model, clips):
     assert distance(model.logits(after, ids), logits) < 0.05
 
 
+@pytest.mark.parametrize("pooling", ["query", "self-attention"])
+@torch.no_grad()
+def test_yamnet_stays_float32_in_a_model_in_less(pooling):
+    config = load_bundle("tiny").model.config
+    config = replace(config, embedding=replace(config.embedding, pooling=pooling))
+    model = AudioCaptioner(config).eval()
+    precision._cast(model, torch.bfloat16)
+    found = model.encode([torch.randn(20_000) / 10])
+    assert (found.memory.dtype, found.embedding.dtype) == (torch.bfloat16, torch.bfloat16)
+    assert {tensor.dtype for tensor in model.encoder.parameters()} == {torch.float32}
+
+
 @pytest.mark.parametrize(
     ("name", "device"), [("fp16", "cpu"), ("int8", "cuda"), ("bf16", "mps"), ("float64", "cpu")]
 )
@@ -161,13 +176,26 @@ def test_a_precision_that_the_device_cannot_do_is_refused(name, device):
         resolve_precision(name, torch.device(device))
 
 
-@pytest.mark.parametrize(("amx", "expected"), [(True, "bf16"), (False, "float32")])
-def test_auto_says_why(monkeypatch, amx, expected):
-    monkeypatch.setattr(precision, "_cpu_has", lambda flag: amx and flag == "amx_tile")
+@pytest.mark.parametrize(
+    ("flags", "expected", "why"),
+    [
+        ({"amx_tile", "avx512_bf16"}, "bf16", "AMX"),
+        ({"avx512_bf16"}, "bf16", "AVX-512"),
+        (set(), "float32", "nothing here"),
+    ],
+)
+def test_auto_says_why(monkeypatch, flags, expected, why):
+    monkeypatch.setattr(precision, "_cpu_has", flags.__contains__)
     chosen, reason = choose_precision(CPU)
     assert chosen == expected
-    assert "AMX" in reason
+    assert why in reason
     assert resolve_precision("auto", CPU) == (chosen, reason)
+
+
+def test_auto_leaves_a_small_model_as_it_is(model, monkeypatch):
+    monkeypatch.setattr(precision, "_cpu_has", lambda flag: True)
+    assert "million parameters" in choose_precision(CPU, 4_000_000)[1]
+    assert convert(model, "auto") == "float32"
 
 
 @pytest.mark.parametrize(

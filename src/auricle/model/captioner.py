@@ -99,6 +99,7 @@ class AudioCaptioner(nn.Module):
 
         ``augment`` changes the frames after downsampling, at the width of the model.
         """
+        features = features.to(self.decoder.logits_bias.dtype)  # YAMNet's are always float32
         x, lengths = self.downsample(features, lengths)
         if augment:
             x = augment(x, lengths)

@@ -55,7 +55,9 @@ class QueryPooling(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         heads = len(self.query)
-        key = _by_head(self.key(x + places(lengths, x.shape[1]) @ self.place), heads)
+        key = _by_head(
+            self.key(x + places(lengths, x.shape[1]).type_as(self.place) @ self.place), heads
+        )
         query = self.query.to(key.dtype).unsqueeze(1).expand(len(x), -1, -1, -1)  # [B, H, 1, D/H]
         mask = valid_mask(lengths, x.shape[1])[:, None, None]  # [B, 1, 1, T]
         value = _by_head(self.value(x), heads)
@@ -75,7 +77,7 @@ class SelfAttentionPooling(nn.Module):
         self.place = nn.Parameter(torch.randn(PLACES, dim) / math.sqrt(PLACES))
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        placed = x + places(lengths, x.shape[1]) @ self.place
+        placed = x + places(lengths, x.shape[1]).type_as(self.place) @ self.place
         query, key = (
             _by_head(self.query(placed), self.heads),
             _by_head(self.key(placed), self.heads),

@@ -30,10 +30,17 @@ _POSSIBLE: dict[str, tuple[Precision, ...]] = {
 # is built for every new number of rows (1 ms). And of the smallest that is rounded.
 PACKED_WEIGHTS = 2**19
 ROUNDED_WEIGHTS = 2**14
+LARGE_MODEL = 50_000_000  # parameters; in a small one other things than products take the time
 
 
-def choose_precision(device: torch.device) -> tuple[Precision, str]:
-    """What `auto` takes on ``device``, and the reason in a sentence."""
+def choose_precision(device: torch.device, parameters: int | None = None) -> tuple[Precision, str]:
+    """What `auto` takes on ``device`` for a model of so many ``parameters``, and why in a sentence.
+
+    ``parameters``: None for a large model. 8-bit integers are never taken: they change too many
+    captions (see `benchmarks/precision.py`).
+    """
+    if parameters is not None and parameters < LARGE_MODEL:
+        return "float32", f"a model of {parameters / 1e6:.0f} million parameters gains nothing"
     if device.type == "cuda":
         major, minor = torch.cuda.get_device_capability(device)
         if major >= 8:
@@ -43,19 +50,23 @@ def choose_precision(device: torch.device) -> tuple[Precision, str]:
         return "float32", f"the GPU (compute capability {major}.{minor}) gains nothing by less"
     if device.type == "mps":
         return "float32", "less has not been measured on Apple's GPUs"
-    if _cpu_has("amx_tile"):
-        return "bf16", "the CPU has AMX, which multiplies bfloat16"
-    return "float32", "the CPU has no AMX; bf16 and int8 are faster for large models, see the docs"
+    if device.type == "cpu" and _cpu_has("amx_tile"):
+        return "bf16", "the CPU multiplies bfloat16 several times as fast, by AMX"
+    if device.type == "cpu" and _cpu_has("avx512_bf16"):
+        return "bf16", "the CPU multiplies bfloat16 twice as fast, by AVX-512"
+    return "float32", "nothing here multiplies bfloat16 faster"
 
 
-def resolve_precision(name: str, device: torch.device) -> tuple[Precision, str]:
+def resolve_precision(
+    name: str, device: torch.device, parameters: int | None = None
+) -> tuple[Precision, str]:
     """``auto`` -> what `choose_precision` says; a precision's name -> itself, checked.
 
     Raises:
         ModelError: no such precision, or not on this device.
     """
     if name == "auto":
-        return choose_precision(device)
+        return choose_precision(device, parameters)
     possible = _POSSIBLE.get(device.type, ("float32",))
     for precision in possible:
         if name == precision:
@@ -79,7 +90,7 @@ def convert(model: AudioCaptioner, precision: str) -> Precision:
         ModelError: no such precision, not on the model's device, or the model is converted already.
     """
     device = model.device
-    chosen, _ = resolve_precision(precision, device)
+    chosen, _ = resolve_precision(precision, device, parameter_count(model))
     if model.precision == chosen:
         return chosen
     if model.precision:
@@ -93,6 +104,11 @@ def convert(model: AudioCaptioner, precision: str) -> Precision:
     elif chosen != "float32":
         _cast(model, _DTYPES[chosen])
     return chosen
+
+
+def parameter_count(model: AudioCaptioner) -> int:
+    """Parameters of a model that is not converted; packed weights are none."""
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def _pack(model: AudioCaptioner, precision: Precision) -> None:
