@@ -37,24 +37,12 @@ from auricle.text.tokenizer import CaptionTokenizer
 from auricle.tuning.ensemble import FITTED, MEAN, Trials, Weights, fit_ensemble
 from auricle.tuning.hearing import HeardClip, hear, read_clips
 from auricle.tuning.panel import Opinions, Panel, token_points
+from hash_embedder import HashEmbedder
 
 RATE = 16_000
 WORDS = "a dog barks while rain falls and wind blows as people talk in the distance".split()
 OTHER_WORDS = "an engine hums near birds that sing over water".split()
 OPTIONS = DecodeOptions(candidates=6, temperature=1.0, max_length=12)
-
-
-class HashEmbedder:
-    """A text embedder without a model: each text a fixed random direction."""
-
-    def __init__(self):
-        self.texts = []
-
-    def embed(self, texts):
-        self.texts += texts
-        seeds = [sum(map(ord, text)) for text in texts]
-        rows = [torch.randn(384, generator=torch.Generator().manual_seed(s)) for s in seeds]
-        return F.normalize(torch.stack(rows), dim=-1)
 
 
 def make_bundle(seed, words=WORDS, **changes):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from torch.nn import functional as F
 
 import auricle
 from auricle.decoding.confidence import NO_SOUND, Calibration, Feature, Measured
@@ -21,22 +20,10 @@ from auricle.model.config import debug_config
 from auricle.pipeline import Captioner, pick_device
 from auricle.records import Candidate
 from auricle.text.tokenizer import CaptionTokenizer, strip_punctuation
+from hash_embedder import HashEmbedder
 
 RATE = 16_000
 WORDS = "a dog barks while rain falls and wind blows as people talk in the distance".split()
-
-
-class HashEmbedder:
-    """A text embedder without a model: each text a fixed random direction."""
-
-    def __init__(self):
-        self.texts = []
-
-    def embed(self, texts):
-        self.texts += texts
-        seeds = [sum(map(ord, text)) for text in texts]
-        rows = [torch.randn(384, generator=torch.Generator().manual_seed(s)) for s in seeds]
-        return F.normalize(torch.stack(rows), dim=-1)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from torch.nn import functional as F
 from typer.testing import CliRunner
 
 from auricle.cli.tune import app
@@ -32,6 +31,7 @@ from auricle.tuning.hearing import HeardClip, hear, read_clips, sampling, with_d
 from auricle.tuning.pool import Pool
 from auricle.tuning.rerank import FITTED, OWN, PAPERS, fit_rerank, fit_weights
 from auricle.tuning.simplex import search_simplex, simplex_grid
+from hash_embedder import HashEmbedder
 
 RATE = 16_000
 WORDS = "a dog barks while rain falls and wind blows as people talk in the distance".split()
@@ -187,18 +187,6 @@ def test_every_candidate_is_scored_as_if_it_were_chosen():
         for clip, values in enumerate(found):
             if slot < len(values):
                 assert values[slot] == pytest.approx(expected[clip], abs=1e-9)
-
-
-class HashEmbedder:
-    """A text embedder without a model: each text a fixed random direction."""
-
-    def __init__(self, *_):
-        pass
-
-    def embed(self, texts):
-        seeds = [sum(map(ord, text)) for text in texts]
-        rows = [torch.randn(384, generator=torch.Generator().manual_seed(s)) for s in seeds]
-        return F.normalize(torch.stack(rows), dim=-1)
 
 
 @pytest.fixture(scope="module")

@@ -43,12 +43,6 @@ class Judge(NamedTuple):
     standin: str | None
 
 
-def labelled(name: str, *standins: str | None) -> str:
-    """ "FENSE" -> "FENSE (auricle detector, MiniLM)", if anything stands in."""
-    parts = [label for label in standins if label]
-    return f"{name} ({', '.join(parts)})" if parts else name
-
-
 @lru_cache(maxsize=1)
 def sentence_model(device: str = "cpu") -> Sentences:
     """The published one if it is in the Hub's cache on this machine, else MiniLM; loaded once, and

@@ -12,7 +12,7 @@ import numpy as np
 from auricle.errors import DataError
 from auricle.metrics.bootstrap import Sums
 from auricle.metrics.material import Material
-from auricle.metrics.scores import Missing, Score
+from auricle.metrics.scores import Missing, Score, labelled
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +134,7 @@ def _instead(material: Material, name: str) -> list[Missing]:
 
 
 def _sbert(material: Material) -> Outcome:
-    from auricle.metrics.fense import SIMILARITY, labelled, missing
+    from auricle.metrics.fense import SIMILARITY, missing
 
     standin = material.sentences.standin
     items = material.similarities
@@ -144,7 +144,7 @@ def _sbert(material: Material) -> Outcome:
 
 
 def _fense(material: Material) -> Outcome:
-    from auricle.metrics.fense import FENSE, fense, labelled, missing
+    from auricle.metrics.fense import FENSE, fense, missing
     from auricle.text.fluency.detector import ERROR
 
     judge, standins = material.judge, (material.judge.standin, material.sentences.standin)
@@ -156,7 +156,7 @@ def _fense(material: Material) -> Outcome:
 
 
 def _fluency(material: Material) -> Outcome:
-    from auricle.metrics.fense import ERRORS, fluency_errors, labelled, missing
+    from auricle.metrics.fense import ERRORS, fluency_errors, missing
 
     judge = material.judge
     scores = [
@@ -180,7 +180,6 @@ def _statistics(material: Material) -> Outcome:
 
 
 def _self_similarity(material: Material) -> Outcome:
-    from auricle.metrics.fense import labelled
     from auricle.metrics.statistics import self_similarity
 
     score = self_similarity(material.vectors.candidates)

@@ -23,6 +23,12 @@ class Score:
     details: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
 
+def labelled(name: str, *labels: str | None) -> str:
+    """ "FENSE" -> "FENSE (auricle detector, MiniLM)", if anything stands in."""
+    parts = dict.fromkeys(label for label in labels if label)
+    return f"{name} ({', '.join(parts)})" if parts else name
+
+
 @dataclass(frozen=True)
 class Missing:
     """A metric that cannot be computed here.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from statistics import fmean
 
-from auricle.metrics.scores import Score
+from auricle.metrics.scores import Score, labelled
 
 PENALTY = 0.9  # what a caption that is no sentence loses (Zhou et al., ICASSP 2022, section 3.2)
 THRESHOLD = 0.9  # of the probability of an error, above which a caption is none (same place)
@@ -23,7 +23,7 @@ def spider(cider: Score, spice: Score) -> Score:
         ValueError: scores of different numbers of captions.
     """
     items = [(a + b) / 2 for a, b in zip(cider.items, spice.items, strict=True)]
-    name = _named("SPIDEr", _labels(cider.name) + _labels(spice.name))
+    name = labelled("SPIDEr", *_labels(cider.name), *_labels(spice.name))
     return Score(name, (cider.corpus + spice.corpus) / 2, tuple(items))
 
 
@@ -48,7 +48,7 @@ def spider_fl(
     """
     errors = tuple(float(probability > threshold) for probability in error_probabilities)
     items = [s * (1 - PENALTY * e) for s, e in zip(spider.items, errors, strict=True)]
-    name = _named("SPIDEr-FL", [*_labels(spider.name), *([detector] if detector else [])])
+    name = labelled("SPIDEr-FL", *_labels(spider.name), detector)
     return Score(name, _mean(items), tuple(items), {"error": errors})
 
 
@@ -73,7 +73,7 @@ def spider_max(spider: Score, counts: Sequence[int]) -> Score:
     for count in counts:
         items.append(max(spider.items[start : start + count]))
         start += count
-    return Score(_named("SPIDEr-max", _labels(spider.name)), _mean(items), tuple(items))
+    return Score(labelled("SPIDEr-max", *_labels(spider.name)), _mean(items), tuple(items))
 
 
 def _mean(items: Sequence[float]) -> float:
@@ -86,7 +86,3 @@ def _labels(name: str) -> list[str]:
     """["spice-py"] of "SPICE (spice-py)"; of a name without a label nothing."""
     found = _LABEL.search(name)
     return found["label"].split(", ") if found else []
-
-
-def _named(name: str, labels: Sequence[str]) -> str:
-    return f"{name} ({', '.join(dict.fromkeys(labels))})" if labels else name
