@@ -24,7 +24,7 @@ from auricle.decoding.voice import Voice
 from auricle.errors import AudioError, ModelError
 from auricle.hub.ensemble import Ensemble, load_model, save_ensemble
 from auricle.hub.folder import Bundle, EmbedderSpec, save_bundle
-from auricle.model.precision import convert, resolve_precision
+from auricle.model.precision import convert, parameter_count, resolve_precision
 from auricle.records import Candidate, Caption
 from auricle.text.embedder import TextEmbedder
 
@@ -85,8 +85,10 @@ class Captioner:
             ModelError: no such model, device or precision; what to do about it.
         """
         place = pick_device(device)
-        chosen, reason = resolve_precision(precision, place)
+        resolve_precision(precision, place)  # is it there? Better asked before a long load
         captioner = cls(load_model(name_or_folder, place))
+        parameters = max(map(parameter_count, captioner.models))
+        chosen, reason = resolve_precision(precision, place, parameters)
         for model in captioner.models:
             convert(model, chosen)
         captioner.precision, captioner.precision_reason = chosen, reason
