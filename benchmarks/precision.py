@@ -51,7 +51,7 @@ def compare_captions(name: str, seeds: int) -> None:
     """The share of recordings with the same best caption, and how far its terms moved."""
     recordings, _ = find_audio_files([folder for folder in RECORDINGS if folder.is_dir()])
     print(f"{name}, {len(recordings)} recordings; against float32 as loaded")
-    terms = {"score": 10, "log_likelihood": 16, "similarity": 12}
+    terms = {"score": 10, "log_likelihood": 18, "similarity": 14}
     heads = "".join(f"{'|' + term + '|':>{width}}" for term, width in terms.items())
     print(f"{'':10}{'method':10}{'same caption':>14}{heads}")
     expected: dict[str, list[Caption]] = {}

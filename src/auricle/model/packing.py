@@ -48,16 +48,20 @@ class PackedLinear(nn.Module):
         self.weight = weight.detach().to(dtype)
         if can_pack():
             self.weight = torch.ops.mkldnn._reorder_linear_weight(self.weight)
-        bias = bias.detach().to(dtype) if bias is not None else None
-        self.register_buffer("bias", bias, persistent=False)
+        self.register_buffer("bias", bias.detach() if bias is not None else None, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        exact = self.dtype == x.dtype
+        bias = self.bias if exact else None
         rows = x.to(self.dtype)
         if self.weight.is_mkldnn:
-            y = torch.ops.mkldnn._linear_pointwise(rows, self.weight, self.bias, "none", [], "")
+            y = torch.ops.mkldnn._linear_pointwise(rows, self.weight, bias, "none", [], "")
         else:
-            y = F.linear(rows, self.weight, self.bias)
-        return y.to(x.dtype)
+            y = F.linear(rows, self.weight, bias)
+        if exact:
+            return y
+        # The product comes rounded: a bias added to it in float32 is not rounded once more.
+        return y.to(x.dtype) if self.bias is None else y.to(x.dtype).add_(self.bias)
 
     def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
         if not self.tied:
