@@ -2,7 +2,7 @@
 
     python benchmarks/latency.py [AUDIO] [--model NAME]
 
-The baseline of the cold start is a process that only imports torch and sentence-transformers.
+The baseline of the cold start is a process that only imports torch.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-IMPORTS = "import torch, sentence_transformers"
+IMPORTS = "import torch"
 
 
 def seconds(*command: str) -> float:
@@ -34,7 +34,7 @@ def main() -> None:
     program = str(Path(sys.executable).parent / "auricle")
     caption = (program, "caption", arguments.audio, "--model", arguments.model)
     rows = {
-        "process that imports torch and sentence-transformers": (sys.executable, "-c", IMPORTS),
+        "process that imports torch": (sys.executable, "-c", IMPORTS),
         "auricle --help": (program, "--help"),
         "auricle caption one.wav (cold)": caption,
     }

@@ -29,6 +29,7 @@ from auricle.model.config import (
     DownsampleConfig,
     EmbeddingConfig,
 )
+from auricle.model.unfilled import unfilled
 
 CONFIG_FILES = ("model_config.json", "conformer_config.json", "beats_config.json")
 BART_HEADS = 16  # BartConfig's default, which the published configuration leaves unsaid
@@ -60,7 +61,7 @@ def load_published(
     config, beats, unused = read_config(Path(config_folder or folder))
     config = replace(config, published_behaviour=published_behaviour)
     weights = read_weights(folder)
-    with torch.device("meta"):
+    with unfilled():
         model = AudioCaptioner(config)
     names = {ours: published_name(ours) for ours in model.state_dict()}
     shapes = {names[ours]: tensor.shape for ours, tensor in model.state_dict().items()}
@@ -93,7 +94,7 @@ def load_beats(path: str | Path, output_layer: int | None = None) -> Beats:
         )
     beats = _Config(path, content["cfg"])
     config = _beats_config(beats, output_layer or beats["encoder_layers"])
-    with torch.device("meta"):
+    with unfilled():
         model = Beats(config)
     names = {ours: beats_name(ours) for ours in model.state_dict()}
     shapes = {names[ours]: tensor.shape for ours, tensor in model.state_dict().items()}
@@ -199,7 +200,7 @@ def _unused_beats(beats: Mapping[str, Any], config: CaptionerConfig) -> dict[str
     AudioSet classifier of fine-tuned checkpoints."""
     assert isinstance(config.encoder, BeatsConfig)
     used = config.encoder.output_layer
-    with torch.device("meta"):
+    with unfilled():
         whole = Beats(replace(config.encoder, output_layer=config.encoder.layers)).state_dict()
     shapes = {
         beats_name(name): tensor.shape
