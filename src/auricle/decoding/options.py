@@ -69,27 +69,25 @@ class DecodeOptions:
     rerank: RerankWeights = field(default_factory=RerankWeights)
 
     def __post_init__(self) -> None:
+        diverse = self.method == "diverse-beam" and self.groups >= 1
         rules = {
             "method": (
                 self.method in get_args(DecodeMethod),
                 "nucleus, beam, diverse-beam or greedy",
             ),
-            "candidates": (self.candidates >= 1, "at least 1"),
+            "groups": (self.groups >= 1, "at least 1"),
+            "candidates": (
+                self.candidates >= 1 and not (diverse and self.candidates % self.groups),
+                f"a multiple of groups, {self.groups}" if diverse else "at least 1",
+            ),
             "temperature": (self.temperature > 0, "above 0 (for no randomness decode greedily)"),
             "top_k": (self.top_k >= 0, "0 (no limit) or more"),
             "top_p": (0 < self.top_p <= 1, "above 0 and at most 1"),
             "min_length": (0 <= self.min_length < self.max_length, "below max_length"),
             "no_repeat_ngram": (self.no_repeat_ngram >= 0, "0 (off) or more"),
             "diversity_penalty": (self.diversity_penalty >= 0, "0 (none) or more"),
-            "groups": (
-                self.method != "diverse-beam" or self._groups_fit(),
-                "at least 1, and divide candidates",
-            ),
         }
         check(self, rules)
-
-    def _groups_fit(self) -> bool:
-        return self.groups >= 1 and self.candidates % self.groups == 0
 
 
 METHOD_DEFAULTS: dict[str, dict[str, Any]] = {
