@@ -192,7 +192,7 @@ def test_the_main_process_reports_the_losses_of_all(found, name, tmp_path):
     assert not found[1][name]["losses"]
     assert len(found[0][name]["losses"]) == TRAINING.steps
     for ours, expected in zip(found[0][name]["losses"], alone["losses"], strict=True):
-        assert ours == pytest.approx(expected, abs=1e-4)  # rounding grows with every step
+        assert ours == pytest.approx(expected, abs=1e-5)
 
 
 def test_after_a_kill_two_processes_end_bit_identical(found):
@@ -256,9 +256,6 @@ def test_a_launched_recipe_equals_one_process_with_the_doubled_batch(tmp_path):
         assert torch.load(tmp_path / name / "training" / "checkpoint.pt")["state"]["step"] == 9
     two, one = weights
     assert two.keys() == one.keys()
-    # Where a gradient is all but zero, the sign of its rounding decides on a step of AdamW the size
-    # of the learning rate: a few single weights may be steps apart.
-    pairs = [(two[key], own) for key, own in one.items() if not key.endswith("key.bias")]
-    apart = torch.cat([(theirs - own).abs().flatten() for theirs, own in pairs])
-    assert apart.max() < 2e-3
-    assert (apart > 1e-4).float().mean() < 1e-4
+    for key, expected in one.items():
+        if not key.endswith("key.bias"):
+            torch.testing.assert_close(two[key], expected, atol=1e-4, rtol=1e-4)

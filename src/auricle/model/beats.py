@@ -157,9 +157,8 @@ class BeatsLayer(nn.Module):
         self.ffn_norm = nn.LayerNorm(config.dim)
 
     def forward(self, x: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
-        x = self.attention_norm(torch.add(self.attention(x, bias, mask), x, alpha=self.alpha))
-        y = self.ffn_out(F.gelu(self.ffn_in(x)))
-        return self.ffn_norm(torch.add(y, x, alpha=self.alpha))
+        x = self.attention_norm(x * self.alpha + self.attention(x, bias, mask))
+        return self.ffn_norm(x * self.alpha + self.ffn_out(F.gelu(self.ffn_in(x))))
 
 
 class GatedAttention(nn.Module):
