@@ -1,103 +1,38 @@
-"""Ensembles: their folders, what members share, averages of tokens, weights fitted on clips."""
+"""Ensembles: their folders, what members share, averages of tokens."""
 
-import json
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 from torch.nn import functional as F
-from typer.testing import CliRunner
 
 import auricle
-from auricle.cli.ensemble import app
-from auricle.decoding.choice import choose, rank
 from auricle.decoding.ensemble import AveragedSteps, encode_together, stepped_likelihoods
 from auricle.decoding.likelihood import log_likelihoods
-from auricle.decoding.options import DecodeOptions, RerankWeights
 from auricle.decoding.steps import DecoderSteps
 from auricle.decoding.voice import Draft
 from auricle.errors import ModelError
 from auricle.hub.ensemble import (
-    Ensemble,
-    EnsembleConfig,
-    Member,
     load_model,
     member_names,
     save_ensemble,
 )
-from auricle.hub.folder import Bundle, EmbedderSpec, load_bundle, save_bundle
-from auricle.model.captioner import AudioCaptioner
-from auricle.model.config import debug_config
+from auricle.hub.folder import Bundle, load_bundle, save_bundle
 from auricle.pipeline import Captioner
-from auricle.records import Candidate
-from auricle.text.tokenizer import CaptionTokenizer
-from auricle.tuning.ensemble import FITTED, MEAN, Trials, Weights, fit_ensemble
-from auricle.tuning.hearing import HeardClip, hear, read_clips
-from auricle.tuning.panel import Opinions, Panel, token_points
+from ensembles import (
+    OPTIONS,
+    OTHER_WORDS,
+    RATE,
+    bundles,
+    captioner_of,
+    change_config,
+    folder,
+    make_bundle,
+    make_ensemble,
+    sounds,
+)
 from hash_embedder import HashEmbedder
-
-RATE = 16_000
-WORDS = "a dog barks while rain falls and wind blows as people talk in the distance".split()
-OTHER_WORDS = "an engine hums near birds that sing over water".split()
-OPTIONS = DecodeOptions(candidates=6, temperature=1.0, max_length=12)
-
-
-def make_bundle(seed, words=WORDS, **changes):
-    """A random model; every one has the encoder of seed 0, as frozen encoders are equal."""
-    torch.manual_seed(0)
-    config = replace(debug_config(vocab_size=300), **changes)
-    model = AudioCaptioner(config)
-    encoder = model.encoder
-    torch.manual_seed(seed)
-    model = AudioCaptioner(config).eval()
-    model.encoder = encoder.eval()
-    torch.nn.init.normal_(model.decoder.tokens.weight, std=0.2)
-    tokenizer = CaptionTokenizer.train([" ".join(words)], 300)
-    spec = EmbedderSpec("all-MiniLM-L6-v2", "")
-    return Bundle(f"debug-{seed}", model, tokenizer, spec, OPTIONS, f"# Member {seed}\n")
-
-
-def make_ensemble(bundles, pool="candidates", weights=None):
-    weights = weights or [(1.0, 1.0)] * len(bundles)
-    members = tuple(Member(f"m{i}", *pair) for i, pair in enumerate(weights))
-    config = EnsembleConfig(members, pool, OPTIONS)
-    return Ensemble("together", config, tuple(bundles))
-
-
-def captioner_of(bundle):
-    captioner = Captioner(bundle)
-    embedder = HashEmbedder()
-    captioner.voices = tuple(replace(voice, embedder=embedder) for voice in captioner.voices)
-    return captioner
-
-
-@pytest.fixture(scope="module")
-def bundles():
-    return [make_bundle(seed) for seed in (0, 1)]
-
-
-@pytest.fixture(scope="module")
-def sounds():
-    noise = np.random.default_rng(0)
-    return [(noise.standard_normal(int(RATE * s)) * 0.1).astype(np.float32) for s in (1, 0.5)]
-
-
-@pytest.fixture
-def folder(bundles, tmp_path):
-    ensemble = make_ensemble(bundles, weights=[(0.25, 0.5), (0.75, 0.5)])
-    save_ensemble(tmp_path / "ens", ensemble)
-    return tmp_path / "ens"
-
-
-def change_config(folder, **changes):
-    path = folder / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-
-
-# Folders
 
 
 def test_a_folder_round_trip(folder, bundles):
@@ -370,188 +305,3 @@ def test_company_in_the_batch_changes_nothing(bundles, sounds, pool):
 
 
 # Weights fitted on clips
-
-
-@pytest.fixture
-def manifest(sounds, tmp_path):
-    """Six clips with captions, one without, and one that cannot be read."""
-    noise = np.random.default_rng(1)
-    rows = []
-    for number in range(6):
-        sound = noise.standard_normal(RATE // 2) * 0.1
-        soundfile.write(tmp_path / f"{number}.wav", sound, RATE)
-        captions = [" ".join(noise.choice(WORDS, 6)) for _ in range(3)]
-        rows.append({"audio": f"{number}.wav", "captions": captions, "id": str(number)})
-    (tmp_path / "bad.wav").write_text("no audio")
-    rows.append({"audio": "bad.wav", "captions": ["rain falls"], "id": "bad"})
-    rows.append({"audio": "0.wav", "captions": [], "id": "mute"})
-    path = tmp_path / "val.jsonl"
-    path.write_text("".join(json.dumps(row | {"split": "val"}) + "\n" for row in rows))
-    return path
-
-
-def panel_of(ensemble, manifest, notes=None):
-    panel = Panel(ensemble)
-    embedder = HashEmbedder()
-    panel.voices = tuple(replace(voice, embedder=embedder) for voice in panel.voices)
-    notes = [] if notes is None else notes
-    heard = hear(panel, read_clips(manifest, notes.append), seed=2, on_note=notes.append)
-    return panel, heard
-
-
-@pytest.mark.parametrize("pool", ["candidates", "tokens"])
-def test_a_table_chooses_what_the_ensemble_captions(bundles, manifest, pool):
-    """Looked up, against decoded anew under each setting of weights."""
-    rerank = RerankWeights(0.3, 0.01, 0.7, 0.1, 0.2)
-    ensemble = make_ensemble(bundles, pool)
-    ensemble = replace(
-        ensemble, config=replace(ensemble.config, decoding=replace(OPTIONS, rerank=rerank))
-    )
-    notes = []
-    panel, heard = panel_of(ensemble, manifest, notes)
-    assert len(heard) == len(panel.opinions) == 6
-    assert any("bad.wav" in note for note in notes)
-    worth = [
-        [np.arange(len(o.together[point][0])) for o in panel.opinions]  # the place of the chosen
-        for point in range(len(panel.points))
-    ]
-    trials = Trials.of(heard, panel, worth)
-    settings = [(panel.points[at], row) for at, row in ((0, (0.5, 0.5)), (-1, (0.1, 0.9)))]
-    if pool == "candidates":
-        settings += [((0.9, 0.1), (0.0, 1.0)), ((0.0, 1.0), (1.0, 0.0))]
-    paths = [manifest.parent / f"{clip.id}.wav" for clip in heard]
-    for likelihood, similarity in settings:
-        weights = Weights(likelihood, similarity)
-        members = tuple(map(Member, ("m0", "m1"), likelihood, similarity))
-        config = replace(ensemble.config, members=members)
-        said = captioner_of(replace(ensemble, config=config)).caption(paths, seed=2)
-        point = 0 if pool == "candidates" else panel.points.index(likelihood)
-        looked_up = [
-            opinions.together[point][0][int(place)].text
-            for opinions, place in zip(panel.opinions, trials.earned(weights), strict=True)
-        ]
-        assert looked_up == [caption.caption for caption in said]
-
-
-def test_what_members_say_alone_is_what_they_caption(bundles, manifest):
-    panel, heard = panel_of(make_ensemble(bundles), manifest)
-    paths = [manifest.parent / f"{clip.id}.wav" for clip in heard]
-    for number, bundle in enumerate(bundles):
-        said = captioner_of(bundle).caption(paths, seed=2)
-        alone = [choose(opinions.alone[number]).text for opinions in panel.opinions]
-        assert alone == [caption.caption for caption in said]
-
-
-def imagined(knowing, clips=60, seed=0):
-    """A panel of two, the second of which knows (or not) the better of two candidates; the metric
-    is written in their texts."""
-    noise = np.random.default_rng(seed)
-    heard, opinions = [], []
-    for clip in range(clips):
-        worth = noise.permutation([0.0, 1.0])
-        judged = []
-        for member in range(2):
-            sees = 0.2 * worth if member and knowing else noise.normal(0, 0.1, 2) * knowing
-            judged.append(
-                tuple(
-                    Candidate(f"{clip} {w}", -1.0, float(s), 0.7 * float(s), True)
-                    for w, s in zip(worth, sees, strict=True)
-                )
-            )
-        alone = tuple(tuple(rank(found)) for found in judged)
-        opinions.append(Opinions(alone, (tuple(judged),)))
-        heard.append(HeardClip(str(clip), str(clip), ("x",), judged[0]))
-    members = (Member("guesses"), Member("knows"))
-    ensemble = SimpleNamespace(config=SimpleNamespace(members=members), decoding=OPTIONS)
-    panel = SimpleNamespace(
-        ensemble=ensemble, pool="candidates", points=[(0.5, 0.5)], opinions=opinions
-    )
-    return heard, panel
-
-
-@pytest.fixture
-def worth_in_text(monkeypatch):
-    def of(heard):
-        return [np.array([float(c.text.split()[1]) for c in clip.candidates]) for clip in heard]
-
-    monkeypatch.setattr("auricle.tuning.ensemble.metric", lambda name: (name, of))
-
-
-def test_the_member_that_knows_gets_the_weight(worth_in_text):
-    found = fit_ensemble(*imagined(knowing=True))
-    assert found.weights.similarity[1] > 0.5
-    assert found.best == "knows"
-    assert found.rows[FITTED].value > found.rows[MEAN].value
-    assert found.rows["the best candidate (oracle)"].value == 1.0
-    assert "a gain" in found.verdicts()[2]
-    assert "no ensemble of these does better here than knows alone" in found.verdicts()
-    assert "| knows | 1.000 |" in found.to_markdown()
-    assert fit_ensemble(*imagined(knowing=True)) == found
-
-
-def test_where_nothing_can_be_learned_the_mean_stays(worth_in_text):
-    found = fit_ensemble(*imagined(knowing=False))
-    assert found.weights == Weights.mean(2)
-    assert found.gains[f"{FITTED}, over {MEAN}"] == (0, 0, 0)
-    assert all("no difference that shows" in verdict for verdict in found.verdicts()[:3])
-
-
-def test_the_plain_mean_is_not_fitted(worth_in_text):
-    found = fit_ensemble(*imagined(knowing=True), fitted=False)
-    assert found.weights == Weights.mean(2)
-    assert FITTED not in found.rows
-
-
-@pytest.mark.parametrize("members", [2, 3, 4, 6])
-def test_the_points_that_are_decoded_are_few_and_hold_mean_and_corners(members):
-    points = token_points(members)
-    assert len(points) <= 11
-    assert points[0] == (1 / members,) * members
-    for row in np.eye(members):
-        assert tuple(row) in points
-    assert all(sum(point) == pytest.approx(1) for point in points)
-
-
-@pytest.mark.parametrize("pool", ["candidates", "tokens"])
-def test_fit_from_the_command_line(bundles, manifest, tmp_path, monkeypatch, pool):
-    monkeypatch.setattr("auricle.pipeline.TextEmbedder", lambda *a: HashEmbedder())
-    for number, bundle in enumerate(bundles):
-        save_bundle(tmp_path / f"m{number}", bundle)
-    out = tmp_path / "out"
-    words = ["fit", str(tmp_path / "m0"), str(tmp_path / "m1"), "--data", str(manifest)]
-    words += ["--output", str(out), "--pool", pool, "--folds", "3", "--candidates", "4"]
-    result = CliRunner().invoke(app, words)
-    assert result.exit_code == 0, result.output
-    assert "fitted, on clips held out" in result.stdout
-    assert "bad.wav" in result.stderr
-    ensemble = load_model(out)
-    assert (ensemble.config.pool, ensemble.decoding.candidates) == (pool, 4)
-    report = json.loads((out / "tuning.json").read_text())["ensemble"]
-    assert report["clips"] == 6
-    assert f"{report['rows'][MEAN]['value']:.3f}" in ensemble.card
-    again = CliRunner().invoke(app, words)
-    assert again.exit_code == 2
-    assert "is not empty" in again.stderr
-
-
-def test_fit_of_one_model_or_of_an_ensemble_is_refused(folder, manifest, tmp_path):
-    words = ["--data", str(manifest), "--output", str(tmp_path / "out")]
-    one = CliRunner().invoke(app, ["fit", str(folder / "members" / "m0"), *words])
-    assert one.exit_code == 2
-    assert "an ensemble has two or more" in one.stderr
-    nested = CliRunner().invoke(app, ["fit", str(folder), str(folder), *words])
-    assert nested.exit_code == 2
-    assert "an ensemble, where a single model is needed" in nested.stderr
-
-
-def test_fit_on_clips_that_nobody_can_read(bundles, manifest, tmp_path, monkeypatch):
-    monkeypatch.setattr("auricle.pipeline.TextEmbedder", lambda *a: HashEmbedder())
-    rows = [line for line in manifest.read_text().splitlines() if "bad.wav" in line]
-    manifest.write_text("\n".join(rows))
-    for number, bundle in enumerate(bundles):
-        save_bundle(tmp_path / f"m{number}", bundle)
-    words = ["fit", str(tmp_path / "m0"), str(tmp_path / "m1"), "--data", str(manifest)]
-    result = CliRunner().invoke(app, [*words, "--output", str(tmp_path / "out")])
-    assert result.exit_code == 2
-    assert "no clip could be heard" in result.stderr
-    assert not (tmp_path / "out").exists()
