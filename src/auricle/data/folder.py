@@ -16,7 +16,7 @@ from typing import Any
 from auricle.data.held_out import hold_out
 from auricle.data.manifest import OPTIONAL, Clip, parse_clip
 from auricle.data.probe import audio_files
-from auricle.data.tables import LeftOut, Reading, read_table
+from auricle.data.tables import LeftOut, Reading, json_rows, read_table
 from auricle.errors import DataError
 
 TABLES = ("captions.csv", "captions.tsv", "captions.jsonl", "metadata.csv", "metadata.jsonl")
@@ -111,7 +111,7 @@ def _rows(table: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     if table.suffix.lower() not in JSON_LINES:
         rows: Iterator[tuple[int, Mapping[str, Any]]] = read_table(table)
     else:
-        rows = _json_rows(table)
+        rows = json_rows(table)
     for line, row in rows:
         if not any(name in row for name in AUDIO_COLUMNS) or not any(
             key in ("caption", "captions") or key.startswith("caption_") for key in row
@@ -121,22 +121,6 @@ def _rows(table: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
                 " or caption_1 … caption_5"
             )
         yield line, row
-
-
-def _json_rows(table: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    try:
-        lines = table.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{table}: no table that can be read ({error})") from error
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise DataError(f"{table}:{number}: not a line of JSON ({error})") from error
-            if not isinstance(row, dict):
-                raise DataError(f"{table}:{number}: each line must be a JSON object")
-            yield number, row
 
 
 def _table_in(folder: Path) -> Path:

@@ -1,13 +1,15 @@
-"""CSV tables as people and data sets write them, and what a reader of them hands back."""
+"""CSV tables and JSON Lines as people and data sets write them, and what a reader hands back."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from auricle.data.manifest import Clip
 from auricle.errors import DataError
@@ -74,3 +76,25 @@ def read_table(path: Path, required: Sequence[str] = ()) -> Iterator[tuple[int, 
         raise DataError(f"{path}:{rows.line_num}: not a row of CSV ({error})") from error
     if not header:
         raise DataError(f"{path}: the table is empty; its first line must name the columns")
+
+
+def json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of JSON Lines with their line numbers, from 1; empty lines are passed over.
+
+    Raises:
+        DataError: the file, or a line of it, cannot be read.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: no table that can be read ({error})") from error
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise DataError(f"{path}:{number}: not a line of JSON ({error})") from error
+        if not isinstance(row, dict):
+            raise DataError(f"{path}:{number}: a JSON {type(row).__name__}; give one object a line")
+        yield number, row

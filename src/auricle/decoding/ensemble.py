@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import pad_sequence
 from auricle.decoding.likelihood import ROWS_TOGETHER, Likelihood
 from auricle.decoding.steps import Steps
 from auricle.decoding.voice import Draft
-from auricle.model.captioner import AudioCaptioner, AudioMemory
+from auricle.model.captioner import AudioCaptioner, AudioMemory, padded
 from auricle.text.tokenizer import CaptionTokenizer
 
 
@@ -22,10 +22,7 @@ def encode_together(
     models: Sequence[AudioCaptioner], waveforms: Sequence[Tensor | np.ndarray]
 ) -> list[AudioMemory]:
     """`AudioCaptioner.encode` of the same clips by each model; an encoder they share runs once."""
-    clips = [torch.as_tensor(w, dtype=torch.float32) for w in waveforms]
-    device = models[0].device
-    lengths = torch.tensor([len(clip) for clip in clips], device=device)
-    batch = pad_sequence(clips, batch_first=True).to(device)
+    batch, lengths = padded(waveforms, models[0].device)
     heard: dict[int, tuple[Tensor, Tensor]] = {}
     memories = []
     for model in models:
@@ -114,8 +111,8 @@ def _read(
     config, device = steps.config, steps.device
     limit = config.max_positions - 1
     rows = [[*tokenizer.encode(text)[:limit], config.eos_id] for _, text in captions]
-    padded = [torch.tensor(row) for row in rows]
-    labels = pad_sequence(padded, batch_first=True, padding_value=config.pad_id).to(device)
+    sequences = [torch.tensor(row) for row in rows]
+    labels = pad_sequence(sequences, batch_first=True, padding_value=config.pad_id).to(device)
     clips = torch.tensor([clip - first for clip, _ in captions], device=device)
     steps.begin(max(len(rows), steps.clips), labels.shape[1])
     logits = steps.next_logits(torch.full((steps.clips,), config.start_id, device=device))[clips]

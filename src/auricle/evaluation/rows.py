@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from auricle.data.tables import LeftOut, read_table
+from auricle.data.tables import LeftOut, json_rows, read_table
 from auricle.errors import DataError
 
 TABLES = {".csv", ".tsv", ".tab"}
@@ -48,7 +47,7 @@ def rows_of(path: Path, required: Sequence[str] = ()) -> Iterator[tuple[int, dic
     """
     check_encoding(path)
     if path.suffix.lower() in JSON_LINES:
-        yield from _json_rows(path)
+        yield from json_rows(path)
     elif path.suffix.lower() in TABLES:
         yield from read_table(path, required)
     else:
@@ -82,16 +81,3 @@ def _decodes(line: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise DataError(f"{path}:{number}: not a line of JSON ({error})") from error
-        if not isinstance(row, dict):
-            raise DataError(f"{path}:{number}: a JSON {type(row).__name__}; give one object a line")
-        yield number, row

@@ -80,10 +80,7 @@ class AudioCaptioner(nn.Module):
 
     def encode(self, waveforms: Sequence[Tensor | np.ndarray]) -> AudioMemory:
         """Waveforms [L_i], float32 mono at the encoder's rate, in [-1, 1] -> their memory."""
-        clips = [torch.as_tensor(w, dtype=torch.float32) for w in waveforms]
-        lengths = torch.tensor([len(clip) for clip in clips], device=self.device)
-        batch = pad_sequence(clips, batch_first=True).to(self.device)
-        return self.encode_features(*self.features(batch, lengths))
+        return self.encode_features(*self.features(*padded(waveforms, self.device)))
 
     def features(
         self, waveforms: Tensor, lengths: Tensor, augment: Augment | None = None
@@ -112,6 +109,13 @@ class AudioCaptioner(nn.Module):
         The rows are N token sequences per clip, a clip's rows together.
         """
         return self.decoder(token_ids, self.decoder.read_memory(memory.memory, memory.lengths))
+
+
+def padded(waveforms: Sequence[Tensor | np.ndarray], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Waveforms [L_i] -> [B, L] float32, zeros behind the shorter ones, and [B] samples."""
+    clips = [torch.as_tensor(w, dtype=torch.float32) for w in waveforms]
+    lengths = torch.tensor([len(clip) for clip in clips], device=device)
+    return pad_sequence(clips, batch_first=True).to(device), lengths
 
 
 def build_encoder(config: CaptionerConfig) -> Encoder:
