@@ -30,13 +30,13 @@ from auricle.hub.folder import load_bundle
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import CaptionerConfig, debug_config
 from auricle.text.tokenizer import CaptionTokenizer
-from auricle.training.clock import Progress
+from auricle.training.batches import PairedBatches
 from auricle.training.config import TrainingConfig
 from auricle.training.examples import Examples
 from auricle.training.initial import with_tokens
 from auricle.training.inputs import Inputs, StoredFeatures, Waveforms
 from auricle.training.loop import new_accelerator, train
-from auricle.training.paired import PairedBatches
+from auricle.training.monitor import Progress
 from auricle.training.precompute import feature_store, precompute_features, weights_digest
 
 RATE_HZ = 44_100

@@ -18,14 +18,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from auricle.text.corruptions import Corruptor, normalise
 from auricle.text.fluency import DESCRIPTIONS, FluencyDetector, load_detector
-from auricle.training.fluency_measures import (
-    agreement,
-    broken_captions,
-    detection,
-    false_alarms,
-)
+from auricle.text.normalise import normalise
+from auricle.tiny.corruptions import Corruptor
+from auricle.tiny.fluency import agreement, broken_captions, detection, false_alarms
 
 SHARED = Path(__file__).parents[2] / "shared"
 OFFICIAL_THRESHOLD = 0.9  # Zhou et al., ICASSP 2022, section 3.2

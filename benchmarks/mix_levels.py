@@ -21,11 +21,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from scipy import stats
 
-from auricle.audio import load_audio
-from auricle.data.manifest import Clip, read_manifest, write_manifest
-from auricle.data.mixing import FADE_S, LEVEL_RANGE_DB, SILENCE_DBFS, level_dbfs
-from auricle.data.probe import audio_files
-from auricle.data.sound import load_clip
+from auricle.audio.header import audio_files
+from auricle.audio.load import load_audio
+from auricle.audio.mixing import FADE_S, LEVEL_RANGE_DB, SILENCE_DBFS, level_dbfs
+from auricle.data.clip import Clip, load_clip
+from auricle.data.manifest import parse_mix, read_manifest, write_manifest
 from auricle.mixup.render import Rendering, mixups, render
 
 RATE_HZ = 16_000
@@ -43,7 +43,9 @@ def manifest_of(sounds: list[Path], mixes: int, seed: int, folder: Path) -> Path
         mix = {"audio": str(second), "end_s": second_s}
         if number % 4 == 3:
             mix["relation"] = "followed by"
-        rows.append(Clip(first, ("",), f"{number}", "train", end_s=first_s, extra={"mix": mix}))
+        rows.append(
+            Clip(first, ("",), f"{number}", "train", end_s=first_s, mix=parse_mix(mix, Path()))
+        )
     write_manifest(folder / "mixups.jsonl", rows)
     return folder / "mixups.jsonl"
 

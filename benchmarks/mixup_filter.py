@@ -24,12 +24,13 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from auricle.data.manifest import Clip, read_manifest, write_manifest
+from auricle.data.clip import Clip
+from auricle.data.manifest import read_manifest, write_manifest
+from auricle.mixup.answers import MixupRow, read_rows, to_json
 from auricle.mixup.filtering import filter_mixups
 from auricle.mixup.generate import generate_by_grammar
 from auricle.mixup.pairs import Pairs
 from auricle.mixup.prompts import PAPER
-from auricle.mixup.rows import MixupRow, read_rows, to_json
 from auricle.text.fluency import load_detector
 
 GOOD, PACKED = 2_000, "packed: "

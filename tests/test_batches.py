@@ -8,11 +8,10 @@ import torch
 
 from auricle.model.config import CaptionerConfig
 from auricle.text.tokenizer import CaptionTokenizer
+from auricle.tiny import batches
+from auricle.tiny.batches import UnpairedBatches, collate
 from auricle.training.batch import Batch
-from auricle.training.config import TrainingConfig
-from auricle.training.unpaired import batches
-from auricle.training.unpaired.batches import UnpairedBatches, collate
-from auricle.training.unpaired.config import UnpairedConfig
+from auricle.training.config import TrainingConfig, UnpairedConfig
 
 
 def test_collate_pads_scales_and_ends_every_caption():

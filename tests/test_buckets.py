@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from auricle.training.buckets import batches_per_epoch, epoch_batches
+from auricle.training.batch import batches_per_epoch, epoch_batches
 
 LENGTHS = np.random.default_rng(0).integers(1, 1000, 1000)
 

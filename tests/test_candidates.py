@@ -7,9 +7,9 @@ import torch
 
 from auricle.decoding import likelihood as likelihood_module
 from auricle.decoding.candidates import find_candidates, find_drafts
+from auricle.decoding.hypothesis import Voice
 from auricle.decoding.likelihood import draft_likelihoods, log_likelihoods
 from auricle.decoding.options import DecodeOptions
-from auricle.decoding.voice import Voice
 from auricle.text.tokenizer import CaptionTokenizer
 from debug_decoder import debug_model, hear, read, word_tokenizer
 

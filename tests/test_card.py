@@ -13,13 +13,13 @@ from auricle.hub.folder import EmbedderSpec
 from auricle.metrics.bootstrap import Interval
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import debug_config
+from auricle.tiny.card import unpaired_card
+from auricle.tiny.sounds import Sound
 from auricle.training.card import CardFacts, paired_card
 from auricle.training.config import DataConfig, TrainingConfig, ValidationConfig
-from auricle.training.measures import ClipCaption, Validation
+from auricle.training.examples import Source
 from auricle.training.recipe import Recipe
-from auricle.training.sources import Source
-from auricle.training.unpaired.card import unpaired_card
-from auricle.training.unpaired.sounds import Sound
+from auricle.training.validation import ClipCaption, Validation
 
 MANIFEST = "/home/somebody/secret/clotho.jsonl"
 

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-from auricle.audio import load_audio
+from auricle.audio.load import load_audio
 from auricle.cli import app
 from auricle.errors import AudioError, ModelError
 from auricle.records import Candidate, Caption
@@ -52,7 +52,7 @@ class StubCaptioner:
 
     def speak(self, source: Path, *, on_note: Callable, **settings: object) -> Iterator[str]:
         type(self).settings |= settings
-        load_audio(source, 16_000, 2.0)
+        load_audio(source, 16_000, end_s=2.0)
         on_note(source, f"{source}: a note")
         yield from ("a tone,", " 삐")
 
@@ -62,7 +62,7 @@ class StubCaptioner:
         type(self).settings |= settings
         for source in sources:
             try:
-                recording = load_audio(source, 16_000, 2.0)
+                recording = load_audio(source, 16_000, end_s=2.0)
             except AudioError as error:
                 on_error(source, error)
                 continue

@@ -16,11 +16,11 @@ from auricle.decoding.confidence import (
     save_calibration,
 )
 from auricle.errors import DataError, ModelError
-from auricle.hub.names import BUNDLED
+from auricle.fetch.names import BUNDLED
 from auricle.records import Candidate
 from auricle.tuning import confidence as tuning
+from auricle.tuning.clips import HeardClip
 from auricle.tuning.confidence import RIDGE, fit_confidence, logistic, measure_confidence, regress
-from auricle.tuning.hearing import HeardClip
 from auricle.tuning.reliability import auc, bins, calibration_error, draw_diagram, reliability
 
 RESAMPLES = 200  # enough for what is asserted here

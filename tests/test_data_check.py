@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import soundfile
 
+from auricle.audio.measure import measure
 from auricle.data.captions import CaptionLimits, faults
 from auricle.data.check import Limits, check
 from auricle.data.cleaning import clean
+from auricle.data.clip import Clip
 from auricle.data.leaks import find_leaks, source_of
-from auricle.data.manifest import Clip, read_manifest, write_manifest
-from auricle.data.sound import measure
+from auricle.data.manifest import read_manifest, write_manifest
 from auricle.errors import AudioError
 from conftest import tone
 

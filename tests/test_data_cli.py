@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from auricle.cli.data import app
 from auricle.data.card import UNKNOWN, survey, tables
-from auricle.data.manifest import Clip, read_manifest, write_manifest
+from auricle.data.clip import Clip
+from auricle.data.manifest import read_manifest, write_manifest
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 
 from auricle.data import Clip, read_manifest, write_manifest
 from auricle.data.licences import licence_name
-from auricle.data.manifest import atomic_writer, read_lines
-from auricle.data.tables import read_table
+from auricle.data.manifest import read_lines
 from auricle.errors import DataError
+from auricle.files import atomic_writer, read_table
 
 ROW = {"audio": "a.wav", "captions": ["A dog barks"], "id": "1", "split": "train"}
 
@@ -49,7 +49,7 @@ def test_a_folder_with_its_manifest_can_be_moved(tmp_path):
     [
         ("{", "not a line of JSON"),
         ("[1]", "a JSON list"),
-        ({"audio": "a.wav", "captions": []}, 'has no "id"'),
+        ({"audio": "a.wav"}, 'has no "captions"'),
         (ROW | {"captions": "A dog barks"}, "must be a list of strings"),
         (ROW | {"captions": [None]}, "must be a list of strings"),
         (ROW | {"audio": ""}, "\"audio\" is ''"),
@@ -72,6 +72,18 @@ def test_errors_name_file_line_and_rule(tmp_path, row, message):
     errors = []
     lines = [line for line, _ in read_lines(path, lambda line, error: errors.append(line))]
     assert (lines, errors) == ([1, 4], [3])
+
+
+def test_audio_and_captions_are_enough(tmp_path):
+    names = ("rain.wav", "x/rain.mp3", "dog.wav", "rain.wav")
+    rows = [{"audio": name, "captions": ["a"]} for name in names]
+    path = write_rows(tmp_path / "m.jsonl", *rows, rows[0] | {"id": "own", "split": "val"})
+    clips = list(read_manifest(path))
+    assert [clip.id for clip in clips] == ["rain", "rain-2", "dog", "rain-3", "own"]
+    assert [clip.split for clip in clips] == ["", "", "", "", "val"]
+    write_manifest(tmp_path / "n.jsonl", clips)
+    assert list(read_manifest(tmp_path / "n.jsonl")) == clips
+    assert "split" not in json.loads((tmp_path / "n.jsonl").read_text().splitlines()[0])
 
 
 def test_no_manifest(tmp_path):

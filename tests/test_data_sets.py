@@ -13,7 +13,7 @@ from auricle.data import clotho
 from auricle.data.archive import extract_audio
 from auricle.data.audiocaps import read_audiocaps
 from auricle.data.clotho import SPLITS, read_clotho
-from auricle.data.folder import read_folder
+from auricle.data.sound_folder import read_folder
 from auricle.errors import DataError, MissingDependencyError
 
 METADATA = "file_name keywords sound_id sound_link start_end_samples manufacturer license".split()

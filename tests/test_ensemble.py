@@ -9,9 +9,9 @@ from torch.nn import functional as F
 
 import auricle
 from auricle.decoding.ensemble import AveragedSteps, encode_together, stepped_likelihoods
+from auricle.decoding.hypothesis import Draft
 from auricle.decoding.likelihood import log_likelihoods
 from auricle.decoding.steps import DecoderSteps
-from auricle.decoding.voice import Draft
 from auricle.errors import ModelError
 from auricle.hub.ensemble import (
     load_model,

@@ -10,16 +10,16 @@ import soundfile
 from typer.testing import CliRunner
 
 from auricle.cli.ensemble import app
-from auricle.decoding.choice import choose, rank
 from auricle.decoding.options import RerankWeights
+from auricle.decoding.rerank import choose, rank
 from auricle.hub.ensemble import (
     Member,
     load_model,
 )
 from auricle.hub.folder import save_bundle
 from auricle.records import Candidate
+from auricle.tuning.clips import HeardClip, hear, read_clips
 from auricle.tuning.ensemble import FITTED, MEAN, Trials, Weights, fit_ensemble
-from auricle.tuning.hearing import HeardClip, hear, read_clips
 from auricle.tuning.panel import Opinions, Panel, token_points
 from ensembles import (
     OPTIONS,

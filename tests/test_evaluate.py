@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from auricle.data.manifest import Clip, write_manifest
+from auricle.data.clip import Clip
+from auricle.data.manifest import write_manifest
 from auricle.errors import DataError
 from auricle.evaluation.pairing import PairingError, pair, shared
 from auricle.evaluation.predictions import read_predictions

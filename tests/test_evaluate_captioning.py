@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from auricle.data.manifest import Clip
+from auricle.data.clip import Clip
 from auricle.errors import DataError
 from auricle.evaluation.captioning import _joined, _measured, caption_clips
 from auricle.evaluation.references import Reference

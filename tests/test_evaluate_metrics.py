@@ -12,7 +12,7 @@ from auricle.errors import DataError, MissingDependencyError
 from auricle.metrics import evaluate
 from auricle.metrics.bootstrap import intervals, resample
 from auricle.metrics.fense import Judge, Sentences, fense, fluency_errors, similarities
-from auricle.metrics.material import Material
+from auricle.metrics.inputs import Material
 from auricle.metrics.retrieval import average_precisions
 from auricle.metrics.scores import Missing, MissingMetricError, Score
 from auricle.metrics.statistics import distinct, length_spread, novel, self_similarity, vocabulary

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from auricle.data.manifest import Clip, write_manifest
+from auricle.data.clip import Clip
+from auricle.data.manifest import write_manifest
 from auricle.decoding.options import RerankWeights
 from auricle.evaluation.predictions import Prediction
 from auricle.records import Candidate

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from auricle.errors import DataError
-from auricle.training.examples import Examples
-from auricle.training.sources import READ_AT_ONCE, as_written, usable
+from auricle.training.examples import READ_AT_ONCE, Examples, as_written, usable
 
 CAPTION = "A dog barks, twice - then a car passes by!"
 WRITTEN = "a dog barks twice then a car passes by"
@@ -93,6 +92,19 @@ def test_several_manifests_are_read_one_after_another(write_manifest, tmp_path, 
     assert len(Examples.read([one, two], "", 30.0)) == 5
 
 
+def test_rows_without_id_and_split(tmp_path, write_tone):
+    for name in ("a.wav", "x/a.wav", "short.wav"):
+        write_tone(name, 0.05 if name == "short.wav" else 1.0)
+    names = ("a.wav", "short.wav", "x/a.wav", "a.wav")
+    rows = [{"audio": name, "captions": [CAPTION]} for name in names]
+    path = tmp_path / "m.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    examples = pickle.loads(pickle.dumps(Examples.read([path], "", 30.0)))
+    assert [examples.clip(n).id for n in (2, 0, 1)] == ["a-3", "a", "a-2"]
+    with pytest.raises(DataError, match=r'no row of split "train"; it has \(empty\) \(4\)'):
+        Examples.read([path], "train", 30.0)
+
+
 def test_seconds_of_mixups(write_manifest, write_tone):
     write_tone("long.wav", 5.0)
     mixes = [
@@ -157,7 +169,7 @@ def test_a_manifest_changed_in_use_is_refused(write_manifest):
 
 
 def test_a_stream_without_a_length_is_decoded(write_manifest, monkeypatch):
-    monkeypatch.setattr("auricle.training.sources.probe", lambda path: (16_000, 0.0))
+    monkeypatch.setattr("auricle.training.examples.probe", lambda path: (16_000, 0.0))
     path = write_manifest([{}, {"start_s": 1.5}])
     assert np.allclose(Examples.read([path], "train", 30.0).seconds, [2.0, 0.5])
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from auricle.fbank import DATASET_MEAN, DATASET_STD, fbank, frame_counts
+from auricle.audio.fbank import DATASET_MEAN, DATASET_STD, fbank, frame_counts
 
 
 def test_frame_counts():

@@ -13,8 +13,15 @@ from auricle.errors import ModelError, TrainingError
 from auricle.text.fluency import CLASSES, default_detector, is_fluent, load_detector
 from auricle.text.fluency.network import FluencyConfig, FluencyNetwork, Words, repetitions
 from auricle.text.fluency.own import BUNDLED, OwnDetector
-from auricle.training.fluency import FluencyTraining, split, train_detector
-from auricle.training.fluency_measures import agreement, broken_captions, detection, false_alarms
+from auricle.tiny.fluency import (
+    FluencyTraining,
+    agreement,
+    broken_captions,
+    detection,
+    false_alarms,
+    split,
+    train_detector,
+)
 
 WHOLE = (
     "a dog barks while rain falls",
@@ -189,7 +196,8 @@ def test_measures_count_what_they_say():
 
 def test_the_bundled_detector_tells_errors_it_has_not_seen():
     """A small version of benchmarks/fluency.py, on captions written for this test."""
-    from auricle.text.corruptions import Corruptor, normalise
+    from auricle.text.normalise import normalise
+    from auricle.tiny.corruptions import Corruptor
 
     corruptor = Corruptor(_captions(500) + list(WHOLE) * 3)
     whole = [normalise(caption) for caption in _captions(300)]

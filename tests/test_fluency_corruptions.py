@@ -4,15 +4,9 @@ import random
 
 import pytest
 
-from auricle.text.corruptions import (
-    KINDS,
-    OPEN_ENDS,
-    Corruptor,
-    join_events,
-    normalise,
-    split_events,
-)
-from auricle.text.verbs import VerbForms
+from auricle.text.normalise import normalise
+from auricle.tiny.corruptions import KINDS, OPEN_ENDS, Corruptor, join_events, split_events
+from auricle.tiny.verbs import VerbForms
 
 CAPTIONS = [
     "A dog barks while rain is falling loudly in the background.",

@@ -7,8 +7,8 @@ import torch
 
 from auricle.decoding.candidates import find_drafts
 from auricle.decoding.forbidden import forbidden_words
+from auricle.decoding.hypothesis import Voice
 from auricle.decoding.options import DecodeOptions
-from auricle.decoding.voice import Voice
 from auricle.text.tokenizer import CaptionTokenizer
 from debug_decoder import debug_model, hear, read
 

@@ -8,8 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from auricle.cli import app
+from auricle.data.clip import Clip
 from auricle.data.held_out import hold_out
-from auricle.data.manifest import Clip, read_manifest
+from auricle.data.manifest import read_manifest
 
 
 def clips(count, per_source=1):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from auricle.errors import ModelError
-from auricle.hub import names
+from auricle.fetch import names
 from auricle.hub.folder import Bundle, EmbedderSpec, load_bundle, save_bundle
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import debug_config
@@ -128,6 +128,6 @@ def snapshot(cache, repository, files):
 
 
 def test_only_captioners_are_listed_as_models():
-    from auricle.hub.names import bundled_models
+    from auricle.fetch.names import bundled_models
 
     assert bundled_models() == ["tiny"]

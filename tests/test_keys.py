@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from auricle.data import keys as keys_module
+from auricle.data.clip import Clip
 from auricle.data.keys import ContentKeys, text_key
-from auricle.data.manifest import Clip
+from auricle.data.manifest import parse_mix
 from auricle.errors import AudioError
 
 
@@ -22,7 +23,7 @@ def clip(path: Path, **changes: object) -> Clip:
 
 
 def mixed(first: Path, second: Path, **mix: object) -> Clip:
-    return clip(first, extra={"mix": {"audio": str(second), **mix}})
+    return clip(first, mix=parse_mix({"audio": str(second), **mix}, Path()))
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from accelerate.state import AcceleratorState
 
-from auricle.data.folder import read_folder
 from auricle.data.manifest import write_manifest
+from auricle.data.sound_folder import read_folder
 from auricle.errors import MissingDependencyError
 from auricle.pipeline import Captioner
 from auricle.text.embedder import TextEmbedder

@@ -10,17 +10,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from auricle.audio.mixing import draw, follow, level_dbfs, mix, share_of_room, shares_of_time
 from auricle.data import Clip, read_manifest, write_manifest
-from auricle.data.mixing import (
-    Mix,
-    draw,
-    follow,
-    level_dbfs,
-    mix,
-    mix_of,
-    share_of_room,
-    shares_of_time,
-)
+from auricle.data.clip import Mix
+from auricle.data.manifest import parse_mix
 from auricle.errors import DataError
 
 ROW = {"audio": "a.wav", "captions": ["a"], "id": "1", "split": "train"}
@@ -172,7 +165,7 @@ def test_manifests_carry_mixes_and_can_be_moved(tmp_path):
         rows[1]["mix"] | {"audio": "before/소리/b.wav"}
     )
     shutil.move(before, after)
-    none, drawn, placed = map(mix_of, read_manifest(after / "n.jsonl"))
+    none, drawn, placed = (clip.mix for clip in read_manifest(after / "n.jsonl"))
     assert none is None
     assert drawn == Mix(after / "소리" / "b.wav", 1.0, 2.5, -3.0, None)
     assert placed == Mix(Path("/elsewhere/b.wav"), offset_s=0.0)
@@ -187,8 +180,10 @@ def test_manifests_carry_mixes_and_can_be_moved(tmp_path):
     ],
 )
 def test_the_relation_is_together_unless_given(row, relation):
-    clip = Clip(Path("a.wav"), ("a",), "1", "train", extra={"mix": {"audio": "b.wav", **row}})
-    assert mix_of(clip).relation == relation
+    clip = Clip(
+        Path("a.wav"), ("a",), "1", "train", mix=parse_mix({"audio": "b.wav", **row}, Path())
+    )
+    assert clip.mix.relation == relation
 
 
 @pytest.mark.parametrize(
@@ -217,6 +212,6 @@ def test_a_wrong_mix_is_named_with_its_line(tmp_path, value, message):
     assert message in str(caught.value)
 
 
-def test_a_mix_made_in_code_is_checked_as_well():
+def test_an_unknown_key_of_a_mix_is_refused_with_the_known_one():
     with pytest.raises(DataError, match="level_db"):
-        mix_of(Clip(Path("a.wav"), ("a",), "1", "train", extra={"mix": {"audio": "b", "lvl": 1}}))
+        parse_mix({"audio": "b", "lvl": 1}, Path())

@@ -11,11 +11,11 @@ import pytest
 from auricle.data import Clip, write_manifest
 from auricle.errors import DataError
 from auricle.mixup import batchfile
+from auricle.mixup.answers import read_rows
 from auricle.mixup.batchfile import read_results, write_requests
 from auricle.mixup.client import ClientConfig
 from auricle.mixup.pairs import Pairs
 from auricle.mixup.prompts import PAPER
-from auricle.mixup.rows import read_rows
 
 CONFIG = ClientConfig("some-model", temperature=0.7)
 

@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from auricle.cli.mixup import app
-from auricle.data.manifest import Clip, read_manifest, write_manifest
-from auricle.data.mixing import mix_of
-from auricle.mixup.rows import read_rows
+from auricle.data.clip import Clip
+from auricle.data.manifest import read_manifest, write_manifest
+from auricle.mixup.answers import read_rows
 from auricle.text import fluency
 from mixup_server import MixupServer
 
@@ -69,7 +69,7 @@ def test_a_manifest_that_mixes_on_the_fly(run, manifest, tmp_path):
     result = run("render", kept, "-o", out, "--on-the-fly", "--preview", 1)
     assert result.exit_code == 0, result.stderr
     assert sorted(path.name for path in out.iterdir()) == ["manifest.jsonl", "preview.html"]
-    assert all(mix_of(clip) for clip in read_manifest(out / "manifest.jsonl"))
+    assert all(clip.mix for clip in read_manifest(out / "manifest.jsonl"))
 
 
 def test_a_model_is_asked_what_is_missing_at_a_known_price(run, manifest, tmp_path, monkeypatch):

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from auricle.data.clip import Mix
 from auricle.data.manifest import read_manifest
-from auricle.data.mixing import Mix, mix_of
 from auricle.errors import DataError
+from auricle.mixup.answers import MixupRow, to_json
 from auricle.mixup.filtering import ALL_REASONS, EXAMPLES, filter_mixups, to_clip
-from auricle.mixup.rows import MixupRow, to_json
 from auricle.training.examples import Examples
 
 GOOD = "A dog barks while rain falls on a roof"
@@ -64,7 +64,7 @@ def test_kept_rows_can_be_trained_on(tmp_path, row, write_tone):
     assert examples.clip(1).captions == (GOOD.lower(),)
     clip = next(read_manifest(out))
     assert clip.captions == (GOOD,)
-    assert mix_of(clip) == Mix(tmp_path / "rain.wav")
+    assert clip.mix == Mix(tmp_path / "rain.wav")
     assert clip.extra["mixup"] == {
         "ids": ["dog", "rain"],
         "captions": list(row.captions),
@@ -83,7 +83,7 @@ def test_sections_sources_and_licences(row):
     )
     assert (clip.start_s, clip.end_s, clip.source) == (1.0, None, "f:1")
     assert clip.licence == "CC0 and CC BY 4.0"
-    assert clip.extra["mix"] == {"audio": str(row.audio[1]), "end_s": 4.5}
+    assert clip.mix == Mix(row.audio[1], end_s=4.5)
     licences = [(None, None), (None, "CC0"), ("CC0", "CC0")]
     found = [to_clip(replace(row, licences=pair), GOOD).licence for pair in licences]
     assert found == [None, "not stated and CC0", "CC0"]
@@ -102,7 +102,7 @@ def test_sections_sources_and_licences(row):
 def test_recordings_come_in_the_order_of_the_caption(row, relation, caption, heard, in_turn):
     row = replace(row, relation=relation, sections=((1.0, 2.0), (3.0, 4.0)), licences=("a", "b"))
     clip = to_clip(row, caption)
-    mix = mix_of(clip)
+    mix = clip.mix
     assert mix
     assert (clip.audio.stem, mix.audio.stem) == heard
     assert (clip.start_s, mix.start_s) == ((1.0, 3.0) if heard[0] == "dog" else (3.0, 1.0))
@@ -155,7 +155,7 @@ def test_nothing_is_overwritten_and_nothing_left_half_done(tmp_path, row):
     path = write(tmp_path / "m.jsonl", [row])
     with pytest.raises(DataError, match="would be overwritten"):
         filter_mixups(path, path, None)
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="no mix-ups that can be read"):
         filter_mixups(tmp_path / "gone.jsonl", tmp_path / "k.jsonl", None)
 
     class Broken(Stutterers):

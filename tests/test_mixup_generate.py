@@ -18,12 +18,12 @@ import pytest
 from auricle.data import Clip, write_manifest
 from auricle.errors import DataError, ProviderError
 from auricle.mixup import client as client_module
+from auricle.mixup.answers import read_rows
 from auricle.mixup.client import ClientConfig
+from auricle.mixup.cost import Price, Progress, Tokens
 from auricle.mixup.generate import estimate, generate, generate_by_grammar, missing
-from auricle.mixup.meter import Price, Progress, Tokens
 from auricle.mixup.pairs import Pairs
 from auricle.mixup.prompts import PAPER
-from auricle.mixup.rows import read_rows
 from mixup_server import MixupServer, mixed
 
 pytest.importorskip("openai", reason="needs openai: pip install 'auricle[mixup]'")

@@ -14,13 +14,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from auricle.data.manifest import Clip, read_manifest, write_manifest
-from auricle.data.sound import load_clip
+from auricle.data.clip import Clip, Mix, load_clip
+from auricle.data.manifest import parse_mix, read_manifest, write_manifest
 from auricle.errors import DataError, MissingDependencyError
-from auricle.mixup import picture as picture_module
-from auricle.mixup.picture import picture, places
-from auricle.mixup.preview import write_preview
 from auricle.mixup.render import Rendering, mixups
+from auricle.report import mixups as picture_module
+from auricle.report.mixups import picture, places, write_preview
 
 RATE = 16_000
 
@@ -36,12 +35,13 @@ def manifest(tmp_path: Path, write_tone: Callable[..., Path]) -> Path:
             f"mixup-{number}",
             "train",
             licence="CC0",
-            extra={"mix": {"audio": str(short if number % 2 else long)}, "mixup": made_of},
+            mix=Mix(short if number % 2 else long),
+            extra={"mixup": made_of},
         )
         for number in range(5)
     ]
     after = {"audio": str(short), "relation": "followed by", "start_s": 0.1, "level_db": -2.0}
-    rows.append(replace(rows[1], id="after", extra={"mix": after}))
+    rows.append(replace(rows[1], id="after", mix=parse_mix(after, Path()), extra={}))
     write_manifest(tmp_path / "kept.jsonl", rows)
     return tmp_path / "kept.jsonl"
 

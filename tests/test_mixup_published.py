@@ -9,8 +9,8 @@ import pytest
 
 from auricle.data import Clip, write_manifest
 from auricle.errors import DataError
+from auricle.mixup.answers import read_rows
 from auricle.mixup.published import import_published
-from auricle.mixup.rows import read_rows
 
 
 @pytest.fixture

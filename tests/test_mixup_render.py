@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from auricle.audio import load_audio
-from auricle.data.manifest import Clip, read_manifest, write_manifest
-from auricle.data.mixing import FADE_S, draw, level_dbfs
-from auricle.data.sound import load_clip
+from auricle.audio.load import load_audio
+from auricle.audio.mixing import FADE_S, draw, level_dbfs
+from auricle.data.clip import Clip, load_clip
+from auricle.data.manifest import parse_mix, read_manifest, write_manifest
 from auricle.errors import DataError
 from auricle.mixup import render as render_module
 from auricle.mixup.render import Rendering, refer, render
@@ -44,7 +44,7 @@ def manifest(tmp_path: Path, sounds: list[Path]) -> Path:
         {"audio": str(short), "relation": "followed by", "end_s": 0.5},
     ]
     rows = [
-        replace(row, id=f"mixup-{number}", extra={**row.extra, "mix": mix})
+        replace(row, id=f"mixup-{number}", mix=parse_mix(mix, Path()))
         for number, mix in enumerate(mixes)
     ]
     write_manifest(tmp_path / "kept.jsonl", rows)
@@ -60,7 +60,7 @@ def test_files_hold_what_training_would_hear(manifest: Path, tmp_path: Path) -> 
     for source, clip in zip(read_manifest(manifest), clips, strict=True):
         assert (clip.id, clip.captions, clip.licence) == (source.id, ("both",), "CC0")
         assert clip.extra["mixup"] == {"seed": 1}
-        assert "mix" not in clip.extra
+        assert clip.mix is None
         expected = load_clip(source, RATE, 30.0, 3)
         heard = load_audio(clip.audio, RATE).waveform
         np.testing.assert_allclose(heard, expected, atol=1.1 / 32768)
@@ -131,8 +131,8 @@ def test_what_cannot_be_mixed_is_named_and_the_rest_goes_on(
     (tmp_path / "bad.wav").write_text("no sound")
     rows = [
         replace(clips[0], id="gone", audio=tmp_path / "gone.wav"),
-        replace(clips[0], id="bad", extra={"mix": {"audio": str(tmp_path / "bad.wav")}}),
-        replace(clips[0], id="plain", extra={}),
+        replace(clips[0], id="bad", mix=parse_mix({"audio": str(tmp_path / "bad.wav")}, Path())),
+        replace(clips[0], id="plain", mix=None),
         *clips,
     ]
     write_manifest(manifest, rows)

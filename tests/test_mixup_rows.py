@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from auricle.data import Clip, write_manifest
+from auricle.data.manifest import parse_mix
 from auricle.errors import DataError
+from auricle.mixup.answers import MixupRow, appending, read_rows, sort_rows, to_json
 from auricle.mixup.pairs import Pairs, permuted
-from auricle.mixup.rows import MixupRow, appending, read_rows, sort_rows, to_json
 
 ROW = MixupRow(
     pair=0,
@@ -202,13 +203,24 @@ def test_pairs_are_of_captioned_clips_of_the_split(tmp_path):
             ("d", ("",), "train"),
         )
     ]
-    mixed = replace(clips[0], id="e", captions=("E",), extra={"mix": {"audio": "b.wav"}})
+    mixed = replace(clips[0], id="e", captions=("E",), mix=parse_mix({"audio": "b.wav"}, Path()))
     write_manifest(path, [*clips, mixed])
     assert len(Pairs.read(path)) == 1
     assert set(Pairs.read(path)[0].captions) == {"A", "B"}
     assert len(Pairs.read(path, split="")) == 3
     with pytest.raises(DataError, match=r"splits are train \(4\), test \(1\)"):
         Pairs.read(path, split="test")
+
+
+def test_rows_without_id_and_split_are_paired(tmp_path):
+    names = ("a.wav", "x/a.wav", "b.wav")
+    lines = [json.dumps({"audio": name, "captions": [name]}) for name in names]
+    (tmp_path / "m.jsonl").write_text("\n".join(lines))
+    pairs = Pairs.read(tmp_path / "m.jsonl")
+    assert len(pairs) == 3
+    ids = {clip.id for pair in pairs for clip in pair.clips}
+    assert ids == {"a", "a-2", "b"}
+    assert all(pairs.made(p.row("c", prompt="p", model="m", provider="local")) for p in pairs)
 
 
 def test_a_manifest_that_changes_is_noticed(tmp_path):

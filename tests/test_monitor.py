@@ -9,9 +9,8 @@ import pytest
 import soundfile
 
 from auricle.errors import AudioError
-from auricle.training.clock import Progress
-from auricle.training.measures import ClipCaption, Validation
-from auricle.training.monitor import Monitor
+from auricle.training.monitor import Monitor, Progress
+from auricle.training.validation import ClipCaption, Validation
 
 RATE = 16_000
 

@@ -11,16 +11,16 @@ import soundfile
 import torch
 from torch.utils.data import DataLoader
 
+from auricle.data.clip import load_clip
 from auricle.data.keys import ContentKeys, text_key
-from auricle.data.sound import load_clip
 from auricle.data.store import ArrayStore
 from auricle.errors import AudioError, DataError
 from auricle.text.tokenizer import CaptionTokenizer
 from auricle.training.batch import Batch
+from auricle.training.batches import PairedBatches, iter_validation
 from auricle.training.config import TrainingConfig
 from auricle.training.examples import Examples
 from auricle.training.inputs import StoredEmbeddings, StoredFeatures, Waveforms
-from auricle.training.paired import PairedBatches, iter_validation
 
 RATE = 4_000
 CLIPS = 23

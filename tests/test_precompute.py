@@ -14,9 +14,9 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from auricle.cli import app
+from auricle.data.clip import Clip, load_clip
 from auricle.data.keys import ContentKeys, text_key
-from auricle.data.manifest import Clip, write_manifest
-from auricle.data.sound import load_clip
+from auricle.data.manifest import parse_mix, write_manifest
 from auricle.data.store import ArrayStore
 from auricle.errors import AudioError, ModelError
 from auricle.model.beats import Beats
@@ -91,7 +91,7 @@ def alone(run: Run, clip: Clip) -> np.ndarray:
 def test_stored_features_are_those_of_each_clip_alone(tmp_path: Path, clips: list[Clip]) -> None:
     run = Run(tmp_path)
     part = replace(clips[1], start_s=0.5, end_s=1.1)
-    mixed = replace(clips[0], extra={"mix": {"audio": str(clips[2].audio)}})
+    mixed = replace(clips[0], mix=parse_mix({"audio": str(clips[2].audio)}, Path()))
     everything = [*clips, part, mixed]
     assert run(everything) == Counts(done=8)
     assert max(count for count, _ in run.encoder.calls) > 1

@@ -8,8 +8,8 @@ import pytest
 
 from auricle.cli import progress as module
 from auricle.cli.progress import TrainingProgress, duration, validation_line
-from auricle.training.clock import Progress
-from auricle.training.measures import Validation
+from auricle.training.monitor import Progress
+from auricle.training.validation import Validation
 
 
 class Terminal(io.StringIO):

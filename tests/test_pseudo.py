@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from auricle.training.unpaired.pseudo import Event, PseudoConfig, PseudoRecordings, Scene
-from auricle.training.unpaired.tracks import Track
+from auricle.tiny.pseudo import Event, PseudoRecordings, Scene
+from auricle.tiny.tracks import Track
+from auricle.training.config import PseudoConfig
 
 CLASSES = 6  # 0 and 1 have tracks, 2 is a kind of 0 without any
 QUIET = PseudoConfig(

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from auricle.data.manifest import read_manifest
-from auricle.data.mixing import mix_of
 from auricle.training.recipe import load_recipe
 
 ROOT = Path(__file__).parents[1]
@@ -53,4 +52,4 @@ def test_rehearsal_ends_in_a_caption(tmp_path):
     assert "started from" in (work / "finetune" / "README.md").read_text().lower()
     mixups = list(read_manifest(work / "mixups.jsonl"))
     assert mixups
-    assert all(mix_of(clip) for clip in mixups)
+    assert all(clip.mix for clip in mixups)

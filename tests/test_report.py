@@ -11,20 +11,21 @@ import soundfile
 from typer.testing import CliRunner
 
 from auricle.cli import app
-from auricle.data.manifest import Clip, write_manifest
+from auricle.data.clip import Clip
+from auricle.data.manifest import write_manifest
 from auricle.errors import DataError
 from auricle.evaluation.assessment import Assessment, as_json, ranking
 from auricle.evaluation.pairing import Pairs
-from auricle.evaluation.plots import against, distributions
 from auricle.evaluation.predictions import Prediction
 from auricle.evaluation.references import Reference
-from auricle.evaluation.report import ends, page, write_report
 from auricle.evaluation.rows import Faults
-from auricle.evaluation.sounds import duration_s, show
 from auricle.evaluation.table import figure, markdown, missing_lines
 from auricle.metrics import evaluate
 from auricle.metrics.scores import Missing, Score
 from auricle.records import Candidate
+from auricle.report.clip import duration_s, show
+from auricle.report.evaluation import ends, page, write_report
+from auricle.report.plots import against, distributions
 
 EVIL = "a dog & <script>alert('x')</script> $title"
 SAID = ["a dog barks", EVIL, "rain falls and", "wind blows"]

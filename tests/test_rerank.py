@@ -6,12 +6,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from auricle.decoding.choice import choose, explained, rank
+from auricle.decoding.hypothesis import Draft, Voice
 from auricle.decoding.likelihood import Likelihood
 from auricle.decoding.options import DecodeOptions, RerankWeights
-from auricle.decoding.rerank import score_candidates
+from auricle.decoding.rerank import choose, explained, rank, score_candidates
 from auricle.decoding.terms import TERMS, score
-from auricle.decoding.voice import Draft, Voice
 from auricle.errors import ModelError
 from auricle.records import Candidate
 from auricle.text.fluency import default_detector

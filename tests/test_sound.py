@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from auricle.audio import load_audio
-from auricle.data.manifest import Clip
-from auricle.data.mixing import FADE_S, Mix, draw, follow, level_dbfs, mix, mix_of
-from auricle.data.sound import load_clip, load_mix
+from auricle.audio.load import load_audio
+from auricle.audio.mixing import FADE_S, draw, follow, level_dbfs, mix
+from auricle.data.clip import Clip, Mix, load_clip, load_mix
+from auricle.data.manifest import parse_mix
 from auricle.errors import AudioError
 
 RATE = 16_000
@@ -63,7 +63,7 @@ def test_a_section_beyond_the_end_is_named(ramp: Path) -> None:
 
 def test_a_mixup_is_both_recordings(ramp: Path, write_tone: Callable[..., Path]) -> None:
     tone = write_tone("tone.wav", 1.0)
-    both = clip(ramp, extra={"mix": {"audio": str(tone), "level_db": 3.0, "offset_s": 0.5}})
+    both = clip(ramp, mix=parse_mix({"audio": str(tone), "level_db": 3.0, "offset_s": 0.5}, Path()))
     first, second = (load_audio(path, RATE).waveform for path in (ramp, tone))
     np.testing.assert_array_equal(load_clip(both, RATE), mix(first, second, 3.0, 0.5))
     at_most = load_clip(both, RATE, 1.5)
@@ -75,7 +75,7 @@ def test_a_mixup_whose_second_recording_follows(
 ) -> None:
     tone = write_tone("tone.wav", 1.0)
     row = {"audio": str(tone), "level_db": 3.0, "offset_s": 0.5, "relation": "followed by"}
-    both = clip(ramp, extra={"mix": row})
+    both = clip(ramp, mix=parse_mix(row, Path()))
     first, second = (load_audio(path, RATE).waveform for path in (ramp, tone))
     fade = round(FADE_S * RATE)
     np.testing.assert_array_equal(load_clip(both, RATE), follow(first, second, 3.0, fade))
@@ -83,7 +83,7 @@ def test_a_mixup_whose_second_recording_follows(
         load_clip(both, RATE, 1.5),  # half of it each
         follow(first[: 3 * RATE // 4], second[: 3 * RATE // 4], 3.0, fade),
     )
-    heard = load_mix(both, mix_of(both), RATE, 1.5)  # type: ignore[arg-type]
+    heard = load_mix(both, both.mix, RATE, 1.5)  # type: ignore[arg-type]
     assert heard.mix == Mix(tone, level_db=3.0, offset_s=0.75, relation="followed by")
     assert heard.seconds == (0.75, 0.75)
 
@@ -102,7 +102,7 @@ def test_what_was_drawn_is_told(ramp: Path, write_tone: Callable[..., Path]) -> 
 def test_what_a_row_leaves_open_is_drawn_by_its_id_and_the_seed(
     ramp: Path, write_tone: Callable[..., Path]
 ) -> None:
-    both = clip(ramp, extra={"mix": {"audio": str(write_tone("tone.wav", 1.0))}})
+    both = clip(ramp, mix=parse_mix({"audio": str(write_tone("tone.wav", 1.0))}, Path()))
     fixed = load_clip(both, RATE)
     np.testing.assert_array_equal(fixed, load_clip(both, RATE))
     for other in (
@@ -124,7 +124,7 @@ def test_a_level_that_is_given_is_kept_whatever_the_seed(
     silence[:100] = 0.1
     soundfile.write(tmp_path / "click.wav", silence, RATE, "FLOAT")
     row = {"audio": str(write_tone("tone.wav", 1.0)), "level_db": 4.0}
-    both = clip(tmp_path / "click.wav", extra={"mix": row})
+    both = clip(tmp_path / "click.wav", mix=parse_mix(row, Path()))
     for seed in range(3):
         mixed = load_clip(both, RATE, None, seed)
         click = load_audio(tmp_path / "click.wav", RATE).waveform

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from auricle.training.unpaired import sounds
-from auricle.training.unpaired.plain import CAPTIONS, KINDS, plain_recordings
-from auricle.training.unpaired.tracks import Track, coloured_noise, load_tracks, save_tracks, varied
+from auricle.tiny import sounds
+from auricle.tiny.synthetic import CAPTIONS, KINDS, plain_recordings
+from auricle.tiny.tracks import Track, coloured_noise, load_tracks, save_tracks, varied
 
 TABLE = """\
 | Filename (sounds_) / Source       | Author         | License      | Notes |

@@ -11,9 +11,9 @@ from scipy import stats
 
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import YamnetConfig, debug_config
-from auricle.model.specaugment import spec_augment, time_warp
 from auricle.model.yamnet import Yamnet
 from auricle.training.config import SpecAugmentConfig
+from auricle.training.specaugment import spec_augment, time_warp
 
 NOTHING = SpecAugmentConfig(frequency_masks=0, time_masks=0, time_warp=0)
 

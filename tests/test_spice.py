@@ -19,8 +19,8 @@ import typer
 from typer.testing import CliRunner
 
 from auricle.cli.data_metrics import metrics
-from auricle.data.download import download
 from auricle.errors import AuricleError, DataError, MissingDependencyError
+from auricle.fetch.http import download
 from auricle.metrics import java
 from auricle.metrics.java import carried
 from auricle.metrics.scores import MissingMetricError

@@ -5,9 +5,9 @@ import hashlib
 import numpy as np
 import pytest
 
-from auricle.training.unpaired import tagging
-from auricle.training.unpaired.ontology import Ontology
-from auricle.training.unpaired.tagging import CaptionTagger, phrases
+from auricle.tiny import tagging
+from auricle.tiny.ontology import Ontology
+from auricle.tiny.tagging import CaptionTagger, phrases
 
 NAMES = ("Speech", "Animal", "Dog", "Cat", "Rain", "Engine", "Bell", "Whistle")
 WORDS = {

@@ -71,7 +71,7 @@ def test_a_caption_alone_and_in_a_batch_is_the_same(tiny, pytestconfig):
 
 
 def test_its_folder_is_small_and_its_card_names_its_sources():
-    from auricle.hub.names import BUNDLED
+    from auricle.fetch.names import BUNDLED
 
     files = [path for path in (BUNDLED / "tiny").iterdir() if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 40e6

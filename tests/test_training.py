@@ -12,7 +12,7 @@ from auricle.model.config import debug_config
 from auricle.training.batch import Batch
 from auricle.training.config import TrainingConfig, ValidationConfig
 from auricle.training.loop import train
-from auricle.training.losses import info_nce, label_smoothed_nll
+from auricle.training.objective import info_nce, label_smoothed_nll
 from auricle.training.schedule import learning_rate
 
 CONFIG = TrainingConfig(
@@ -201,7 +201,7 @@ def test_a_loss_that_is_not_finite_and_a_full_disk_end_the_run_with_advice(tmp_p
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("auricle.training.files.torch.save", full)
+    monkeypatch.setattr("auricle.training.checkpoints.torch.save", full)
     with pytest.raises(TrainingError, match=r"No space left.*MB are free.*--resume"):
         train(new_model(), Toy(), CONFIG, tmp_path / "full")
     assert (tmp_path / "full" / "checkpoint.pt").read_bytes() == before

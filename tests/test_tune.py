@@ -11,10 +11,10 @@ import torch
 from typer.testing import CliRunner
 
 from auricle.cli.tune import app
-from auricle.data.manifest import Clip
-from auricle.decoding.choice import choose, rank
+from auricle.data.clip import Clip
 from auricle.decoding.confidence import load_calibration
 from auricle.decoding.options import DecodeOptions, RerankWeights
+from auricle.decoding.rerank import choose, rank
 from auricle.decoding.terms import TERMS, score
 from auricle.errors import DataError, ModelError
 from auricle.hub.folder import Bundle, EmbedderSpec
@@ -25,10 +25,10 @@ from auricle.model.config import debug_config
 from auricle.pipeline import Captioner
 from auricle.records import Candidate
 from auricle.text.tokenizer import CaptionTokenizer
-from auricle.tuning import metrics
+from auricle.tuning import worth as metrics
+from auricle.tuning.candidate_table import Pool
+from auricle.tuning.clips import HeardClip, hear, read_clips, sampling, with_decoding
 from auricle.tuning.folds import folds
-from auricle.tuning.hearing import HeardClip, hear, read_clips, sampling, with_decoding
-from auricle.tuning.pool import Pool
 from auricle.tuning.rerank import FITTED, OWN, PAPERS, fit_rerank, fit_weights
 from auricle.tuning.simplex import search_simplex, simplex_grid
 from hash_embedder import HashEmbedder
@@ -205,7 +205,7 @@ def command(bundle, monkeypatch):
     monkeypatch.setattr("auricle.pipeline.TextEmbedder", HashEmbedder)
     monkeypatch.setattr("auricle.text.embedder.TextEmbedder", HashEmbedder)
     monkeypatch.setattr("auricle.pipeline.load_model", lambda name, device: bundle)
-    monkeypatch.setattr("auricle.hub.names.resolve", lambda name: name)
+    monkeypatch.setattr("auricle.fetch.names.resolve", lambda name: name)
     return lambda *words: CliRunner().invoke(app, list(map(str, words)))
 
 
@@ -245,7 +245,7 @@ def test_what_the_captioner_itself_refuses_is_left_out(command, bundle, monkeypa
     """The clips after it keep their own captions."""
     sounds = {str(i): np.full(RATE, 0.1 * i, np.float32) for i in range(1, 4)}
     sounds["2"] = np.full(RATE, np.nan, np.float32)
-    monkeypatch.setattr("auricle.tuning.hearing.load_clip", lambda clip, *_: sounds[clip.id])
+    monkeypatch.setattr("auricle.tuning.clips.load_clip", lambda clip, *_: sounds[clip.id])
     clips = [Clip(SimpleNamespace(), ("x",), name, "val") for name in sounds]
     notes = []
     found = hear(Captioner(bundle), clips, on_note=notes.append)
@@ -296,7 +296,7 @@ def test_confidence_calibrates_a_copy_and_checks_it(
     assert report["verdict"] in done.output
     calibrated = replace(bundle, calibration=saved)
     monkeypatch.setattr("auricle.pipeline.load_model", lambda name, device: calibrated)
-    monkeypatch.setattr("auricle.hub.names.resolve", lambda name: out)
+    monkeypatch.setattr("auricle.fetch.names.resolve", lambda name: out)
     picture = tmp_path / "check.png"
     checked = command("confidence", out, "--data", manifest, "--check", "--plot", picture)
     assert checked.exit_code == 0, checked.output

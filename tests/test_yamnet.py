@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from auricle.errors import MissingDependencyError, ModelError
-from auricle.hub import yamnet_wheel
+from auricle.fetch import yamnet_wheel
 from auricle.model.yamnet import CLASSES, LogMel, SeparableBlock, Yamnet, YamnetConfig
 
 SOUNDS = Path(__file__).parents[2] / "shared" / "data" / "sounds" / "esc"

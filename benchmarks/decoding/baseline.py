@@ -13,9 +13,9 @@ from systems import System
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from auricle.decoding.hypothesis import Draft
 from auricle.decoding.likelihood import Likelihood
 from auricle.decoding.rerank import rank, score_candidates
-from auricle.decoding.voice import Draft
 from auricle.model.captioner import AudioMemory
 from auricle.model.likelihood import IGNORE_ID, decoder_inputs, token_nll
 from auricle.records import Candidate

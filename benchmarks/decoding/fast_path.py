@@ -14,7 +14,7 @@ from stopwatch import Stopwatch
 from systems import System
 
 from auricle.decoding import candidates
-from auricle.decoding.voice import Draft
+from auricle.decoding.hypothesis import Draft
 from auricle.model.bart import CrossMemory
 from auricle.model.precision import convert
 from auricle.records import Candidate

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import torch
 
-from auricle.fbank import FFT_SIZE, HOP, MEL_BINS, WINDOW
+from auricle.audio.fbank import FFT_SIZE, HOP, MEL_BINS, WINDOW
 from auricle.model import yamnet
 from auricle.model.config import (
     BeatsConfig,

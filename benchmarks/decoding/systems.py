@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from auricle.audio import load_audio
+from auricle.audio.load import load_audio
+from auricle.decoding.hypothesis import Voice
 from auricle.decoding.options import DecodeOptions
-from auricle.decoding.voice import Voice
 from auricle.hub.folder import load_bundle
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import CaptionerConfig

@@ -17,7 +17,8 @@ from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
-from auricle.data.manifest import Clip, write_manifest
+from auricle.data.clip import Clip
+from auricle.data.manifest import write_manifest
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "sounds"
 CAPTIONS = Path(__file__).with_name("class_captions.toml")

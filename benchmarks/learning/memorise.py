@@ -17,7 +17,8 @@ from pathlib import Path
 import esc
 from trained import changed, listened, said, trained
 
-from auricle.data.manifest import Clip, write_manifest
+from auricle.data.clip import Clip
+from auricle.data.manifest import write_manifest
 from auricle.training.job import Job
 from auricle.training.recipe import read_values
 

@@ -32,8 +32,9 @@ import torch
 from torch.nn import functional as F
 from trained import SMALL, Values, changed, listened, trained
 
-from auricle.audio import load_audio
-from auricle.data.manifest import Clip, write_manifest
+from auricle.audio.load import load_audio
+from auricle.data.clip import Clip
+from auricle.data.manifest import write_manifest
 from auricle.decoding.likelihood import log_likelihoods
 from auricle.text.embedder import TextEmbedder
 from auricle.training.examples import Examples

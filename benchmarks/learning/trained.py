@@ -13,10 +13,10 @@ from auricle.decoding.search import decode
 from auricle.model.captioner import AudioCaptioner, AudioMemory
 from auricle.schema import build
 from auricle.text.tokenizer import CaptionTokenizer
+from auricle.training.batches import ValidationBatch, iter_validation
 from auricle.training.examples import Examples
 from auricle.training.job import Job, inputs_of, paired_job
 from auricle.training.loop import new_accelerator, train
-from auricle.training.paired import ValidationBatch, iter_validation
 from auricle.training.recipe import Recipe
 
 Values = dict[str, Any]

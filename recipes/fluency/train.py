@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from auricle.training.fluency import FluencyTraining, train_detector
+from auricle.tiny.fluency import FluencyTraining, train_detector
 
 ROOT = Path(__file__).parents[2]
 CAPTIONS = ROOT.parent / "shared/data/captions/train.csv"

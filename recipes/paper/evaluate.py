@@ -21,8 +21,8 @@ from pathlib import Path
 from auricle.cli.console import say
 from auricle.cli.progress import TaskProgress
 from auricle.cli.tables import print_table
-from auricle.decoding.choice import choose, rank
 from auricle.decoding.options import RerankWeights
+from auricle.decoding.rerank import choose, rank
 from auricle.decoding.terms import score
 from auricle.errors import AuricleError
 from auricle.evaluation.assessment import Assessment, as_json

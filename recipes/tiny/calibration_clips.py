@@ -26,8 +26,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from auricle.data.manifest import Clip, write_manifest
-from auricle.data.mixing import RELATIONS, TOGETHER
+from auricle.data.clip import RELATIONS, TOGETHER, Clip
+from auricle.data.manifest import parse_mix, write_manifest
 
 SAMPLE_RATE_HZ = 16_000
 NOISE_S = 6.0
@@ -107,7 +107,7 @@ def with_mixes(clips: list[Clip], seed: int = 0) -> Iterator[Clip]:
             f"{one.id}+{two.id}",
             "val",
             source=source,
-            extra={"mix": mix},
+            mix=parse_mix(mix, Path()),
         )
 
 

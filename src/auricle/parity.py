@@ -19,16 +19,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from auricle.audio.fbank import DATASET_STD, fbank
 from auricle.decoding.options import DecodeOptions
 from auricle.decoding.processors import constrain, nucleus
 from auricle.decoding.search import Sequence, decode
-from auricle.fbank import DATASET_STD, fbank
 from auricle.hub.published import load_published
 from auricle.hub.published_names import published_name
 from auricle.model.captioner import AudioCaptioner, AudioMemory
 from auricle.model.lengths import valid_mask
 from auricle.model.likelihood import decoder_inputs, token_nll
-from auricle.training.losses import info_nce, label_smoothed_nll
+from auricle.training.objective import info_nce, label_smoothed_nll
 
 TOLERANCE = 1e-4  # relative to the largest golden value of the stage
 FBANK_TOLERANCE = 5e-3  # absolute, in log-mel

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from auricle.audio import AudioInput, Recording, load_audio, source_name
+from auricle.audio.load import AudioInput, Recording, load_audio, source_name
 from auricle.decoding.candidates import Pool, find_candidates, joint_steps
 from auricle.decoding.confidence import NO_SOUND, confidence, declined
 from auricle.decoding.ensemble import encode_together
+from auricle.decoding.hypothesis import Voice
 from auricle.decoding.options import DecodeOptions, with_method
 from auricle.decoding.rerank import choose
 from auricle.decoding.streaming import stream_tokens
-from auricle.decoding.voice import Voice
 from auricle.errors import AudioError, ModelError
 from auricle.hub.ensemble import Ensemble, load_model, save_ensemble
 from auricle.hub.folder import Bundle, EmbedderSpec, save_bundle
@@ -211,7 +211,7 @@ class Captioner:
         rate, limit = self.sample_rate_hz, self.max_duration_s
         given: AudioInput = (source, rate) if hasattr(source, "shape") else source  # type: ignore[assignment]
         try:
-            recording = load_audio(given, rate, limit)
+            recording = load_audio(given, rate, end_s=limit)
         except AudioError as error:
             if on_error is None:
                 raise

@@ -135,7 +135,7 @@ def _run(
     **decoding: Any,
 ) -> int:
     """Caption everything that can be; the number of failures, each reported."""
-    from auricle.audio import find_audio_files
+    from auricle.audio.load import find_audio_files
 
     found, problems = find_audio_files(paths)
     for problem in problems:

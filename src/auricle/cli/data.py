@@ -19,7 +19,7 @@ from auricle.cli.tables import print_table
 
 if TYPE_CHECKING:
     from auricle.data.check import Report
-    from auricle.data.tables import Reading
+    from auricle.data.reading import Reading
 
 app = typer.Typer(help="Turn data sets into manifests, check them.", no_args_is_help=True)
 
@@ -123,7 +123,7 @@ def folder(
 ) -> None:
     """Read a data set of your own: recordings, and a table of captions."""
     with exit_codes():
-        from auricle.data.folder import read_folder
+        from auricle.data.sound_folder import read_folder
 
         _write(read_folder(folder, captions, split, validation), output)
 
@@ -207,8 +207,8 @@ def card(
         for table in tables(splits):
             print_table(table.title, table.columns, table.rows)
         if output:
-            from auricle.data.manifest import atomic_writer
             from auricle.data.plots import draw
+            from auricle.files import atomic_writer
 
             plots = draw(splits, output)
             with atomic_writer(output / "card.md") as file:
@@ -218,7 +218,8 @@ def card(
 
 def _write(reading: Reading, output: Path) -> None:
     """The manifest, and what is not in it: counted on stderr, listed row by row beside it."""
-    from auricle.data.manifest import atomic_writer, write_manifest
+    from auricle.data.manifest import write_manifest
+    from auricle.files import atomic_writer
 
     count = write_manifest(output, reading.clips)
     captions = sum(len(clip.captions) for clip in reading.clips)

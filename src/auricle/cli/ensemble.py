@@ -75,9 +75,9 @@ def fit(
         from auricle.hub.ensemble import assemble
         from auricle.pipeline import Captioner, pick_device
         from auricle.tuning.ensemble import finished, fit_ensemble
-        from auricle.tuning.metrics import metric as find_metric
-        from auricle.tuning.output import check_output, write_report
         from auricle.tuning.panel import Panel
+        from auricle.tuning.results import check_output, write_report
+        from auricle.tuning.worth import metric as find_metric
 
         find_metric(metric)
         check_output(output)

@@ -129,7 +129,7 @@ def evaluate(
             names = split_names(metrics)
             chosen(names)
             if report:
-                from auricle.evaluation.report import prepare
+                from auricle.report.evaluation import prepare
 
                 prepare(report)
             data = read_references(references, audio, split)
@@ -266,7 +266,7 @@ def _kept(model: str, references: Path, report: Path | None) -> Path:
 
 def _write_report(found: Assessment, folder: Path) -> None:
     from auricle.cli.progress import Lines
-    from auricle.evaluation.report import write_report
+    from auricle.report.evaluation import write_report
 
     lines = Lines()
 

@@ -11,8 +11,8 @@ from auricle.cli.progress import Lines, duration, short
 
 if TYPE_CHECKING:
     from auricle.mixup.client import ClientConfig
-    from auricle.mixup.meter import OnProgress, Price, Summary, Tokens
-    from auricle.mixup.meter import Progress as Generation
+    from auricle.mixup.cost import OnProgress, Price, Summary, Tokens
+    from auricle.mixup.cost import Progress as Generation
     from auricle.mixup.pairs import Pairs
 
 

@@ -86,8 +86,8 @@ def generate(
     with exit_codes():
         from auricle.cli.generation import GenerationProgress, batches, tell
         from auricle.mixup.client import ClientConfig
+        from auricle.mixup.cost import Price
         from auricle.mixup.generate import generate, generate_by_grammar
-        from auricle.mixup.meter import Price
         from auricle.mixup.pairs import Pairs
 
         pairs = Pairs.read(manifest, seed, split)
@@ -221,9 +221,9 @@ def render(
     """
     with exit_codes():
         from auricle.cli.progress import TaskProgress
-        from auricle.mixup.preview import write_preview
         from auricle.mixup.render import Rendering, refer
         from auricle.mixup.render import render as render_mixups
+        from auricle.report.mixups import write_preview
 
         rendering = Rendering(rate, format.value, seed, level_range, max_duration)
         skipped: list[tuple[str, str]] = []

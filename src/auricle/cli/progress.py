@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from auricle.cli.console import say
 
 if TYPE_CHECKING:
-    from auricle.training.clock import Progress
-    from auricle.training.measures import Validation
+    from auricle.training.monitor import Progress
     from auricle.training.run import Watch
+    from auricle.training.validation import Validation
 
 EVERY_S = 30.0  # between plain lines
 SMOOTHING = 0.98  # of losses, from step to step

@@ -14,7 +14,7 @@ from auricle.cli.console import ProgressBar, exit_codes, say
 if TYPE_CHECKING:
     from auricle.metrics.bootstrap import Interval
     from auricle.pipeline import Captioner
-    from auricle.tuning.hearing import HeardClip
+    from auricle.tuning.clips import HeardClip
     from auricle.tuning.reliability import Reliability
 
 app = typer.Typer(
@@ -59,10 +59,10 @@ def rerank(
     with exit_codes():
         from auricle.cli.tables import print_table
         from auricle.pipeline import Captioner
-        from auricle.tuning.hearing import sampling, with_decoding, write_heard
-        from auricle.tuning.metrics import metric as find_metric
-        from auricle.tuning.output import check_output, write_report
+        from auricle.tuning.clips import sampling, with_decoding, write_heard
         from auricle.tuning.rerank import fit_rerank
+        from auricle.tuning.results import check_output, write_report
+        from auricle.tuning.worth import metric as find_metric
 
         find_metric(metric)
         if output:
@@ -132,11 +132,11 @@ def confidence(
     with exit_codes():
         from auricle.decoding.confidence import save_calibration
         from auricle.errors import ModelError
-        from auricle.hub.names import resolve
+        from auricle.fetch.names import resolve
         from auricle.pipeline import Captioner
         from auricle.tuning.confidence import fit_confidence, measure_confidence
-        from auricle.tuning.output import check_output, is_same, write_report
         from auricle.tuning.reliability import draw_diagram
+        from auricle.tuning.results import check_output, is_same, write_report
 
         if output and not (in_place := is_same(output, resolve(model))):
             check_output(output)
@@ -190,7 +190,7 @@ def hear_manifest(
     captioner: Captioner, data: Path, candidates: int | None, seed: int
 ) -> list[HeardClip]:
     """Every clip that can be heard; the others are named on stderr."""
-    from auricle.tuning.hearing import hear, read_clips
+    from auricle.tuning.clips import hear, read_clips
 
     clips = read_clips(data, lambda note: say("note", note))
     with ProgressBar(len(clips)) as bar:

@@ -3,6 +3,7 @@
 clotho, audiocaps, folder ──► manifest ──► check (audio, captions, leaks) ──► cleaning, card
 """
 
-from auricle.data.manifest import Clip, read_manifest, write_manifest
+from auricle.data.clip import Clip
+from auricle.data.manifest import read_manifest, write_manifest
 
 __all__ = ["Clip", "read_manifest", "write_manifest"]

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from auricle.audio import SUFFIXES
+from auricle.audio.load import SUFFIXES
 from auricle.errors import DataError, MissingDependencyError
 
 

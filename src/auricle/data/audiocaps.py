@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from auricle.data.manifest import Clip
-from auricle.data.probe import audio_files, probe
-from auricle.data.tables import LeftOut, Reading, read_table
+from auricle.audio.header import audio_files, probe
+from auricle.data.clip import Clip
+from auricle.data.reading import LeftOut, Reading
 from auricle.errors import AudioError, DataError
+from auricle.files import read_table
 
 COLUMNS = ("audiocap_id", "youtube_id", "start_time", "caption")
 CLIP_S = 10.0  # AudioSet's segments

@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from auricle.audio.header import probe
 from auricle.data.captions import words
+from auricle.data.clip import Clip
 from auricle.data.leaks import SPLIT_RANK, canonical_split
-from auricle.data.manifest import Clip, read_manifest
-from auricle.data.probe import probe
+from auricle.data.manifest import read_manifest
 from auricle.errors import AudioError
 
 UNKNOWN = "not given"

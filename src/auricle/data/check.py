@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from auricle.audio.lookahead import in_order
+from auricle.audio.measure import FLOOR_DBFS, Sound, measure
 from auricle.data.captions import CaptionLimits, faults, normalised
+from auricle.data.clip import Clip
 from auricle.data.leaks import file_name, find_leaks, source_of
-from auricle.data.lookahead import in_order
-from auricle.data.manifest import Clip, read_lines
-from auricle.data.sound import FLOOR_DBFS, Sound, measure
+from auricle.data.manifest import read_lines
 from auricle.errors import AudioError, DataError
 
 # Kind of finding -> what becomes of it in a cleaned manifest.

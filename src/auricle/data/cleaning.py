@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from auricle.data.check import CAPTION, KINDS, ROW, Finding, Report
-from auricle.data.manifest import atomic_writer, read_lines, to_json
+from auricle.data.manifest import read_lines, to_json
+from auricle.files import atomic_writer
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from auricle.audio.header import audio_files
 from auricle.data.archive import extract_audio
-from auricle.data.download import download
+from auricle.data.clip import Clip
 from auricle.data.licences import licence_name
-from auricle.data.manifest import Clip
-from auricle.data.probe import audio_files
-from auricle.data.tables import LeftOut, Reading, read_table
+from auricle.data.reading import LeftOut, Reading
 from auricle.errors import DataError
+from auricle.fetch.http import download
+from auricle.files import read_table
 
 ADDRESS = "https://zenodo.org/records/4783391/files/{name}?download=1"
 SPLITS = {"development": "train", "validation": "val", "evaluation": "test"}  # Clotho's -> ours

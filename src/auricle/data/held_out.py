@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from auricle.data.clip import Clip
 from auricle.data.leaks import file_name, source_of
-from auricle.data.manifest import Clip
 
 
 def hold_out(

@@ -10,9 +10,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from auricle.audio.mixing import LEVEL_RANGE_DB, draw
+from auricle.data.clip import FOLLOWED_BY, Clip
 from auricle.data.index import Index
-from auricle.data.manifest import Clip
-from auricle.data.mixing import FOLLOWED_BY, LEVEL_RANGE_DB, draw, mix_of
 from auricle.errors import AudioError
 
 
@@ -28,7 +28,7 @@ class ContentKeys:
     files are not read again at every start; `save` writes down what is new.
 
     Args:
-        mix_range_db: within which `auricle.data.sound.load_clip` draws the levels of mix-ups.
+        mix_range_db: within which `auricle.data.clip.load_clip` draws the levels of mix-ups.
     """
 
     def __init__(
@@ -41,10 +41,10 @@ class ContentKeys:
     def clip_key(self, clip: Clip) -> str:
         """SHA-256 of what `load_clip` returns for ``clip`` without a seed, without decoding it.
 
-        Raises AudioError for a recording that cannot be read, DataError for a broken "mix".
+        Raises AudioError for a recording that cannot be read.
         """
         parts: list[Any] = [self._content(clip.audio), clip.start_s or 0.0, clip.end_s]
-        if other := mix_of(clip):
+        if other := clip.mix:
             level_db, offset = draw(clip.id, range_db=self.mix_range_db)
             parts += [self._content(other.audio), other.start_s or 0.0, other.end_s]
             parts.append(level_db if other.level_db is None else other.level_db)

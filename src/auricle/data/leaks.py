@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from auricle.data.manifest import Clip
+from auricle.data.clip import Clip
 
 K = TypeVar("K", bound=Hashable)
 

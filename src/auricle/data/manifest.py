@@ -1,53 +1,34 @@
 """Manifests: one clip per line of JSON, what every data set is turned into.
 
-    {"audio": path, "captions": [...], "id": ..., "split": ..., "start_s"?, "end_s"?, "licence"?,
-     "source"?, ...}
+    {"audio": path, "captions": [...], "id"?, "split"?, "start_s"?, "end_s"?, "licence"?, "source"?,
+     "mix"?: {"audio": path, "start_s"?, "end_s"?, "level_db"?, "offset_s"?, "relation"?}, ...}
 
-A relative ``audio`` is meant from the manifest's folder. ``source`` names the recording a clip was
-cut from ("freesound:66304", "youtube:r1nicOVtvkQ"): two clips of one source must not stand on both
-sides of a split. ``mix`` names a second recording that is mixed into the first (see
-`auricle.data.mixing`). Keys beyond these are kept and written back.
+A relative ``audio`` is meant from the manifest's folder. ``id`` is by default the stem of the
+file's name, with a number behind it where an earlier row has it. ``source`` names the recording a
+clip was cut from ("freesound:66304", "youtube:r1nicOVtvkQ"): two clips of one source must not stand
+on both sides of a split. ``mix`` is a second recording that is mixed into the first (see
+`auricle.data.clip.Mix`). Keys beyond these are kept and written back.
 """
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import json
+import math
 import os
-import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from auricle.data.fields import section
-from auricle.data.mixing import mix_of, parse_mix
+from auricle.data.clip import RELATIONS, TOGETHER, Clip, Mix
 from auricle.errors import DataError
+from auricle.files import atomic_writer, parse_json, portable, raw_lines
 
-REQUIRED = ("audio", "captions", "id", "split")
-OPTIONAL = ("start_s", "end_s", "licence", "source")
+REQUIRED = ("audio", "captions")
+OPTIONAL = ("id", "split", "start_s", "end_s", "licence", "source", "mix")
 MISTYPED = 0.8  # difflib ratio from which an unknown key is taken for a known one: "license"
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """A recording, or its section from ``start_s`` to ``end_s`` (seconds), and its captions.
-
-    ``audio`` can be opened as it stands; ``split`` is "train", "val", "test" or a name of one's
-    own; ``licence`` is that of the audio; ``extra`` holds the manifest's other keys, of
-    which "mix" can be opened as well.
-    """
-
-    audio: Path
-    captions: tuple[str, ...]
-    id: str
-    split: str
-    start_s: float | None = None
-    end_s: float | None = None
-    licence: str | None = None
-    source: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 def read_manifest(path: str | os.PathLike[str], split: str | None = None) -> Iterator[Clip]:
@@ -67,35 +48,54 @@ def read_lines(
 
     A line that is not a clip goes to ``on_error`` as (line number, error), or is raised.
     """
-    path = Path(path)
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise DataError(f"{path}: no manifest that can be read ({error.strerror})") from error
-    with file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                yield number, parse_clip(line, path.parent)
-            except DataError as error:
-                located = DataError(f"{path}:{number}: {error}")
-                if on_error is None:
-                    raise located from error
-                on_error(number, located)
+    path, ids = Path(path), DefaultIds()
+    for line in raw_lines(path, "manifest"):
+        try:
+            yield line.number, ids.complete(parse_clip(line.content, path.parent))
+        except DataError as error:
+            located = DataError(f"{path}:{line.number}: {error}")
+            if on_error is None:
+                raise located from error
+            on_error(line.number, located)
 
 
-def parse_clip(line: bytes | str, folder: Path) -> Clip:
+class DefaultIds:
+    """The ids of rows that give none, in the order of a manifest: stems, made unique."""
+
+    def __init__(self) -> None:
+        self._rows: Counter[str] = Counter()
+        self.numbers: dict[int, int] = {}
+
+    def complete(self, clip: Clip, offset: int = 0) -> Clip:
+        """``clip`` with its default id where it has none: "rain" for rain.wav, then "rain-2".
+
+        ``numbers`` then has the 2 under ``offset``, for `with_id`: where rows are read again in
+        another order, the numbers are all that has to be remembered.
+        """
+        if clip.id:
+            return clip
+        self._rows[clip.audio.stem] += 1
+        if (number := self._rows[clip.audio.stem]) > 1:
+            self.numbers[offset] = number
+        return with_id(clip, number)
+
+
+def with_id(clip: Clip, number: int = 1) -> Clip:
+    """``clip`` with its default id where it has none; ``number``: of the rows of this stem."""
+    if clip.id:
+        return clip
+    stem = clip.audio.stem
+    return replace(clip, id=f"{stem}-{number}" if number > 1 else stem)
+
+
+def parse_clip(line: bytes, folder: Path) -> Clip:
     """The clip that one line of JSON describes; relative paths are taken from ``folder``.
+
+    Its id is "" where the row gives none: `DefaultIds` knows the rows before.
 
     Raises DataError: the rule that the line breaks, and the fix.
     """
-    try:
-        row = json.loads(line.decode("utf-8-sig") if isinstance(line, bytes) else line)
-    except ValueError as error:  # undecodable bytes, too
-        raise DataError(f"not a line of JSON ({error}); write one object per line") from error
-    if not isinstance(row, dict):
-        raise DataError(f"a JSON {type(row).__name__}; each line must be an object")
+    row = parse_json(line)
     for key in REQUIRED:
         if key not in row:
             raise DataError(f'has no "{key}"; give {", ".join(REQUIRED)}')
@@ -106,25 +106,23 @@ def parse_clip(line: bytes | str, folder: Path) -> Clip:
     if not isinstance(captions, list) or not all(isinstance(text, str) for text in captions):
         raise DataError('"captions" must be a list of strings, also for a single caption')
     for key in ("audio", "id", "split"):
-        if not isinstance(row[key], str) or not row[key]:
+        if key in row and (not isinstance(row[key], str) or not row[key]):
             raise DataError(f'"{key}" is {row[key]!r}; it must be a string that is not empty')
     for key in ("licence", "source"):
         if not isinstance(row.get(key), str | None):
             raise DataError(f'"{key}" is {row[key]!r}; it must be a string, or left out')
     start_s, end_s = section(row)
-    extra = {key: row[key] for key in row if key not in {*REQUIRED, *OPTIONAL}}
-    if "mix" in extra:
-        extra["mix"] = extra["mix"] | {"audio": str(folder / parse_mix(extra["mix"]).audio)}
     return Clip(
         audio=folder / row["audio"],
         captions=tuple(captions),
-        id=row["id"],
-        split=row["split"],
+        id=row.get("id", ""),
+        split=row.get("split", ""),
         start_s=start_s,
         end_s=end_s,
         licence=row.get("licence"),
         source=row.get("source"),
-        extra=extra,
+        mix=parse_mix(row["mix"], folder) if "mix" in row else None,
+        extra={key: row[key] for key in row if key not in {*REQUIRED, *OPTIONAL}},
     )
 
 
@@ -148,44 +146,65 @@ def to_json(clip: Clip, folder: Path, **more: object) -> str:
     row: dict[str, object] = {
         "audio": portable(clip.audio, folder),
         "captions": list(clip.captions),
-        "id": clip.id,
-        "split": clip.split,
     }
-    row |= {key: value for key in OPTIONAL if (value := getattr(clip, key)) is not None}
-    row |= clip.extra
-    if mix := mix_of(clip):
-        row["mix"] = clip.extra["mix"] | {"audio": portable(mix.audio, folder)}
-    return json.dumps(row | more, ensure_ascii=False)
+    row |= {key: value for key in OPTIONAL if (value := getattr(clip, key)) not in (None, "")}
+    if clip.mix:
+        unsaid = (None, TOGETHER)
+        mix = {key: value for key, value in asdict(clip.mix).items() if value not in unsaid}
+        row["mix"] = mix | {"audio": portable(clip.mix.audio, folder)}
+    return json.dumps(row | dict(clip.extra) | more, ensure_ascii=False)
 
 
-def portable(audio: Path, folder: Path) -> str:
-    """The path for a manifest in ``folder``: relative for what lies below it, else absolute."""
-    audio = Path(os.path.abspath(audio))  # noqa: PTH100  (a link's target may not be shared)
-    root = Path(os.path.abspath(folder))  # noqa: PTH100
-    return (audio.relative_to(root) if audio.is_relative_to(root) else audio).as_posix()
+def parse_mix(row: object, folder: Path) -> Mix:
+    """The `Mix` that a manifest's key "mix" holds; a relative path is taken from ``folder``.
 
-
-@contextlib.contextmanager
-def atomic_writer(path: Path) -> Iterator[TextIO]:
-    """A UTF-8 text file that takes ``path``'s place when the block ends without an error.
-
-    File names that are not Unicode come out as JSON escapes, which `json.loads` reads back.
+    Raises DataError: the rule that it breaks, and the fix.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    known = [field.name for field in fields(Mix)]
+    if not isinstance(row, dict):
+        raise DataError(f'"mix" is {row!r}; it must be an object with the keys {", ".join(known)}')
+    for key in row.keys() - set(known):
+        near = difflib.get_close_matches(key, known, 1)
+        fix = f'write "{near[0]}"' if near else f"known are {', '.join(known)}"
+        raise DataError(f'"mix" has the unknown key "{key}"; {fix}')
+    audio = row.get("audio")
+    if not isinstance(audio, str) or not audio:
+        raise DataError(f'"audio" of "mix" is {audio!r}; give the path of the second recording')
+    relation = TOGETHER if row.get("relation") is None else row["relation"]
+    if relation not in RELATIONS:
+        rule = " or ".join(f'"{name}"' for name in RELATIONS)
+        raise DataError(f'"relation" of "mix" is {relation!r}; it must be {rule}')
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o666 & ~_umask())  # mkstemp's own mode shuts out everybody else
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        start_s, end_s = section(row)
+        level_db = finite(row, "level_db", "a number of dB")
+        offset_s = seconds(row, "offset_s")
+        return Mix(folder / audio, start_s, end_s, level_db, offset_s, relation)
+    except DataError as error:
+        raise DataError(f'in "mix", {error}') from error
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def seconds(row: Mapping[str, Any], key: str) -> float | None:
+    """``row[key]`` in seconds, None where it is left out; DataError unless finite, 0 or more."""
+    value = finite(row, key, "a number of seconds, 0 or more")
+    if value is not None and value < 0:
+        raise DataError(f'"{key}" is {value!r}; it must be a number of seconds, 0 or more')
+    return value
+
+
+def finite(row: Mapping[str, Any], key: str, rule: str) -> float | None:
+    """``row[key]``, None where it is left out; DataError saying ``rule`` unless a finite number."""
+    value = row.get(key)
+    if value is None:
+        return None
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value):
+        raise DataError(f'"{key}" is {value!r}; it must be {rule}')
+    return float(value)
+
+
+def section(row: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """``start_s`` and ``end_s`` of ``row``; DataError unless the end comes after the start."""
+    start_s, end_s = seconds(row, "start_s"), seconds(row, "end_s")
+    if end_s is not None and end_s <= (start_s or 0.0):
+        raise DataError(f'"end_s" is {end_s}; it must come after "start_s", {start_s or 0.0}')
+    return start_s, end_s

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from auricle.data.index import Index
-from auricle.data.manifest import atomic_writer
 from auricle.errors import DataError
+from auricle.files import atomic_writer
 
 if TYPE_CHECKING:
     import numpy as np

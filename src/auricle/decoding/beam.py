@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from auricle.decoding.forbidden import ForbiddenWords
+from auricle.decoding.hypothesis import Sequence
 from auricle.decoding.options import DecodeOptions
 from auricle.decoding.processors import rule_out
-from auricle.decoding.sequence import Sequence
 from auricle.decoding.steps import Steps
 
 

@@ -8,13 +8,13 @@ from typing import Literal
 
 from auricle.decoding.ensemble import AveragedSteps, stepped_likelihoods
 from auricle.decoding.forbidden import ForbiddenWords, forbidden_words
+from auricle.decoding.hypothesis import Draft, Voice
+from auricle.decoding.hypothesis import Sequence as Found
 from auricle.decoding.likelihood import Likelihood, draft_likelihoods
 from auricle.decoding.options import DecodeOptions
 from auricle.decoding.rerank import score_candidates
 from auricle.decoding.search import search
-from auricle.decoding.sequence import Sequence as Found
 from auricle.decoding.steps import DecoderSteps, Steps
-from auricle.decoding.voice import Draft, Voice
 from auricle.errors import ModelError
 from auricle.model.bart import CrossMemory
 from auricle.model.captioner import AudioMemory

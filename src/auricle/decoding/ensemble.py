@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from auricle.decoding.hypothesis import Draft
 from auricle.decoding.likelihood import ROWS_TOGETHER, Likelihood
 from auricle.decoding.steps import Steps
-from auricle.decoding.voice import Draft
 from auricle.model.captioner import AudioCaptioner, AudioMemory, padded
 from auricle.text.tokenizer import CaptionTokenizer
 

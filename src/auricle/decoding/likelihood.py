@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
-from auricle.decoding.voice import Draft, Voice
+from auricle.decoding.hypothesis import Draft, Voice
 from auricle.model.bart import BartDecoder, CrossMemory
 from auricle.model.likelihood import IGNORE_ID, decoder_inputs
 from auricle.text.tokenizer import CaptionTokenizer

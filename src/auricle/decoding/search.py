@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from auricle.decoding.beam import beam_search
 from auricle.decoding.forbidden import ForbiddenWords
+from auricle.decoding.hypothesis import Sequence
 from auricle.decoding.options import DecodeOptions
 from auricle.decoding.sampling import sample, samples_per_clip
-from auricle.decoding.sequence import Sequence
 from auricle.decoding.steps import DecoderSteps, Steps
 from auricle.model.bart import BartDecoder, CrossMemory
 from auricle.model.config import DecoderConfig

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from auricle.decoding.hypothesis import Draft
 from auricle.decoding.likelihood import Likelihood
 from auricle.decoding.options import RerankWeights
-from auricle.decoding.voice import Draft
 from auricle.errors import ModelError
 from auricle.records import Candidate
 from auricle.text.fluency import Verdict

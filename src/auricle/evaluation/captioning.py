@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auricle.data.sound import load_clip
+from auricle.data.clip import load_clip
 from auricle.errors import AudioError, DataError
 from auricle.evaluation.predictions import Prediction
 from auricle.evaluation.references import Reference

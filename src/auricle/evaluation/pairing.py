@@ -7,7 +7,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
-from auricle.data.tables import LeftOut
+from auricle.data.reading import LeftOut
 from auricle.errors import DataError
 from auricle.evaluation.predictions import Prediction
 from auricle.evaluation.references import Reference, References

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from auricle.audio.header import audio_files
 from auricle.data.audiocaps import COLUMNS as AUDIOCAPS
 from auricle.data.audiocaps import read_audiocaps
+from auricle.data.clip import Clip
 from auricle.data.clotho import CAPTIONS, Names
-from auricle.data.manifest import Clip, read_lines
-from auricle.data.probe import audio_files
-from auricle.data.tables import LeftOut
+from auricle.data.manifest import read_lines
+from auricle.data.reading import LeftOut
 from auricle.errors import DataError
 from auricle.evaluation.rows import JSON_LINES, check_encoding, rows_of
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from auricle.data.tables import LeftOut, json_rows, read_table
+from auricle.data.reading import LeftOut
 from auricle.errors import DataError
+from auricle.files import json_rows, read_table
 
 TABLES = {".csv", ".tsv", ".tab"}
 JSON_LINES = {".jsonl", ".ndjson"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from auricle.model.captioner import AudioCaptioner
 
 if TYPE_CHECKING:
-    from auricle.hub.ensemble import EnsembleConfig
+    pass
 
 CARD = """---
 library_name: auricle
@@ -39,63 +39,6 @@ ARCHITECTURE = """\
 | decoder | BART, {decoder_layers} layers of width {decoder_dim}, {vocab_size} tokens |
 | parameters without the encoder | {parameters:.1f} M |
 | text embedder | {embedder} |"""
-
-
-ENSEMBLE_CARD = """---
-library_name: auricle
-pipeline_tag: audio-text-to-text
-tags: [audio-captioning, ensemble]
----
-
-# {name}
-
-An ensemble of {count} audio captioning models: together they hear a recording and say in one
-sentence what is there.
-
-```python
-import auricle
-
-auricle.load("path/to/this/folder").caption("recording.wav")
-```
-
-| member | share of likelihood | share of similarity |
-|---|---|---|
-{members}
-
-{pool}
-
-{measured}
-
-What its members learned from, and under which licences, their own cards say, in `members/`. The way
-of combining them is that of Wu et al., ICASSP 2024 (arXiv 2309.17352).
-"""
-
-POOLS = {
-    "candidates": "Every member proposes captions and judges those of all; a caption's likelihood "
-    "and similarity are the averages of the members' by these shares.",
-    "tokens": "The members choose every word together, from the average of their probabilities; "
-    "the similarity of sound and caption is the average of theirs by these shares.",
-}
-
-
-def ensemble_card(name: str, config: EnsembleConfig, measured: str = "") -> str:
-    """The card of an ensemble; ``measured`` is Markdown."""
-    totals = [
-        sum(getattr(member, kind) for member in config.members)
-        for kind in ("likelihood_weight", "similarity_weight")
-    ]
-    rows = (
-        f"| {member.name} | {member.likelihood_weight / totals[0]:.2f} "
-        f"| {member.similarity_weight / totals[1]:.2f} |"
-        for member in config.members
-    )
-    return ENSEMBLE_CARD.format(
-        name=name,
-        count=len(config.members),
-        members="\n".join(rows),
-        pool=POOLS[config.pool],
-        measured=measured or "Nothing has been measured of them together.",
-    )
 
 
 def default_card(name: str, model: AudioCaptioner, embedder: str) -> str:

@@ -22,7 +22,7 @@ from auricle.decoding.candidates import Pool
 from auricle.decoding.confidence import Calibration, load_calibration, save_calibration
 from auricle.decoding.options import DecodeOptions, with_method
 from auricle.errors import ModelError
-from auricle.hub.card import ensemble_card
+from auricle.fetch.names import BUNDLED, resolve
 from auricle.hub.folder import (
     ENSEMBLE_FORMAT,
     Bundle,
@@ -31,11 +31,46 @@ from auricle.hub.folder import (
     save_bundle,
     write_config,
 )
-from auricle.hub.names import BUNDLED, resolve
 from auricle.model.captioner import AudioCaptioner
 from auricle.schema import build, check
 
 MEMBERS = "members"
+
+ENSEMBLE_CARD = """---
+library_name: auricle
+pipeline_tag: audio-text-to-text
+tags: [audio-captioning, ensemble]
+---
+
+# {name}
+
+An ensemble of {count} audio captioning models: together they hear a recording and say in one
+sentence what is there.
+
+```python
+import auricle
+
+auricle.load("path/to/this/folder").caption("recording.wav")
+```
+
+| member | share of likelihood | share of similarity |
+|---|---|---|
+{members}
+
+{pool}
+
+{measured}
+
+What its members learned from, and under which licences, their own cards say, in `members/`. The way
+of combining them is that of Wu et al., ICASSP 2024 (arXiv 2309.17352).
+"""
+
+POOLS = {
+    "candidates": "Every member proposes captions and judges those of all; a caption's likelihood "
+    "and similarity are the averages of the members' by these shares.",
+    "tokens": "The members choose every word together, from the average of their probabilities; "
+    "the similarity of sound and caption is the average of theirs by these shares.",
+}
 
 
 @dataclass(frozen=True)
@@ -237,3 +272,23 @@ def _vocabulary(bundle: Bundle) -> tuple[object, ...]:
         assert bundle.tokenizer is not None
         bundle.tokenizer.save(folder)
         return (Path(folder, "tokenizer.json").read_bytes(), *ids)
+
+
+def ensemble_card(name: str, config: EnsembleConfig, measured: str = "") -> str:
+    """The card of an ensemble; ``measured`` is Markdown."""
+    totals = [
+        sum(getattr(member, kind) for member in config.members)
+        for kind in ("likelihood_weight", "similarity_weight")
+    ]
+    rows = (
+        f"| {member.name} | {member.likelihood_weight / totals[0]:.2f} "
+        f"| {member.similarity_weight / totals[1]:.2f} |"
+        for member in config.members
+    )
+    return ENSEMBLE_CARD.format(
+        name=name,
+        count=len(config.members),
+        members="\n".join(rows),
+        pool=POOLS[config.pool],
+        measured=measured or "Nothing has been measured of them together.",
+    )

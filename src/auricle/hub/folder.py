@@ -14,12 +14,12 @@ from torch import Tensor
 from auricle.decoding.confidence import Calibration, load_calibration, save_calibration
 from auricle.decoding.options import DecodeOptions
 from auricle.errors import ModelError
+from auricle.fetch.names import BUNDLED, INSTRUCTOR, PUBLISHED, resolve, tokenizer_folder
 from auricle.hub.card import default_card
-from auricle.hub.names import BUNDLED, INSTRUCTOR, PUBLISHED, resolve, tokenizer_folder
 from auricle.hub.published import CONFIG_FILES, load_published
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import CaptionerConfig, YamnetConfig
-from auricle.model.unfilled import unfilled
+from auricle.model.meta import unfilled
 from auricle.schema import build
 from auricle.text.embedder import INSTRUCTOR_PROMPT
 from auricle.text.tokenizer import CaptionTokenizer
@@ -67,7 +67,7 @@ def load_bundle(name: str | Path, device: str | torch.device = "cpu") -> Bundle:
         model = AudioCaptioner(architecture)
     _load_weights(model, folder)
     if isinstance(architecture.encoder, YamnetConfig):
-        from auricle.hub.yamnet_wheel import yamnet_weights
+        from auricle.fetch.yamnet_wheel import yamnet_weights
         from auricle.model.yamnet import Yamnet
 
         model.encoder = Yamnet.from_safetensors(yamnet_weights(), architecture.encoder)

@@ -29,7 +29,7 @@ from auricle.model.config import (
     DownsampleConfig,
     EmbeddingConfig,
 )
-from auricle.model.unfilled import unfilled
+from auricle.model.meta import unfilled
 
 CONFIG_FILES = ("model_config.json", "conformer_config.json", "beats_config.json")
 BART_HEADS = 16  # BartConfig's default, which the published configuration leaves unsaid

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from auricle.errors import AuricleError, DataError
 from auricle.metrics.bootstrap import Interval, intervals
+from auricle.metrics.inputs import Material
 from auricle.metrics.java import INSTALL
-from auricle.metrics.material import Material
 from auricle.metrics.registry import Measured, Metric, Outcome, chosen
 from auricle.metrics.scores import Missing, MissingMetricError, Score
 

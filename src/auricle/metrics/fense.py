@@ -58,7 +58,7 @@ def sentence_model(device: str = "cpu") -> Sentences:
 @lru_cache(maxsize=1)
 def fluency_judge(device: str = "cpu") -> Judge:
     """The published detector if it is on this machine, else our own."""
-    from auricle.hub.yamnet_wheel import cache_folder
+    from auricle.fetch.cache import cache_folder
     from auricle.text.fluency import FENSE as RELEASED
     from auricle.text.fluency import default_detector, load_detector
 
@@ -87,8 +87,8 @@ def fetch() -> list[Path]:
     Raises:
         ModelError: it cannot be had; says what to fetch and where to put it.
     """
-    from auricle.hub.download import download
-    from auricle.hub.names import EMBEDDER_FILES
+    from auricle.fetch.hub import download
+    from auricle.fetch.names import EMBEDDER_FILES
     from auricle.text.fluency import FENSE as RELEASED
     from auricle.text.fluency import load_detector
     from auricle.text.fluency.fense import release
@@ -161,7 +161,7 @@ def _cached(repository: str) -> Path | None:
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    from auricle.hub.names import EMBEDDER_FILES
+    from auricle.fetch.names import EMBEDDER_FILES
 
     try:
         return Path(

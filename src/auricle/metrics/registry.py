@@ -11,7 +11,7 @@ import numpy as np
 
 from auricle.errors import DataError
 from auricle.metrics.bootstrap import Sums
-from auricle.metrics.material import Material
+from auricle.metrics.inputs import Material
 from auricle.metrics.scores import Missing, Score, labelled
 
 

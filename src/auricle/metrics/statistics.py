@@ -11,7 +11,7 @@ import numpy as np
 from auricle.metrics.bootstrap import Sums
 from auricle.metrics.ngrams import Tokens
 from auricle.metrics.scores import Score
-from auricle.text.corruptions import normalise
+from auricle.text.normalise import normalise
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,6 +7,7 @@ within a day, at a lower price.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -16,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from auricle.data.manifest import atomic_writer
 from auricle.errors import DataError
+from auricle.files import atomic_writer, parse_json, raw_lines
+from auricle.mixup.answers import appending
 from auricle.mixup.client import ClientConfig
 from auricle.mixup.generate import missing
 from auricle.mixup.pairs import Pairs
 from auricle.mixup.prompts import PAPER, Prompt
-from auricle.mixup.rows import appending, read_raw
 
 ENDPOINT = "/v1/chat/completions"
 MOST_REQUESTS, MOST_BYTES = 50_000, 200_000_000  # of a file: OpenAI's batch reference
@@ -126,22 +127,21 @@ def _request(pairs: Pairs, number: int, config: ClientConfig, prompt: Prompt) ->
 
 def _results(path: Path, pairs: Pairs) -> Iterator[tuple[int, dict[str, Any]]]:
     """(pair, result) of each line; DataError for one that is no result of these pairs."""
-    for line_number, _, line in read_raw(path):
-        try:
-            result = json.loads(line)
-        except ValueError:
-            result = None
-        name = result.get("custom_id") if isinstance(result, dict) else None
+    for line in raw_lines(path, "results"):
+        result: dict[str, Any] = {}
+        with contextlib.suppress(DataError):
+            result = parse_json(line.content)
+        name = result.get("custom_id")
         found = re.fullmatch(r"mixup-(-?\d+)-(\d+)", name) if isinstance(name, str) else None
-        if not found or not isinstance(result, dict):
+        if not found:
             raise DataError(
-                f"{path}:{line_number}: not a result of a batch of mix-ups; give the file that the"
+                f"{path}:{line.number}: not a result of a batch of mix-ups; give the file that the"
                 " provider returns for the requests"
             )
         seed, number = map(int, found.groups())
         if seed != pairs.seed or number >= len(pairs):
             raise DataError(
-                f"{path}:{line_number}: {name} is of seed {seed}; give --seed {seed} and the"
+                f"{path}:{line.number}: {name} is of seed {seed}; give --seed {seed} and the"
                 " manifest that the requests were made of"
             )
         yield number, result

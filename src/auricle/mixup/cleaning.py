@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from auricle.data.captions import CaptionLimits, faults, normalised, words
-from auricle.mixup.content import content, distinctive, speaks_of_both
 from auricle.mixup.prompts import MAX_WORDS
+from auricle.mixup.stems import content, distinctive, speaks_of_both
 
 MIN_WORDS = 4  # "dogs bark, rain falls"
 ALIKE = 0.9  # difflib ratio of the words from which a mix is nearly a copy of a caption

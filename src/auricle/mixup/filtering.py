@@ -7,6 +7,7 @@ mixups.jsonl ─► cleaned ─► fluent ─► kept.jsonl
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,17 +15,19 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auricle.data.manifest import Clip, atomic_writer, to_json
-from auricle.data.mixing import FOLLOWED_BY
+from auricle.data.clip import FOLLOWED_BY, TOGETHER, Clip, Mix
+from auricle.data.manifest import to_json
 from auricle.errors import DataError
+from auricle.files import atomic_writer
+from auricle.mixup.answers import MixupRow, read_rows
+from auricle.mixup.answers import to_json as row_to_json
 from auricle.mixup.cleaning import REASONS, Cleaned, clean
-from auricle.mixup.order import order
 from auricle.mixup.prompts import MAX_WORDS
-from auricle.mixup.rows import MixupRow, read_rows
-from auricle.mixup.rows import to_json as row_to_json
+from auricle.mixup.stems import content, distinctive
 
 if TYPE_CHECKING:
     from auricle.text.fluency import FluencyDetector
+
 
 DISFLUENT = "disfluent"
 AGAIN = "pair there already"
@@ -56,9 +59,9 @@ def filter_mixups(
     """Write what can be learned from of the rows of ``mixups`` to the manifest ``output``.
 
     Both it and ``output`` with the suffix .rejected.jsonl appear whole or not at all. A row is a
-    clip whose "mix" is the other recording (`auricle.data.mixing`), with the id "mixup-<pair>" in
+    clip whose "mix" is the other recording (`auricle.audio.mixing`), with the id "mixup-<pair>" in
     the split "train"; its key "mixup" says what it was made of. Where the row leaves it open, the
-    caption tells whether one recording follows the other (`auricle.mixup.order`). Without a
+    caption tells whether one recording follows the other (`auricle.mixup.filtering`). Without a
     ``detector`` nothing is disfluent. ``progress`` is told the rows that are done.
 
     Raises DataError: ``mixups`` cannot be read, or is ``output``.
@@ -95,7 +98,7 @@ def filter_mixups(
                 good.write(to_json(clip, output.parent) + "\n")
                 seen.add(row.pair)
                 kept += 1
-                in_turn += clip.extra["mix"].get("relation") == FOLLOWED_BY
+                in_turn += clip.mix is not None and clip.mix.relation == FOLLOWED_BY
             done += len(chunk)
             if progress:
                 progress(done)
@@ -110,11 +113,7 @@ def to_clip(row: MixupRow, caption: str) -> Clip:
         in_turn, places = True, found
     first, second = places
     sections = row.sections or ((None, None), (None, None))
-    mix: dict[str, Any] = {"audio": str(row.audio[second])}
-    times = zip(("start_s", "end_s"), sections[second], strict=True)
-    mix |= {key: value for key, value in times if value is not None}
-    if in_turn:
-        mix["relation"] = FOLLOWED_BY
+    relation = FOLLOWED_BY if in_turn else TOGETHER
     made_of = {
         name: [getattr(row, name)[place] for place in places]
         for name in ("ids", "captions", "sources")
@@ -129,7 +128,8 @@ def to_clip(row: MixupRow, caption: str) -> Clip:
         end_s=sections[first][1],
         licence=_licence([row.licences[place] for place in places]),
         source=row.sources[first],
-        extra={"mix": mix, "mixup": made_of | made_by},
+        mix=Mix(row.audio[second], *sections[second], relation=relation),
+        extra={"mixup": made_of | made_by},
     )
 
 
@@ -152,3 +152,31 @@ def _licence(licences: Sequence[str | None]) -> str | None:
     if not any(licences):
         return None
     return " and ".join(dict.fromkeys(name or "not stated" for name in licences))
+
+
+_JOINT = re.compile(
+    r"\b(?:(?P<then>followed by|and then|then|before|after which)|(?P<after>after))\b",
+    re.IGNORECASE,
+)
+
+
+def order(text: str, captions: tuple[str, str]) -> tuple[int, int] | None:
+    """(0, 1): ``text`` says that the first caption's sounds end before the second's begin; (1, 0):
+    the other way round; None: it says neither.
+
+    It must say so of all it takes from them: on either side of "followed by", "then", "before" or
+    "after" stands what one caption has of its own, and nothing of the other's.
+    """
+    own = distinctive(captions)
+    for joint in _JOINT.finditer(text):
+        before = _only(content(text[: joint.start()]), own)
+        after = _only(content(text[joint.end() :]), own)
+        if before is not None and after is not None and before != after:
+            return (after, before) if joint["after"] else (before, after)
+    return None
+
+
+def _only(found: frozenset[str], own: tuple[frozenset[str], frozenset[str]]) -> int | None:
+    """The caption that alone has something of ``found`` for its own."""
+    first, second = (bool(found & words) for words in own)
+    return None if first == second else int(second)

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from auricle.errors import DataError
+from auricle.mixup.answers import Provider, appending, read_rows
 from auricle.mixup.client import Answer, Client, ClientConfig, GivenUp
+from auricle.mixup.cost import Meter, OnProgress, Summary, Tokens
 from auricle.mixup.grammar import VERSION, NotMixed, mix_captions
-from auricle.mixup.meter import Meter, OnProgress, Summary, Tokens
 from auricle.mixup.pairs import Pairs
 from auricle.mixup.prompts import MAX_WORDS, PAPER, Prompt
-from auricle.mixup.rows import Provider, appending, read_rows
 
 CHARACTERS_PER_TOKEN = 4.0  # OpenAI's rule of thumb for English text
 MESSAGE_TOKENS = 8  # around the text of a chat of one message
@@ -30,7 +30,7 @@ def generate(
     prompt: Prompt = PAPER,
     progress: OnProgress | None = None,
 ) -> Summary:
-    """Have a model mix pairs 0 to ``count`` - 1 that ``output`` lacks; see `auricle.mixup.rows`.
+    """Have a model mix pairs 0 to ``count`` - 1 that ``output`` lacks; see `auricle.mixup.answers`.
 
     A row is in the file as soon as its answer has come. At the end the file is put in order. A pair
     whose request keeps failing is counted and left for the next run.

@@ -12,12 +12,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from auricle.audio.mixing import draw
 from auricle.data.captions import words as words_of
-from auricle.data.mixing import draw
 from auricle.mixup import words as w
+from auricle.mixup.answers import Relation
 from auricle.mixup.phrases import Phrase, Unsure, nominal, parse
 from auricle.mixup.prompts import MAX_WORDS
-from auricle.mixup.rows import Relation
 
 VERSION = "grammar-1"
 ALIKE = 0.6  # share of the shorter caption's words that the other has, too: then they are too alike

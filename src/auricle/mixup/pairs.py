@@ -10,14 +10,16 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auricle.data.manifest import Clip, parse_clip
-from auricle.data.mixing import mix_of
+from auricle.data.clip import Clip
+from auricle.data.manifest import DefaultIds, parse_clip, with_id
 from auricle.errors import DataError
-from auricle.mixup.rows import MixupRow, Provider, Relation, read_raw
+from auricle.files import raw_lines
+from auricle.mixup.answers import MixupRow, Provider, Relation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,11 +73,14 @@ class Pairs:
     themselves are left out.
     """
 
-    def __init__(self, manifest: Path, seed: int, clips: np.ndarray) -> None:
-        """``clips`` [N]: offset, captions, recording, id; see `_CLIP`."""
+    def __init__(
+        self, manifest: Path, seed: int, clips: np.ndarray, numbers: Mapping[int, int]
+    ) -> None:
+        """``clips`` [N]: offset, captions, recording, id; see `_CLIP`. ``numbers``: of
+        `DefaultIds`."""
         import numpy as np
 
-        self.manifest, self.seed = manifest, seed
+        self.manifest, self.seed, self._numbers = manifest, seed, numbers
         clips = clips[np.argsort(clips["recording"], kind="stable")]
         self._offsets, self._ids = clips["offset"], clips["id"]
         # Captions are numbered clip by clip; each is paired with those after its recording's last.
@@ -87,7 +92,8 @@ class Pairs:
 
     @classmethod
     def read(cls, manifest: str | os.PathLike[str], seed: int = 0, split: str = "train") -> Pairs:
-        """The pairs of ``split`` ("" for every clip), in the order of ``seed``.
+        """The pairs of the clips of ``split`` or of none ("" for every clip), in the order of
+        ``seed``.
 
         Raises DataError: the manifest cannot be read, or holds no two captioned recordings.
         """
@@ -95,19 +101,20 @@ class Pairs:
 
         path = Path(manifest)
         clips, splits = [], Counter[str]()
-        for number, offset, line in read_raw(path):
+        ids = DefaultIds()
+        for line in raw_lines(path, "manifest"):
             try:
-                clip = parse_clip(line, path.parent)
+                clip = ids.complete(parse_clip(line.content, path.parent), line.offset)
             except DataError as error:
-                raise DataError(f"{path}:{number}: {error}") from error
+                raise DataError(f"{path}:{line.number}: {error}") from error
             splits[clip.split] += 1
             captions = len(_captions(clip))
-            if captions and mix_of(clip) is None and split in ("", clip.split):
+            if captions and clip.mix is None and (not split or clip.split in ("", split)):
                 # A moved data set keeps its order: the path counts from the manifest.
                 file = os.path.relpath(clip.audio, path.parent)
                 recording = clip.source or repr((file, clip.start_s, clip.end_s))
-                clips.append((offset, captions, _digest(recording), _digest(clip.id)))
-        pairs = cls(path, seed, np.array(clips, _CLIP))
+                clips.append((line.offset, captions, _digest(recording), _digest(clip.id)))
+        pairs = cls(path, seed, np.array(clips, _CLIP), ids.numbers)
         if not len(pairs):
             there = ", ".join(f"{name or '(empty)'} ({count})" for name, count in splits.items())
             raise DataError(
@@ -154,8 +161,9 @@ class Pairs:
     def _clip(self, number: int) -> Clip:
         try:
             with self.manifest.open("rb") as file:
-                file.seek(self._offsets[number])
+                file.seek(offset := int(self._offsets[number]))
                 clip = parse_clip(file.readline(), self.manifest.parent)
+            clip = with_id(clip, self._numbers.get(offset, 1))
             if _digest(clip.id) == self._ids[number]:
                 return clip
         except (OSError, DataError):

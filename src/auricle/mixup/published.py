@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from auricle.data.clip import Clip
 from auricle.data.clotho import Names
-from auricle.data.manifest import Clip, atomic_writer, read_manifest
+from auricle.data.manifest import read_manifest
 from auricle.errors import DataError
-from auricle.mixup.rows import MixupRow, to_json
+from auricle.files import atomic_writer
+from auricle.mixup.answers import MixupRow, to_json
 
 MODEL, PROMPT = "ChatGPT", "published"
 

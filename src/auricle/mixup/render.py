@@ -15,13 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from auricle.audio import SAMPLE_RATES_HZ
-from auricle.data.lookahead import in_order
-from auricle.data.manifest import Clip, portable, read_lines, write_manifest
-from auricle.data.mixing import LEVEL_RANGE_DB, Mix, mix_of
-from auricle.data.probe import probe
-from auricle.data.sound import Mixed, load_mix
+from auricle.audio.header import probe
+from auricle.audio.load import SAMPLE_RATES_HZ
+from auricle.audio.lookahead import in_order
+from auricle.audio.mixing import LEVEL_RANGE_DB
+from auricle.data.clip import Clip, Mix, Mixed, load_mix
+from auricle.data.manifest import read_lines, write_manifest
 from auricle.errors import AudioError, DataError
+from auricle.files import portable
 from auricle.mixup.waveforms import FORMATS, read_comment, write_waveform
 
 OnSkip = Callable[[str, str], None]  # (place or id of the row, why)
@@ -138,7 +139,7 @@ def mixups(manifest: Path, on_skip: OnSkip | None = None) -> Iterator[tuple[Clip
             on_skip(f"{manifest}:{line}", str(error).removeprefix(f"{manifest}:{line}: "))
 
     for line, clip in read_lines(manifest, broken):
-        if other := mix_of(clip):
+        if other := clip.mix:
             yield clip, other
         elif on_skip:
             on_skip(f"{manifest}:{line}", 'not a mix-up: it has no "mix"')
@@ -205,14 +206,15 @@ def _make(
             write_waveform(path, mixed.waveform, rendering.sample_rate_hz, comment)
     except AudioError as error:
         return clip, str(error), False
-    extra = {key: value for key, value in clip.extra.items() if key != "mix"}
-    extra["mixed"] = {
+    mixed_from = {
         "audio": [portable(part.audio, folder) for part in (clip, other)],
         "sections": [[part.start_s, part.end_s] for part in (clip, other)],
         "relation": other.relation,
         **found,
     }
-    return clip, replace(clip, audio=path, start_s=None, end_s=None, extra=extra), new
+    extra = {**clip.extra, "mixed": mixed_from}
+    done = replace(clip, audio=path, start_s=None, end_s=None, mix=None, extra=extra)
+    return clip, done, new
 
 
 def _request(clip: Clip, other: Mix, rendering: Rendering) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
-from auricle.fbank import HOP, MEL_BINS, SAMPLE_RATE_HZ, WINDOW, fbank, frame_counts
+from auricle.audio.fbank import HOP, MEL_BINS, SAMPLE_RATE_HZ, WINDOW, fbank, frame_counts
 from auricle.model.config import BeatsConfig
 from auricle.model.encoder import Augment, Encoder
 from auricle.model.lengths import passes, published_lengths, valid_mask

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from auricle.errors import ModelError
 from auricle.model.config import YamnetConfig
 from auricle.model.encoder import Augment, Encoder
-from auricle.model.unfilled import unfilled
+from auricle.model.meta import unfilled
 
 SAMPLE_RATE_HZ = 16_000
 WINDOW = 400  # samples, 25 ms
@@ -83,7 +83,7 @@ class Yamnet(Encoder):
 
     @classmethod
     def from_safetensors(cls, path: str | Path, config: YamnetConfig | None = None) -> Yamnet:
-        """The trained YAMNet, in eval mode, from the file `auricle.hub.yamnet_wheel` writes.
+        """The trained YAMNet, in eval mode, from the file `auricle.fetch.yamnet_wheel` writes.
 
         Raises ModelError when the file cannot be read or holds another network.
         """

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from auricle.errors import MissingDependencyError
-from auricle.hub.download import download
-from auricle.hub.names import EMBEDDER_FILES
+from auricle.fetch.hub import download
+from auricle.fetch.names import EMBEDDER_FILES
 
 Encode: TypeAlias = Callable[[list[str]], Tensor]  # N captions -> [N, E]
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from auricle.model.unfilled import unfilled
+from auricle.model.meta import unfilled
 
 MAX_TOKENS = 256
 LAYERS, HEADS = 6, 12

@@ -18,9 +18,9 @@ from auricle.hub.card import architecture
 from auricle.metrics.bootstrap import RESAMPLES, Interval
 from auricle.metrics.cider import SIMPLE_NAME as CIDER_D
 from auricle.model.captioner import AudioCaptioner
-from auricle.training.measures import Validation
+from auricle.training.examples import Source
 from auricle.training.recipe import Recipe
-from auricle.training.sources import Source
+from auricle.training.validation import Validation
 
 # What is known of the models that a caption's way leads through: licence, and where it says so.
 PARTS = {

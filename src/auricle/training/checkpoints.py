@@ -2,22 +2,71 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from auricle.errors import TrainingError
 from auricle.model.captioner import AudioCaptioner
-from auricle.training.average import Average
-from auricle.training.best import Best, remove_others
-from auricle.training.files import write_whole
-from auricle.training.weights import load_trained, trained_state
+from auricle.training.schedule import Average
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+
+HIGHER_IS_BETTER = ("cider_d", "recall")
+
+
+@dataclass(frozen=True)
+class Best:
+    """Weights that were best at an epoch: their file's name and the value monitored, best first
+    when sorted (a loss as it is, other values negated)."""
+
+    value: float
+    epoch: int
+
+    @classmethod
+    def of(cls, values: Mapping[str, float], monitor: str, epoch: int) -> Best | None:
+        """What ``values`` say of what is monitored, None if nothing."""
+        if monitor not in values:
+            return None
+        return cls(-values[monitor] if monitor in HIGHER_IS_BETTER else values[monitor], epoch)
+
+    @property
+    def name(self) -> str:
+        return f"best-epoch{self.epoch:04d}.pt"
+
+
+def keep_best(
+    folder: Path, model: AudioCaptioner, found: Best, best: list[Best], keep: int
+) -> list[Best]:
+    """Write ``model``'s weights if ``found`` is among the ``keep`` best; the best ones, in order.
+
+    The files of others are removed by `remove_others`, once the checkpoint knows of it.
+    """
+    ranked = sorted([b for b in best if b != found] + [found], key=lambda b: (b.value, b.epoch))
+    if found in ranked[:keep]:
+        write_whole(folder / found.name, trained_state(model))
+    return ranked[:keep]
+
+
+def remove_others(folder: Path, best: list[Best]) -> None:
+    """Delete best weights that are no longer among the best."""
+    for path in folder.glob("best-epoch*.pt"):
+        if path.name not in {b.name for b in best}:
+            path.unlink(missing_ok=True)
+
+
+def load_best(folder: Path, model: AudioCaptioner, best: Best) -> None:
+    path = folder / best.name
+    load_trained(model, torch.load(path, map_location="cpu", weights_only=True))
+
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -112,3 +161,48 @@ def _read(path: Path) -> dict[str, Any] | None:
         raise TrainingError(
             f"{path}: not a checkpoint that can be read ({error}); delete it to begin anew"
         ) from error
+
+
+def write_whole(path: Path, content: dict[str, Any]) -> None:
+    """Save tensors and plain values; whatever happens, what ``path`` held before stands.
+
+    Raises:
+        TrainingError: it cannot be written; the disk is full, for example.
+    """
+    part = path.with_suffix(".part")
+    try:
+        with part.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except (OSError, RuntimeError) as error:  # torch turns a failed write into a RuntimeError
+        part.unlink(missing_ok=True)
+        raise TrainingError(
+            f"{path}: cannot be written ({_reason(error, path)}); make room and go on with "
+            "--resume, from the checkpoint before it"
+        ) from error
+
+
+def _reason(error: Exception, path: Path) -> str:
+    free = shutil.disk_usage(path.parent).free / 2**20
+    detail = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+    return f"{detail}; {free:.0f} MB are free"
+
+
+def trained_state(model: AudioCaptioner) -> dict[str, Tensor]:
+    """The tensors a run changes: all, or all but a frozen encoder's."""
+    tuned = any(p.requires_grad for p in model.encoder.parameters())
+    return {
+        key: tensor
+        for key, tensor in model.state_dict().items()
+        if tuned or not key.startswith("encoder.")
+    }
+
+
+def load_trained(model: AudioCaptioner, state: Mapping[str, Tensor]) -> None:
+    """Put what `trained_state` gave back into ``model``."""
+    expected = trained_state(model)
+    if expected.keys() != state.keys():
+        raise TrainingError("these weights are of another model than the recipe's; use its own")
+    model.load_state_dict(dict(state), strict=False)

@@ -174,3 +174,59 @@ class ValidationConfig:
             ),
         }
         check(self, rules)
+
+
+@dataclass(frozen=True)
+class PseudoConfig:
+    """How recordings are made up. Levels are in log-odds, lengths in frames.
+
+    Attributes:
+        level_loss, level_spread: mean and deviation by which a clip's tracks are weakened (the
+            posteriors of busy, distant recordings are lower than those of clean effects); chosen
+            so that the sorted class maxima agree with those of real 10 s recordings.
+        faint_loss: at most this much more for what the caption calls distant.
+        dropped: chance that an event of several is missing.
+        unmentioned: factor on the probability of tags that no phrase names.
+        intruders: mean number of sounds that have nothing to do with the caption.
+        noise: deviation of noise per class, and again per class and frame.
+        clean: chance that a recording has its named events alone, at the tracks' own levels.
+        full_length: chance that a clip is as long as it may be; otherwise it is any shorter.
+    """
+
+    level_loss: float = 2.0
+    level_spread: float = 1.2
+    faint_loss: float = 2.0
+    dropped: float = 0.12
+    unmentioned: float = 0.6
+    intruders: float = 0.35
+    noise: float = 0.4
+    clean: float = 0.1
+    full_length: float = 0.6
+
+
+@dataclass(frozen=True)
+class UnpairedConfig:
+    """Where the captions and sounds lie, and how they are prepared.
+
+    Attributes:
+        shared: the project's shared data folder: captions, AudioSet labels, sounds.
+        fetched: what recipes/tiny/fetch_sounds.sh fetched and rendered.
+        labels: TOML of what the sounds are.
+        class_captions: TOML of our own captions for single classes; ``class_share`` of each batch
+            is theirs.
+        vocab_size: tokens of the BPE trained on the captions.
+        variants: how often each sound is heard, in other conditions.
+        plain: recordings of tones, noise and silence; ``plain_share`` of each batch is theirs.
+        tags: classes kept per text, the most probable.
+    """
+
+    shared: str
+    fetched: str
+    labels: str
+    class_captions: str
+    vocab_size: int = 2000
+    variants: int = 4
+    plain: int = 400
+    plain_share: float = 0.02
+    class_share: float = 0.02
+    tags: int = 12

@@ -5,15 +5,167 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from auricle.data.manifest import Clip, parse_clip
-from auricle.errors import DataError
-from auricle.training.sources import OnSkip, Source, read_source, stamp_of, usable
+from auricle.audio.header import probe
+from auricle.audio.load import MIN_DURATION_S, load_audio
+from auricle.data.clip import FOLLOWED_BY, Clip, Mix
+from auricle.data.manifest import DefaultIds, parse_clip, with_id
+from auricle.errors import AudioError, DataError
+from auricle.files import Line, raw_lines
+from auricle.text.tokenizer import strip_punctuation
+
+READ_AT_ONCE = 1024  # rows whose audio is looked at together
+THREADS = 8  # opening a file is waiting for a disk
+ROW = np.dtype([("manifest", "i4"), ("offset", "i8"), ("seconds", "f4")])
+
+OnSkip = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What was read of one manifest: its rows of the split that can be used, and the others.
+
+    ``skipped``: rows by reason; ``digest``: of the usable rows and their order; ``stamp``: size and
+    time of change of the file when it was read; ``numbers``: of `DefaultIds`.
+    """
+
+    path: Path
+    clips: int
+    seconds: float
+    licences: Counter[str]
+    skipped: Counter[str]
+    captions_dropped: int
+    digest: str
+    stamp: tuple[int, int]
+    numbers: Mapping[int, int]
+
+
+def as_written(caption: str) -> str:
+    """Lower case, no punctuation, single spaces: the form captions are learned in (published)."""
+    return strip_punctuation(caption.lower())
+
+
+def usable(captions: Iterable[str], min_words: int) -> tuple[str, ...]:
+    """Captions `as_written`, without those of fewer words."""
+    written = map(as_written, captions)
+    return tuple(text for text in written if len(text.split()) >= max(1, min_words))
+
+
+def read_source(
+    manifest: Path, split: str, max_duration_s: float, min_words: int, on_skip: OnSkip | None
+) -> tuple[Source, np.ndarray]:
+    """What ``manifest`` holds, and its rows [n] of `ROW`: see `auricle.training.examples`."""
+    skipped: Counter[str] = Counter()
+    licences: Counter[str] = Counter()
+    splits: Counter[str] = Counter()
+    parts, dropped, digest = [np.empty(0, ROW)], 0, hashlib.sha256()
+    look = partial(_look, manifest.parent, split, max_duration_s, min_words)
+    try:
+        stamp = stamp_of(manifest.stat())
+    except OSError as error:
+        raise DataError(
+            f"{manifest}: no manifest that can be read ({error.strerror}); `auricle data` makes one"
+        ) from error
+    lines, ids = raw_lines(manifest, "manifest"), DefaultIds()
+    with ThreadPoolExecutor(THREADS) as pool:
+        while chunk := list(islice(lines, READ_AT_ONCE)):
+            kept = []
+            for line, (clip, found) in zip(chunk, pool.map(look, chunk), strict=True):
+                if clip is not None:
+                    clip = ids.complete(clip, line.offset)
+                    splits[clip.split] += 1
+                if clip is not None and isinstance(found, float):
+                    kept.append((0, line.offset, found))
+                    digest.update(line.content.rstrip() + b"\n%a" % found)
+                    licences[clip.licence or "not stated"] += 1
+                    dropped += len(clip.captions) - len(usable(clip.captions, min_words))
+                elif found:
+                    skipped[str(found)] += 1
+                    if on_skip:
+                        on_skip(f"{manifest}:{line.number}", str(found))
+            parts.append(np.array(kept, dtype=ROW))
+    rows = np.concatenate(parts)
+    if not len(rows):
+        raise DataError(_nothing(manifest, split, splits, skipped))
+    seconds = float(rows["seconds"].sum(dtype=np.float64))
+    source = Source(
+        path=manifest,
+        clips=len(rows),
+        seconds=seconds,
+        licences=licences,
+        skipped=skipped,
+        captions_dropped=dropped,
+        digest=digest.hexdigest(),
+        stamp=stamp,
+        numbers=ids.numbers,
+    )
+    return source, rows
+
+
+def _look(
+    folder: Path, split: str, max_duration_s: float, min_words: int, line: Line
+) -> tuple[Clip | None, float | str]:
+    """The clip of a line, if it is one; its seconds, or why it is skipped ("": another split)."""
+    try:
+        clip = parse_clip(line.content, folder)
+    except DataError:
+        return None, "broken row"
+    if split and clip.split != split:
+        return clip, ""
+    if not usable(clip.captions, 1):
+        return clip, "no caption"
+    if not usable(clip.captions, min_words):
+        return clip, f"only captions of fewer than {min_words} words"
+    parts: list[Clip | Mix] = [clip, clip.mix] if clip.mix else [clip]
+    if not all(part.audio.exists() for part in parts):
+        return clip, "audio missing"
+    try:
+        seconds = [
+            _section_s(part.audio, part.start_s or 0.0, part.end_s, max_duration_s)
+            for part in parts
+        ]
+    except AudioError:
+        return clip, "audio unreadable"
+    if min(seconds) < MIN_DURATION_S:
+        return clip, f"less than {MIN_DURATION_S} s of audio"
+    follows = clip.mix is not None and clip.mix.relation == FOLLOWED_BY
+    return clip, min(max_duration_s, sum(seconds) if follows else max(seconds))
+
+
+def _section_s(audio: Path, start_s: float, end_s: float | None, max_duration_s: float) -> float:
+    """Seconds of a section, by the file's header where it declares any."""
+    rate_hz, whole_s = probe(audio)
+    if not whole_s:  # a stream's header: only decoding tells, for as long as anything is heard
+        whole_s = load_audio(audio, rate_hz, end_s=end_s or start_s + max_duration_s).duration_s
+    return min(end_s or whole_s, whole_s) - start_s
+
+
+def _nothing(manifest: Path, split: str, splits: Counter[str], skipped: Counter[str]) -> str:
+    reasons = ", ".join(f"{reason}: {count}" for reason, count in skipped.most_common())
+    if split and not splits[split]:
+        there = ", ".join(f"{name or '(empty)'} ({count})" for name, count in splits.most_common())
+        return (
+            f'{manifest}: no row of split "{split}"; it has {there or "no rows"}'
+            f"{f' ({reasons})' if reasons else ''}; name one of those"
+            " in the recipe, or hold some out (`auricle data folder … --validation 0.1`)"
+        )
+    return (
+        f"{manifest}: no row can be learned from ({reasons or 'the file is empty'}); mend those"
+        f" rows: auricle data check {manifest} names them"
+    )
+
+
+def stamp_of(status: os.stat_result) -> tuple[int, int]:
+    """Size and time of change of a file."""
+    return status.st_size, status.st_mtime_ns
 
 
 class Examples:
@@ -94,8 +246,8 @@ class Examples:
         source = self.sources[row["manifest"]]
         try:
             with source.path.open("rb") as file:
-                changed = stamp_of(file.fileno()) != source.stamp
-                file.seek(row["offset"])
+                changed = stamp_of(os.fstat(file.fileno())) != source.stamp
+                file.seek(offset := int(row["offset"]))
                 line = file.readline()
         except OSError as error:
             raise DataError(f"{source.path}: cannot be read any more ({error.strerror})") from error
@@ -105,6 +257,7 @@ class Examples:
                 " one, or put the old one back"
             )
         clip = parse_clip(line, source.path.parent)
+        clip = with_id(clip, source.numbers.get(offset, 1))
         return replace(clip, captions=usable(clip.captions, self.min_words))
 
     def captions(self) -> Iterator[str]:

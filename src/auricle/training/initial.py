@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 
 from auricle.errors import ModelError
+from auricle.fetch.names import TOKENIZER_FILES
 from auricle.hub.folder import load_bundle
-from auricle.hub.names import TOKENIZER_FILES
 from auricle.model.beats import Beats
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import CaptionerConfig, YamnetConfig
@@ -44,7 +44,7 @@ def initial_tokenizer(recipe: Recipe, captions: Iterable[str]) -> CaptionTokeniz
         return tokenizer
     if Path(config.name).is_dir():
         return CaptionTokenizer.load(config.name)
-    from auricle.hub.download import download
+    from auricle.fetch.hub import download
 
     return CaptionTokenizer.load(download(config.name, TOKENIZER_FILES))
 
@@ -92,7 +92,7 @@ def _encoder(recipe: Recipe, config: CaptionerConfig) -> Encoder | None:
     """The trained encoder, or None for one with random weights."""
     name = recipe.encoder_weights
     if isinstance(config.encoder, YamnetConfig):
-        from auricle.hub.yamnet_wheel import yamnet_weights
+        from auricle.fetch.yamnet_wheel import yamnet_weights
         from auricle.model.yamnet import Yamnet
 
         return Yamnet.from_safetensors(yamnet_weights(), config.encoder)

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from auricle.audio.mixing import LEVEL_RANGE_DB
+from auricle.data.clip import Clip, load_clip
 from auricle.data.keys import text_key
-from auricle.data.manifest import Clip
-from auricle.data.mixing import LEVEL_RANGE_DB
-from auricle.data.sound import load_clip
 from auricle.errors import AudioError, DataError
 
 if TYPE_CHECKING:

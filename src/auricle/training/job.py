@@ -6,21 +6,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from auricle.data.clip import Clip
 from auricle.data.keys import ContentKeys
-from auricle.data.manifest import Clip
 from auricle.decoding.options import DecodeOptions, with_method
 from auricle.errors import AudioError
 from auricle.model.captioner import AudioCaptioner
 from auricle.text.embedder import TextEmbedder
 from auricle.text.tokenizer import CaptionTokenizer
 from auricle.training.batch import Batches
+from auricle.training.batches import Embed, PairedBatches, iter_validation
 from auricle.training.config import DataConfig
 from auricle.training.examples import Examples
 from auricle.training.initial import initial_model, initial_tokenizer
 from auricle.training.inputs import Inputs, StoredEmbeddings, StoredFeatures, Waveforms
-from auricle.training.measures import Validation
-from auricle.training.paired import Embed, PairedBatches, iter_validation
 from auricle.training.recipe import Recipe
+from auricle.training.validation import Validation
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -214,7 +214,7 @@ def unpaired_job(recipe: Recipe, world: int, note: Note) -> Job:
     """Captions and sounds made ready in the recipe's folder, as `tiny` is trained."""
     import torch
 
-    from auricle.training.unpaired.batches import UnpairedBatches
+    from auricle.tiny.batches import UnpairedBatches
 
     assert recipe.unpaired is not None
     data = UnpairedBatches(

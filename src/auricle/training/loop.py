@@ -18,14 +18,12 @@ from torch.utils.data import DataLoader, Dataset
 from auricle.errors import AuricleError, MissingDependencyError, TrainingError
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.likelihood import IGNORE_ID
-from auricle.training.average import Average
 from auricle.training.batch import Batch, Batches
-from auricle.training.best import Best, keep_best, load_best
-from auricle.training.checkpoints import State, resume, save
-from auricle.training.clock import Clock, Progress
+from auricle.training.checkpoints import Best, State, keep_best, load_best, resume, save
 from auricle.training.config import SpecAugmentConfig, TrainingConfig, ValidationConfig
+from auricle.training.monitor import Clock, Progress
 from auricle.training.objective import Objective
-from auricle.training.schedule import learning_rate
+from auricle.training.schedule import Average, learning_rate
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

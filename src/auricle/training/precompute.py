@@ -21,10 +21,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from auricle.audio.lookahead import in_order
+from auricle.data.clip import Clip, load_clip
 from auricle.data.keys import ContentKeys, text_key
-from auricle.data.lookahead import in_order
-from auricle.data.manifest import Clip
-from auricle.data.sound import load_clip
 from auricle.data.store import ArrayStore
 from auricle.errors import AudioError, ModelError
 from auricle.model.config import CaptionerConfig, YamnetConfig

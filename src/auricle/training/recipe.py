@@ -21,12 +21,12 @@ from auricle.model.config import CaptionerConfig, YamnetConfig
 from auricle.schema import build
 from auricle.training.config import (
     DataConfig,
+    PseudoConfig,
     SpecAugmentConfig,
     TrainingConfig,
+    UnpairedConfig,
     ValidationConfig,
 )
-from auricle.training.unpaired.config import UnpairedConfig
-from auricle.training.unpaired.pseudo import PseudoConfig
 
 PATHS = (
     "out",

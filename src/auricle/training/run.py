@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from auricle.data.manifest import atomic_writer
 from auricle.errors import TrainingError
+from auricle.files import atomic_writer
 from auricle.hub.folder import Bundle, save_bundle
+from auricle.tiny.card import unpaired_card
 from auricle.training.card import CardFacts, paired_card
 from auricle.training.checkpoints import CHECKPOINT, State
-from auricle.training.clock import Progress
 from auricle.training.job import Job, paired_job, search_options, unpaired_job
 from auricle.training.loop import Validate, new_accelerator, train
-from auricle.training.measures import Validation
-from auricle.training.monitor import AUDIO_S, Monitor
+from auricle.training.monitor import AUDIO_S, Monitor, Progress
 from auricle.training.recipe import Recipe, changed_keys, load_recipe
-from auricle.training.unpaired.card import unpaired_card
+from auricle.training.validation import Validation
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -199,7 +198,7 @@ def _same_clips(job: Job, work: Path) -> None:
 
 def _monitor(job: Job, folder: Path | None, watch: Watch) -> Monitor:
     """Curves in ``folder``, with what validation clips sound like."""
-    from auricle.data.sound import load_clip
+    from auricle.data.clip import load_clip
 
     rate_hz, clips = job.model.encoder.sample_rate_hz, job.validation
     if clips is None:

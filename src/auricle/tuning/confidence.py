@@ -12,7 +12,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from auricle.decoding.choice import choose
 from auricle.decoding.confidence import (
     FEATURES,
     Calibration,
@@ -21,12 +20,13 @@ from auricle.decoding.confidence import (
     confidence,
     probability,
 )
+from auricle.decoding.rerank import choose
 from auricle.errors import DataError
 from auricle.records import Candidate
+from auricle.tuning.clips import HeardClip
 from auricle.tuning.folds import folds
-from auricle.tuning.hearing import HeardClip
-from auricle.tuning.metrics import best_similarity
 from auricle.tuning.reliability import Reliability, reliability
+from auricle.tuning.worth import best_similarity
 
 RIGHT = 0.5  # cosine with a reference from which a caption counts as right
 RIDGE = 1.0  # a normal prior of deviation 1 on the weights of standardised features

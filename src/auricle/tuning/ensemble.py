@@ -9,19 +9,18 @@ from itertools import chain
 
 import numpy as np
 
-from auricle.decoding.choice import choose
 from auricle.decoding.options import DecodeOptions, RerankWeights
+from auricle.decoding.rerank import choose
 from auricle.errors import DataError
-from auricle.hub.card import ensemble_card
-from auricle.hub.ensemble import Ensemble
+from auricle.hub.ensemble import Ensemble, ensemble_card
 from auricle.metrics.bootstrap import Interval, bootstrap
 from auricle.records import Candidate
+from auricle.tuning.candidate_table import Pool
+from auricle.tuning.clips import HeardClip
 from auricle.tuning.folds import folds
-from auricle.tuning.hearing import HeardClip
-from auricle.tuning.metrics import Worth, metric
 from auricle.tuning.panel import Panel, Row
-from auricle.tuning.pool import Pool
 from auricle.tuning.simplex import DIVISIONS, search_simplex, simplex_grid
+from auricle.tuning.worth import Worth, metric
 
 GRID = 300  # settings of weights that are tried before the best is refined
 MEAN, FITTED = "the mean of all", "fitted, on clips held out"

@@ -16,7 +16,7 @@ from auricle.records import Candidate
 from auricle.tuning.simplex import simplex_grid
 
 if TYPE_CHECKING:
-    from auricle.audio import Recording
+    from auricle.audio.load import Recording
 
 DECODES = 10  # settings of likelihood weights that are decoded where tokens are pooled
 

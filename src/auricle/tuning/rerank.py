@@ -9,11 +9,11 @@ import numpy as np
 
 from auricle.decoding.options import RerankWeights
 from auricle.metrics.bootstrap import Interval, bootstrap
+from auricle.tuning.candidate_table import Pool
+from auricle.tuning.clips import HeardClip
 from auricle.tuning.folds import folds
-from auricle.tuning.hearing import HeardClip
-from auricle.tuning.metrics import metric
-from auricle.tuning.pool import Pool
 from auricle.tuning.simplex import search_simplex
+from auricle.tuning.worth import metric
 
 PAPER = RerankWeights()
 FITTED, PAPERS, OWN = "fitted, on clips held out", "the paper's weights", "the model's own weights"

@@ -20,7 +20,7 @@ from statistics import fmean
 from typing import Any
 
 from auricle.errors import AuricleError, MissingDependencyError
-from auricle.hub.yamnet_wheel import cache_folder
+from auricle.fetch.cache import cache_folder
 from auricle.metrics.java import OPTIONS, carried, find_java, java_version, missing_metric
 from auricle.metrics.ptb import tokenize
 from auricle.metrics.scores import Missing, MissingMetricError, Score

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from auricle.data.download import BLOCK_BYTES, download
 from auricle.errors import DataError, MissingDependencyError
-from auricle.hub.yamnet_wheel import cache_folder
+from auricle.fetch.cache import cache_folder
+from auricle.fetch.http import BLOCK_BYTES, download
 from auricle.metrics.java import carried
 
 COMMAND = "auricle data metrics"

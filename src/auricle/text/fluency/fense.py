@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from auricle.errors import ModelError
-from auricle.hub.download import download
-from auricle.hub.yamnet_wheel import cache_folder
+from auricle.fetch.cache import cache_folder
+from auricle.fetch.hub import download
 from auricle.text.fluency.detector import CLASSES, FluencyDetector
 
 ADDRESS = "https://github.com/blmoistawinde/fense/releases/download/V0.1"

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from auricle.errors import ModelError
-from auricle.text.corruptions import normalise
 from auricle.text.fluency.detector import CLASSES, FluencyDetector
 from auricle.text.fluency.network import FluencyConfig, FluencyNetwork, Words, caption_logits
+from auricle.text.normalise import normalise
 
 BUNDLED = Path(__file__).parent / "model"
 FORMAT = "auricle-fluency-1"

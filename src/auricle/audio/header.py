@@ -1,0 +1,35 @@
+"""Sample rate and duration of an audio file, from its header where it has one."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from auricle.audio.load import SUFFIXES
+from auricle.errors import AudioError
+
+
+def probe(path: Path) -> tuple[int, float]:
+    """(sample rate in Hz, seconds as the file declares them); nothing is decoded if it does.
+
+    Raises AudioError for a file that cannot be opened as audio.
+    """
+    from auricle.audio.readers import open_container
+
+    try:
+        with (
+            path.open("rb") as stream,
+            contextlib.closing(open_container(stream, str(path))) as file,
+        ):
+            return file.rate_hz, file.duration_s()
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be opened ({error.strerror}); check the path") from error
+
+
+def audio_files(folder: Path) -> list[Path]:
+    """The audio files below ``folder``, sorted; none where there is no such folder."""
+    from auricle.audio.load import find_audio_files
+
+    if not folder.is_dir():
+        return []
+    return [path for path in find_audio_files([folder])[0] if path.suffix.lower() in SUFFIXES]

@@ -1,0 +1,339 @@
+"""Any recording to one mono waveform at the model's rate.
+
+soundfile reads wav, flac, ogg, mp3 and their kin without FFmpeg; what it does not know goes to
+FFmpeg by way of PyAV, which is optional because its wheel is large (readers.py); soxr resamples.
+Files are read block by block, from the place asked for and only as far as asked: ten seconds cost
+the same wherever in a three-hour file they stand.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+
+from auricle.errors import AudioError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from auricle.audio.readers import Reader
+
+AudioInput: TypeAlias = "str | os.PathLike[str] | BinaryIO | bytes | tuple[np.ndarray, int]"
+
+MIN_DURATION_S = 0.1  # below it there is no sound event to name; also excludes empty headers
+SAMPLE_RATES_HZ = (1_000, 1_000_000)  # telephone to ultrasound, with a margin on either side
+DECODE_THROUGH_S = 1.0  # ahead of what was decoded, a shorter way than a seek
+CANCELLED = 0.01  # mean of channels this far (-40 dB) under the first one: they cancel each other
+ACCEPTED = "a path, an open binary file, bytes, or (array, sample_rate_hz)"
+SOUNDFILE_SUFFIXES = ".wav .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .caf .w64"
+FFMPEG_SUFFIXES = ".m4a .aac .mp4 .m4v .mov .mkv .mka .webm .wma .wmv .avi .ac3 .amr .3gp .mpg"
+SUFFIXES = frozenset(f"{SOUNDFILE_SUFFIXES} {FFMPEG_SUFFIXES}".split())
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Recording:
+    """A recording ready for an encoder.
+
+    ``waveform``: float32 [L], mono, in [-1, 1], at ``sample_rate_hz``; ``duration_s``: seconds of
+    the whole source, also where only a section was read; ``start_s``: where that begins.
+    """
+
+    name: str
+    waveform: np.ndarray
+    duration_s: float
+    sample_rate_hz: int
+    start_s: float = 0.0
+
+    @property
+    def end_s(self) -> float:
+        """Where the section ends, in seconds of the source."""
+        return self.start_s + len(self.waveform) / self.sample_rate_hz
+
+
+def load_audio(
+    source: AudioInput, sample_rate_hz: int, start_s: float = 0.0, end_s: float | None = None
+) -> Recording:
+    """The section of ``source`` from ``start_s`` to ``end_s`` (seconds), at ``sample_rate_hz``.
+
+    ``end_s`` is None for all the rest, and may lie beyond the end. Arrays are [samples] or
+    [samples, channels] (or channels first: the shorter axis is the
+    channels), float in [-1, 1] or int8, int16, int32 or uint8, which are scaled. Channels are
+    averaged; where they cancel each other, as in phase-inverted stereo, the first one is heard.
+    A peak beyond 1 scales the section down to it. Truncated files give what can be decoded.
+
+    Raises AudioError, one line naming the input, the rule it broke and the fix.
+    """
+    return next(load_sections(source, sample_rate_hz, [(start_s, end_s)]))
+
+
+def load_sections(
+    source: AudioInput,
+    sample_rate_hz: int,
+    sections: Iterable[tuple[float, float | None]],
+) -> Iterator[Recording]:
+    """`load_audio` of each of ``sections``, (start_s, end_s) in the order of their starts.
+
+    The recording is opened once, and no second of it is decoded twice, also where sections overlap.
+
+    Raises AudioError: as `load_audio`, when a section cannot be read.
+    """
+    name = source_name(source)
+    with _reader(source, name) as reader:
+        rate_hz = _checked_rate(reader.rate_hz, name)
+        window = SlidingWindow(reader, name)
+        for start_s, end_s in sections:
+            mono, duration_s = window.section(start_s, end_s)
+            _check(mono, rate_hz, name, start_s)
+            waveform = _at_rate(mono, rate_hz, sample_rate_hz)
+            if end_s is not None:
+                waveform = waveform[: round((end_s - start_s) * sample_rate_hz)]
+            yield Recording(name, _within_full_scale(waveform), duration_s, sample_rate_hz, start_s)
+
+
+def source_name(source: AudioInput) -> str:
+    """What messages and records call ``source``: its path, or its kind where it has none."""
+    if isinstance(source, str | os.PathLike):
+        return os.fsdecode(source)
+    if isinstance(source, tuple):
+        return "<array>"
+    if isinstance(source, bytes):
+        return "<bytes>"
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) else f"<{type(source).__name__}>"
+
+
+def find_audio_files(
+    paths: Iterable[str | os.PathLike[str]],
+) -> tuple[list[Path], list[AudioError]]:
+    """Files as given and, sorted, the audio files under folders; and what is wrong with the rest.
+
+    A file that is named is taken whatever its suffix. Folders are searched for ``SUFFIXES``;
+    hidden files and folders in them and links to other folders are skipped. The order of
+    ``paths`` is kept, and a file named twice is taken once. The errors name missing paths,
+    unreadable folders and folders without audio.
+    """
+    found: dict[str, Path] = {}  # keyed by absolute path
+    problems: list[AudioError] = []
+    for path in map(Path, paths):
+        files = [path]
+        if path.is_dir():
+            files = list(_files_below(path, problems))
+            if not files:
+                kinds = "wav, flac, ogg, mp3, m4a, mp4 …"
+                problems.append(AudioError(f"{path}: no audio file in this folder ({kinds})"))
+        elif not os.path.lexists(path):
+            problems.append(AudioError(f"{path}: no such file or folder; check the path"))
+            continue
+        for file in files:
+            found.setdefault(os.path.abspath(file), file)  # noqa: PTH100  (keeps links apart)
+    return list(found.values()), problems
+
+
+def _files_below(folder: Path, problems: list[AudioError]) -> Iterator[Path]:
+    def report(error: OSError) -> None:
+        problems.append(AudioError(f"{error.filename}: folder cannot be read ({error.strerror})"))
+
+    for root, folders, files in os.walk(folder, onerror=report):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
+                yield Path(root, name)
+
+
+@contextlib.contextmanager
+def _opened(source: Any, name: str) -> Iterator[BinaryIO]:
+    """``source`` as a seekable binary stream at its start; closed afterwards if opened here."""
+    with contextlib.ExitStack() as stack:
+        if isinstance(source, bytes):
+            source = io.BytesIO(source)
+        elif isinstance(source, str | os.PathLike):
+            try:
+                source = stack.enter_context(Path(source).open("rb"))
+            except (OSError, ValueError) as error:
+                raise AudioError(f"{name}: {_refusal(error)}") from error
+        if not hasattr(source, "read"):
+            hint = " (an array needs its sample rate beside it)" if hasattr(source, "shape") else ""
+            raise AudioError(f"{name}: not an audio input{hint}; give {ACCEPTED}")
+        if isinstance(source, io.TextIOBase):
+            raise AudioError(f"{name}: opened as text; open it with mode 'rb'")
+        if not (hasattr(source, "seekable") and source.seekable()):
+            source = io.BytesIO(source.read())  # a pipe: the decoders need to seek
+        source.seek(0)
+        if not source.read(1):
+            raise AudioError(f"{name}: the file is empty (0 bytes); give one with sound in it")
+        yield source
+
+
+def _refusal(error: Exception) -> str:
+    match error:
+        case FileNotFoundError():
+            return "no such file; check the path"
+        case IsADirectoryError():
+            return "a folder where one recording is meant; name the files in it"
+        case PermissionError():
+            return "not readable (permission denied); allow it, for example with chmod +r"
+        case OSError():
+            return f"cannot be opened ({error.strerror}); check the path"
+    return f"not a valid path ({error}); check it"
+
+
+@contextlib.contextmanager
+def _reader(source: AudioInput, name: str) -> Iterator[Reader]:
+    from auricle.audio.readers import ArrayReader, open_container
+
+    if isinstance(source, tuple):
+        yield ArrayReader(source, name)
+        return
+    with _opened(source, name) as stream, contextlib.closing(open_container(stream, name)) as file:
+        yield file
+
+
+class SlidingWindow:
+    """Sections of an open recording. What was decoded is kept from the start of the last section
+    on, so that the next one, if it does not begin before it, decodes only what is new."""
+
+    def __init__(self, reader: Reader, name: str) -> None:
+        self._reader, self._name, self._rate_hz = reader, name, reader.rate_hz
+        self._first = self._next = 0  # frames: the first one kept, the one after the last kept
+        self._kept: deque[np.ndarray] = deque()  # of `_tracks`
+        self._ended = False
+        self._blocks = self._reader.blocks(0)
+
+    def section(self, start_s: float, end_s: float | None) -> tuple[np.ndarray, float]:
+        """(mono float32 [L] at the reader's rate, seconds of the whole recording).
+
+        Raises AudioError: there are no samples to decode, or the section begins after them.
+        """
+        import numpy as np
+
+        start = round(start_s * self._rate_hz)
+        end = math.inf if end_s is None else math.ceil(round(end_s * self._rate_hz, 6))
+        self._go_to(start)
+        while self._next < end and not self._ended:
+            self._decode()
+            self._drop(start)
+        duration_s = self._next / self._rate_hz
+        if not self._ended:  # of a truncated file the header says more than it holds
+            duration_s = max(duration_s, self._reader.duration_s())
+        if not self._next:
+            raise AudioError(
+                f"{self._name}: holds no samples that can be decoded; give a whole recording"
+            )
+        if start >= self._next:
+            raise AudioError(
+                f"{self._name}: lasts {self._lasts_s():.4g} s, but the section starts at"
+                f" {start_s:g} s; correct start_s"
+            )
+        tracks = np.concatenate(self._kept)[start - self._first :][: int(min(end, 2**62)) - start]
+        return _mono(tracks), duration_s
+
+    def _go_to(self, start: int) -> None:
+        """Seek to frame ``start``, unless it is kept or comes soon."""
+        self._drop(start)
+        if self._first <= start <= self._next + DECODE_THROUGH_S * self._rate_hz:
+            return
+        try:
+            self._blocks = self._reader.blocks(start)
+            self._first = self._next = start
+        except self._reader.damage:  # as a truncated file does: decode up to there
+            self._blocks = self._reader.blocks(0)
+            self._first = self._next = 0
+        self._kept.clear()
+        self._ended = False
+
+    def _drop(self, start: int) -> None:
+        """Forget blocks that end before frame ``start``."""
+        while self._kept and self._first + len(self._kept[0]) <= start:
+            self._first += len(self._kept.popleft())
+
+    def _decode(self) -> None:
+        """The next block; the end is where there is none, or it cannot be decoded."""
+        try:
+            block = next(self._blocks, None)
+        except self._reader.damage as error:
+            if not self._next:
+                raise AudioError(
+                    f"{self._name}: damaged, nothing in it can be decoded; get a whole copy of the"
+                    " file"
+                ) from error
+            block = None
+        if block is None:
+            self._ended = True
+            return
+        self._kept.append(_tracks(block))
+        self._next += len(block)
+
+    def _lasts_s(self) -> float:
+        """Seconds that can be decoded of a recording that ended before a section's start."""
+        if self._kept or not self._first:
+            return self._next / self._rate_hz
+        return min(self._next / self._rate_hz, self._reader.duration_s())
+
+
+def _check(mono: np.ndarray, rate_hz: int, name: str, start_s: float) -> None:
+    """Refuse a recording that is too short, and samples that are not finite."""
+    import numpy as np
+
+    if start_s * rate_hz + len(mono) < MIN_DURATION_S * rate_hz:
+        raise AudioError(
+            f"{name}: {len(mono) / rate_hz:.2g} s long, but a recording needs at least"
+            f" {MIN_DURATION_S} s; give a longer one"
+        )
+    if broken := int(len(mono) - np.isfinite(mono).sum()):
+        raise AudioError(
+            f"{name}: {broken} of {len(mono)} samples are NaN or infinite, but all must be finite;"
+            " repair them, for example with numpy.nan_to_num"
+        )
+
+
+def _at_rate(mono: np.ndarray, rate_hz: int, sample_rate_hz: int) -> np.ndarray:
+    if rate_hz == sample_rate_hz:
+        return mono
+    import soxr
+
+    return soxr.resample(mono, rate_hz, sample_rate_hz)
+
+
+def _within_full_scale(waveform: np.ndarray) -> np.ndarray:
+    """A copy: ``waveform`` may be a view of a longer section."""
+    import numpy as np
+
+    return (waveform / max(1.0, float(np.abs(waveform).max()))).astype(np.float32, copy=False)
+
+
+def _checked_rate(rate_hz: int, name: str) -> int:
+    lowest, highest = SAMPLE_RATES_HZ
+    if not lowest <= rate_hz <= highest:
+        raise AudioError(
+            f"{name}: a sample rate of {rate_hz} Hz; it must lie between {lowest} and {highest}"
+        )
+    return rate_hz
+
+
+def _tracks(block: np.ndarray) -> np.ndarray:
+    """[n, C] -> float32 [n, 1], or [n, 2]: the mean of the channels and the first of them."""
+    import numpy as np
+
+    with np.errstate(all="ignore"):  # what overflows becomes infinite and is refused by name later
+        block = block.astype(np.float32)
+        channels = block.shape[1]
+        mean = block @ np.full(channels, 1 / channels, np.float32)  # 20 times as fast as .mean(1)
+        return block if channels == 1 else np.stack([mean, block[:, 0]], axis=1)
+
+
+def _mono(tracks: np.ndarray) -> np.ndarray:
+    """[L, 1 or 2] of ``_tracks`` -> [L]."""
+    import numpy as np
+
+    if tracks.shape[1] == 1:
+        return tracks[:, 0]
+    with np.errstate(all="ignore"):
+        mean, first = np.square(tracks, dtype=np.float64).mean(axis=0)
+    return tracks[:, 1 if mean < CANCELLED**2 * first else 0]

@@ -1,0 +1,110 @@
+"""Two recordings mixed into one, as mix-up captions describe them (Wu et al., ICASSP 2024).
+
+A manifest's row is a mix-up where it has the key
+
+    "mix": {"audio": path, "start_s"?, "end_s"?, "level_db"?, "offset_s"?, "relation"?}
+
+beside its own ``audio``, the first recording. What is left out of level and offset is drawn anew
+whenever the clip is read. The relation is "together" (the default: one lies inside the other) or
+"followed by" (the second starts where the first ends).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+LEVEL_RANGE_DB = 5.0  # published: the levels differ by -5 to +5 dB
+SILENCE_DBFS = -80.0  # under it there is dither to amplify, not a sound
+FADE_S = 0.01  # out of the first, into the second: a step between them would be heard as a click
+
+
+def draw(*seed: int | str, range_db: float = LEVEL_RANGE_DB) -> tuple[float, float]:
+    """(``level_db``, ``offset``) for `mix`: uniform over ±``range_db`` and over [0, 1).
+
+    A pure function of ``seed``, for example of run, epoch and clip, in any process.
+    """
+    digest = hashlib.blake2b(repr(seed).encode("utf-8", "backslashreplace"), digest_size=16)
+    level, offset = (
+        (int.from_bytes(half) >> 11) / 2**53  # the bits that a float64 below 1 holds
+        for half in (digest.digest()[:8], digest.digest()[8:])
+    )
+    return (2 * level - 1) * range_db, offset
+
+
+def mix(first: np.ndarray, second: np.ndarray, level_db: float, offset: float) -> np.ndarray:
+    """Both waveforms, float32 [L1] and [L2], in one of the longer's length.
+
+    The second is scaled until the first's RMS lies ``level_db`` above its own, whichever is longer
+    (the published code then scales the wrong one: its quirk 7). The shorter one starts at
+    ``offset``, 0 to 1, of the samples the longer has more. A silent recording has no level to
+    compare, so nothing is scaled. A peak above 1 scales the whole mix down to it, which leaves the
+    levels' difference as it is.
+    """
+    import numpy as np
+
+    second = _scaled(first, second, level_db)
+    longer, shorter = (first, second) if len(first) >= len(second) else (second, first)
+    start = round(offset * (len(longer) - len(shorter)))
+    mixed = longer.astype(np.float32)  # a copy
+    mixed[start : start + len(shorter)] += shorter
+    return _within_full_scale(mixed)
+
+
+def follow(first: np.ndarray, second: np.ndarray, level_db: float, fade: int = 0) -> np.ndarray:
+    """``second`` after ``first``, float32 [L1] and [L2] -> [L1 + L2], with levels as in `mix`.
+
+    Where they meet, the first's last ``fade`` samples and the second's first ones fade.
+    """
+    import numpy as np
+
+    joined = np.concatenate([first, _scaled(first, second, level_db)]).astype(np.float32)
+    fade = min(fade, len(first), len(second))
+    ramp = (np.arange(fade, dtype=np.float32) + 0.5) / max(1, fade)
+    joined[len(first) - fade : len(first)] *= ramp[::-1]
+    joined[len(first) : len(first) + fade] *= ramp
+    return _within_full_scale(joined)
+
+
+def shares_of_time(lengths: tuple[int, int], longest: int) -> tuple[int, int]:
+    """What is heard of two recordings that follow each other in at most ``longest`` samples.
+
+    Both are cut to half of it, or one to what a shorter other leaves: the end of the second alone
+    would often be all of it, and captions speak of both.
+    """
+    first, second = lengths
+    first = min(first, max(longest // 2, longest - second))
+    return first, min(second, longest - first)
+
+
+def share_of_room(offset_s: float, samples: tuple[int, int], sample_rate_hz: int) -> float:
+    """``Mix.offset_s`` as the ``offset`` of `mix` for recordings of two lengths; what would reach
+    beyond the longer's end is moved to end with it."""
+    room = abs(samples[0] - samples[1])
+    return min(1.0, offset_s * sample_rate_hz / room) if room else 0.0
+
+
+def level_dbfs(waveform: np.ndarray) -> float:
+    """RMS in dB below full scale, without the mean: an offset is not heard."""
+    import numpy as np
+
+    deviation = float(waveform.std(dtype=np.float64)) if len(waveform) else 0.0
+    return 20 * float(np.log10(max(deviation, 1e-9)))
+
+
+def _scaled(first: np.ndarray, second: np.ndarray, level_db: float) -> np.ndarray:
+    """``second`` with an RMS ``level_db`` below that of ``first``; as it is if either is silent."""
+    levels = level_dbfs(first), level_dbfs(second)
+    if min(levels) <= SILENCE_DBFS:
+        return second
+    return second * 10 ** ((levels[0] - level_db - levels[1]) / 20)
+
+
+def _within_full_scale(waveform: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    return waveform / max(1.0, float(np.abs(waveform).max(initial=0.0)))

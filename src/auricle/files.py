@@ -1,0 +1,142 @@
+"""Files: written whole or not at all, JSON Lines, tables."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from auricle.errors import DataError
+
+
+def portable(audio: Path, folder: Path) -> str:
+    """The path for a manifest in ``folder``: relative for what lies below it, else absolute."""
+    audio = Path(os.path.abspath(audio))  # noqa: PTH100  (a link's target may not be shared)
+    root = Path(os.path.abspath(folder))  # noqa: PTH100
+    return (audio.relative_to(root) if audio.is_relative_to(root) else audio).as_posix()
+
+
+@contextlib.contextmanager
+def atomic_writer(path: Path) -> Iterator[TextIO]:
+    """A UTF-8 text file that takes ``path``'s place when the block ends without an error.
+
+    File names that are not Unicode come out as JSON escapes, which `json.loads` reads back.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o666 & ~_umask())  # mkstemp's own mode shuts out everybody else
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def read_table(path: Path, required: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, str]]]:
+    """(line number, row by column name, stripped) for each row of a CSV file, or TSV by its suffix.
+
+    Read as UTF-8 if it is, else as Windows-1252, the superset of Latin-1 in which Clotho's
+    metadata comes. Raises DataError for a file without the ``required`` columns, and for a row
+    with more or fewer fields than the header, as an unquoted comma makes it.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: no table that can be read ({error.strerror})") from error
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("cp1252", "replace")
+    delimiter = "\t" if path.suffix.lower() in {".tsv", ".tab"} else ","
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    header: list[str] = []
+    try:
+        for cells in rows:
+            if not any(cell.strip() for cell in cells):
+                continue
+            cells = [cell.strip() for cell in cells]
+            if not header:
+                header = cells
+                if missing := [name for name in required if name not in header]:
+                    raise DataError(
+                        f"{path}: no column {', '.join(missing)}; it has {', '.join(header)}"
+                    )
+                continue
+            if len(cells) != len(header):
+                raise DataError(
+                    f"{path}:{rows.line_num}: {len(cells)} fields under {len(header)} columns; put"
+                    " fields that hold commas in double quotes"
+                )
+            yield rows.line_num, dict(zip(header, cells, strict=True))
+    except csv.Error as error:
+        raise DataError(f"{path}:{rows.line_num}: not a row of CSV ({error})") from error
+    if not header:
+        raise DataError(f"{path}: the table is empty; its first line must name the columns")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a file: its number from 1, the byte it begins at, its bytes with the line's end."""
+
+    number: int
+    offset: int
+    content: bytes
+
+
+def raw_lines(path: Path, kind: str = "table") -> Iterator[Line]:
+    """The lines of the file ``path`` that are not blank, read one by one.
+
+    ``kind`` is what messages call the file. Raises DataError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            offset = 0
+            for number, content in enumerate(file, 1):
+                if content.strip():
+                    yield Line(number, offset, content)
+                offset += len(content)
+    except OSError as error:
+        raise DataError(f"{path}: no {kind} that can be read ({error.strerror})") from error
+
+
+def parse_json(line: bytes) -> dict[str, Any]:
+    """The JSON object that a line holds.
+
+    Raises DataError: it holds none; names the rule, not the place.
+    """
+    try:
+        row = json.loads(line.decode("utf-8-sig"))
+    except ValueError as error:  # undecodable bytes, too
+        raise DataError(f"not a line of JSON ({error}); write one object per line") from error
+    if not isinstance(row, dict):
+        raise DataError(f"a JSON {type(row).__name__}; each line must be an object")
+    return row
+
+
+def json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of the JSON Lines file ``path`` with their line numbers, from 1.
+
+    Raises DataError: the file, or a line of it, cannot be read; names the line.
+    """
+    for line in raw_lines(path):
+        try:
+            yield line.number, parse_json(line.content)
+        except DataError as error:
+            raise DataError(f"{path}:{line.number}: {error}") from error
