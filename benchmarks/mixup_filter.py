@@ -29,7 +29,7 @@ from auricle.data.manifest import read_manifest, write_manifest
 from auricle.mixup.answers import MixupRow, read_rows, to_json
 from auricle.mixup.filtering import filter_mixups
 from auricle.mixup.generate import generate_by_grammar
-from auricle.mixup.pairs import Pairs
+from auricle.mixup.pairs import CaptionPairs
 from auricle.mixup.prompts import PAPER
 from auricle.text.fluency import load_detector
 
@@ -172,7 +172,7 @@ def good_rows(captions: Path, folder: Path, count: int) -> list[MixupRow]:
         for n, text in enumerate(texts)
     )
     write_manifest(folder / "captions.jsonl", clips)
-    generate_by_grammar(folder / "rows.jsonl", Pairs.read(folder / "captions.jsonl"), count)
+    generate_by_grammar(folder / "rows.jsonl", CaptionPairs.read(folder / "captions.jsonl"), count)
     return list(read_rows(folder / "rows.jsonl"))
 
 

@@ -54,7 +54,7 @@ def make_ensemble(bundles, pool="candidates", weights=None):
 def captioner_of(bundle):
     captioner = Captioner(bundle)
     embedder = HashEmbedder()
-    captioner.voices = tuple(replace(voice, embedder=embedder) for voice in captioner.voices)
+    captioner.scorers = tuple(replace(scorer, embedder=embedder) for scorer in captioner.scorers)
     return captioner
 
 

@@ -9,7 +9,7 @@ import pytest
 from auricle.decoding.confidence import (
     Calibration,
     Feature,
-    Measured,
+    HeldOut,
     confidence,
     declined,
     load_calibration,
@@ -19,12 +19,12 @@ from auricle.errors import DataError, ModelError
 from auricle.fetch.names import BUNDLED
 from auricle.records import Candidate
 from auricle.tuning import confidence as tuning
-from auricle.tuning.clips import HeardClip
+from auricle.tuning.clips import ClipCandidates
 from auricle.tuning.confidence import RIDGE, fit_confidence, logistic, measure_confidence, regress
 from auricle.tuning.reliability import auc, bins, calibration_error, draw_diagram, reliability
 
 RESAMPLES = 200  # enough for what is asserted here
-MEASURED = Measured(0.2, 0.25, 0.01, 0.09, 0.05, 0.7)
+MEASURED = HeldOut(0.2, 0.25, 0.01, 0.09, 0.05, 0.7)
 FEATURES = (Feature("log_likelihood", -1.0, 0.5, 2.0), Feature("similarity", 0.5, 0.1, 1.0))
 CALIBRATION = Calibration(FEATURES, 0.5, "nucleus", 0.5, "val.jsonl", 100, 0.4, MEASURED)
 
@@ -162,7 +162,7 @@ def heard(count=80, seed=0):
     """Clips whose similarity tells how often they are right."""
     rng = np.random.default_rng(seed)
     return [
-        HeardClip(
+        ClipCandidates(
             str(number),
             str(number),
             ("x",),

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 import auricle
 from auricle.decoding.ensemble import AveragedSteps, encode_together, stepped_likelihoods
-from auricle.decoding.hypothesis import Draft
+from auricle.decoding.hypothesis import Hypothesis
 from auricle.decoding.likelihood import log_likelihoods
 from auricle.decoding.steps import DecoderSteps
 from auricle.errors import ModelError
@@ -156,7 +156,7 @@ def test_different_encoders_stay_two(bundles, sounds):
 def test_text_embedders_are_shared_by_name_and_prompt(bundles):
     spec = replace(bundles[0].embedder, prompt="Say: ")
     three = [*bundles, replace(make_bundle(2), embedder=spec)]
-    one, two, three = (voice.embedder for voice in Captioner(make_ensemble(three)).voices)
+    one, two, three = (scorer.embedder for scorer in Captioner(make_ensemble(three)).scorers)
     assert one is two
     assert three is not two
 
@@ -281,8 +281,8 @@ def test_likelihoods_of_averaged_tokens_are_those_of_the_average(bundles, sounds
     tokenizer = bundles[0].tokenizer
     for clip, record in enumerate(found):
         steps = AveragedSteps([begun(b, sounds[clip : clip + 1]) for b in bundles], [1.0, 3.0])
-        drafts = [Draft(c.text, (), None) for c in record.candidates]
-        read = stepped_likelihoods(steps, [drafts], tokenizer)[0]
+        hypotheses = [Hypothesis(c.text, (), None) for c in record.candidates]
+        read = stepped_likelihoods(steps, [hypotheses], tokenizer)[0]
         memories = [bundle.model.encode([sounds[clip]]) for bundle in bundles]
         for candidate, stepped in zip(record.candidates, read, strict=True):
             ids = [*tokenizer.encode(candidate.text), tokenizer.eos_id]

@@ -18,7 +18,7 @@ from auricle.hub.ensemble import (
 )
 from auricle.hub.folder import save_bundle
 from auricle.records import Candidate
-from auricle.tuning.clips import HeardClip, hear, read_clips
+from auricle.tuning.clips import ClipCandidates, hear, read_clips
 from auricle.tuning.ensemble import FITTED, MEAN, Trials, Weights, fit_ensemble
 from auricle.tuning.panel import Opinions, Panel, token_points
 from ensembles import (
@@ -55,7 +55,7 @@ def manifest(sounds, tmp_path):
 def panel_of(ensemble, manifest, notes=None):
     panel = Panel(ensemble)
     embedder = HashEmbedder()
-    panel.voices = tuple(replace(voice, embedder=embedder) for voice in panel.voices)
+    panel.scorers = tuple(replace(scorer, embedder=embedder) for scorer in panel.scorers)
     notes = [] if notes is None else notes
     heard = hear(panel, read_clips(manifest, notes.append), seed=2, on_note=notes.append)
     return panel, heard
@@ -122,7 +122,7 @@ def imagined(knowing, clips=60, seed=0):
             )
         alone = tuple(tuple(rank(found)) for found in judged)
         opinions.append(Opinions(alone, (tuple(judged),)))
-        heard.append(HeardClip(str(clip), str(clip), ("x",), judged[0]))
+        heard.append(ClipCandidates(str(clip), str(clip), ("x",), judged[0]))
     members = (Member("guesses"), Member("knows"))
     ensemble = SimpleNamespace(config=SimpleNamespace(members=members), decoding=OPTIONS)
     panel = SimpleNamespace(

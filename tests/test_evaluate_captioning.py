@@ -13,9 +13,9 @@ from auricle.evaluation.references import Reference
 
 
 def test_cosines_of_joined_vectors_are_the_members_weighted_mean():
-    voices = [SimpleNamespace(embedder=1, similarity_weight=w) for w in (3.0, 1.0)]
-    voices.append(SimpleNamespace(embedder=None, similarity_weight=9.0))
-    captioner = SimpleNamespace(voices=voices)
+    scorers = [SimpleNamespace(embedder=1, similarity_weight=w) for w in (3.0, 1.0)]
+    scorers.append(SimpleNamespace(embedder=None, similarity_weight=9.0))
+    captioner = SimpleNamespace(scorers=scorers)
     audio, text = ([torch.randn(4, size) for size in (5, 7)] for _ in range(2))
     mean = 0.75 * F.cosine_similarity(audio[0], text[0])
     mean = mean + 0.25 * F.cosine_similarity(audio[1], text[1])

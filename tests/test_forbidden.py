@@ -5,9 +5,9 @@ import re
 import pytest
 import torch
 
-from auricle.decoding.candidates import find_drafts
+from auricle.decoding.candidates import find_hypotheses
 from auricle.decoding.forbidden import forbidden_words
-from auricle.decoding.hypothesis import Voice
+from auricle.decoding.hypothesis import Scorer
 from auricle.decoding.options import DecodeOptions
 from auricle.text.tokenizer import CaptionTokenizer
 from debug_decoder import debug_model, hear, read
@@ -56,19 +56,22 @@ def test_phrases(tokenizer):
 @pytest.mark.parametrize("method", ["greedy", "nucleus", "beam", "diverse-beam"])
 def test_no_caption_of_a_search_holds_it(tokenizer, method):
     model = debug_model()
-    voice = Voice("bytes", model.decoder, tokenizer)
+    scorer = Scorer("bytes", model.decoder, tokenizer)
     cross = read(model, hear(model))
     options = DecodeOptions(method, candidates=8, temperature=2.0, max_length=20)
-    before = [d.text for clip in find_drafts([voice], [cross], options, 0) for d in clip]
+    before = [d.text for clip in find_hypotheses([scorer], [cross], options, 0) for d in clip]
     words = sorted({word.casefold() for text in before for word in text.split()}, key=len)[-6:]
     assert words
     options = DecodeOptions(
         method, candidates=8, temperature=2.0, max_length=20, forbidden_words=tuple(words)
     )
-    after = [d for clip in find_drafts([voice], [cross], options, 0) for d in clip]
-    assert [draft.text for draft in after] != before
-    for draft in after:
-        for text in (draft.text, tokenizer.decode(draft.ids)):  # the latter as it was searched
+    after = [d for clip in find_hypotheses([scorer], [cross], options, 0) for d in clip]
+    assert [hypothesis.text for hypothesis in after] != before
+    for hypothesis in after:
+        for text in (
+            hypothesis.text,
+            tokenizer.decode(hypothesis.ids),
+        ):  # the latter as it was searched
             assert not set(words) & set(re.findall(r"\w+", text.casefold()))
 
 

@@ -14,18 +14,18 @@ from auricle.mixup import batchfile
 from auricle.mixup.answers import read_rows
 from auricle.mixup.batchfile import read_results, write_requests
 from auricle.mixup.client import ClientConfig
-from auricle.mixup.pairs import Pairs
+from auricle.mixup.pairs import CaptionPairs
 from auricle.mixup.prompts import PAPER
 
 CONFIG = ClientConfig("some-model", temperature=0.7)
 
 
 @pytest.fixture
-def pairs(tmp_path) -> Pairs:
+def pairs(tmp_path) -> CaptionPairs:
     path = tmp_path / "manifest.jsonl"
     clips = (Clip(tmp_path / f"{n}.wav", (f"Caption é {n}",), str(n), "train") for n in range(20))
     write_manifest(path, clips)
-    return Pairs.read(path, seed=-3)
+    return CaptionPairs.read(path, seed=-3)
 
 
 def result(request: dict, status: int = 200, **more: object) -> dict:

@@ -20,9 +20,9 @@ from auricle.errors import DataError, ProviderError
 from auricle.mixup import client as client_module
 from auricle.mixup.answers import read_rows
 from auricle.mixup.client import ClientConfig
-from auricle.mixup.cost import Price, Progress, Tokens
+from auricle.mixup.cost import GenerationStatus, Price, TokenCount
 from auricle.mixup.generate import estimate, generate, generate_by_grammar, missing
-from auricle.mixup.pairs import Pairs
+from auricle.mixup.pairs import CaptionPairs
 from auricle.mixup.prompts import PAPER
 from mixup_server import MixupServer, mixed
 
@@ -58,7 +58,7 @@ def config(server: MixupServer, **more: object) -> ClientConfig:
     return replace(ClientConfig("tiny-llm", server.base_url, 8, timeout_s=1.0), **more)
 
 
-def check(output: Path, pairs: Pairs, count: int) -> None:
+def check(output: Path, pairs: CaptionPairs, count: int) -> None:
     """``output`` holds every pair once, in order, with the answer to its own captions."""
     rows = list(read_rows(output))
     assert [row.pair for row in rows] == list(range(count))
@@ -70,7 +70,7 @@ def check(output: Path, pairs: Pairs, count: int) -> None:
 
 
 def test_rows_say_where_they_come_from(tmp_path):
-    pairs = Pairs.read(manifest(tmp_path), seed=7)
+    pairs = CaptionPairs.read(manifest(tmp_path), seed=7)
     with MixupServer() as server:
         summary = generate(tmp_path / "o.jsonl", pairs, 20, config(server))
     assert (summary.made, summary.found, summary.complete) == (20, 0, True)
@@ -86,7 +86,7 @@ def test_rows_say_where_they_come_from(tmp_path):
 
 
 def test_faults_are_survived(tmp_path):
-    pairs = Pairs.read(manifest(tmp_path))
+    pairs = CaptionPairs.read(manifest(tmp_path))
     with MixupServer(faults=0.4, stall_s=0.6, seed=1) as server:
         summary = generate(
             tmp_path / "o.jsonl", pairs, 120, config(server, timeout_s=0.4, tries=20)
@@ -98,7 +98,7 @@ def test_faults_are_survived(tmp_path):
 
 
 def test_at_most_so_many_requests_at_a_time(tmp_path):
-    pairs = Pairs.read(manifest(tmp_path))
+    pairs = CaptionPairs.read(manifest(tmp_path))
     for limit in (1, 6):
         with MixupServer(delay_s=0.02) as server:
             generate(tmp_path / f"{limit}.jsonl", pairs, 30, config(server, concurrency=limit))
@@ -106,7 +106,7 @@ def test_at_most_so_many_requests_at_a_time(tmp_path):
 
 
 def test_what_fails_is_left_for_the_next_run(tmp_path):
-    pairs = Pairs.read(manifest(tmp_path))
+    pairs = CaptionPairs.read(manifest(tmp_path))
     output = tmp_path / "o.jsonl"
     with MixupServer(faults=0.5, kinds=("fail",), seed=2) as server:
         first = generate(output, pairs, 40, config(server, tries=1))
@@ -127,7 +127,7 @@ def test_what_fails_is_left_for_the_next_run(tmp_path):
 
 
 def test_a_pause_that_the_server_asks_for_is_kept(tmp_path):
-    pairs = Pairs.read(manifest(tmp_path))
+    pairs = CaptionPairs.read(manifest(tmp_path))
 
     class Limited(MixupServer):
         def fault(self) -> str:
@@ -163,7 +163,7 @@ def stopped_by(run: Callable[[], object], output: Path) -> str:
     ],
 )
 def test_what_no_retry_mends_ends_the_run(tmp_path, server, message):
-    pairs = Pairs.read(manifest(tmp_path))
+    pairs = CaptionPairs.read(manifest(tmp_path))
     output = tmp_path / "o.jsonl"
     with MixupServer(**server) as running:
         said = stopped_by(lambda: generate(output, pairs, 60, config(running)), output)
@@ -172,7 +172,7 @@ def test_what_no_retry_mends_ends_the_run(tmp_path, server, message):
 
 
 def test_a_server_that_is_gone_ends_the_run(tmp_path, monkeypatch):
-    pairs = Pairs.read(manifest(tmp_path))
+    pairs = CaptionPairs.read(manifest(tmp_path))
     output = tmp_path / "o.jsonl"
     with MixupServer() as gone:
         pass
@@ -185,7 +185,7 @@ def test_a_server_that_is_gone_ends_the_run(tmp_path, monkeypatch):
 
 
 def test_a_key_or_an_address_is_needed(tmp_path, monkeypatch):
-    pairs = Pairs.read(manifest(tmp_path))
+    pairs = CaptionPairs.read(manifest(tmp_path))
     output = tmp_path / "o.jsonl"
     wrong = ClientConfig("m", "localhost:8000")
     assert "not an address" in stopped_by(lambda: generate(output, pairs, 5, wrong), output)
@@ -201,8 +201,8 @@ def test_a_key_or_an_address_is_needed(tmp_path, monkeypatch):
 def test_the_key_is_nowhere(tmp_path, caplog, capfd):
     """Not in a file, the log, the output or what is counted, even if the server repeats it."""
     caplog.set_level(logging.DEBUG)
-    pairs = Pairs.read(manifest(tmp_path))
-    told: list[Progress] = []
+    pairs = CaptionPairs.read(manifest(tmp_path))
+    told: list[GenerationStatus] = []
 
     with MixupServer(faults=0.3, kinds=("fail", "refuse"), key=KEY, seed=4) as server:
         summary = generate(
@@ -218,7 +218,7 @@ def test_the_key_is_nowhere(tmp_path, caplog, capfd):
 
 
 def test_an_answer_that_repeats_the_key_is_hidden(tmp_path, monkeypatch):
-    pairs = Pairs.read(manifest(tmp_path))
+    pairs = CaptionPairs.read(manifest(tmp_path))
     monkeypatch.setattr("mixup_server.mixed", lambda messages: f"Your key is {KEY}.")
     with MixupServer() as server:
         generate(tmp_path / "o.jsonl", pairs, 3, config(server))
@@ -227,15 +227,15 @@ def test_an_answer_that_repeats_the_key_is_hidden(tmp_path, monkeypatch):
 
 def test_another_run_is_not_continued(tmp_path):
     path = manifest(tmp_path)
-    pairs = Pairs.read(path)
+    pairs = CaptionPairs.read(path)
     output = tmp_path / "o.jsonl"
     with MixupServer() as server:
         generate(output, pairs, 5, config(server))
         before = output.read_bytes()
         for others, changed in (
-            (Pairs.read(path, seed=1), config(server)),
+            (CaptionPairs.read(path, seed=1), config(server)),
             (pairs, config(server, model="other")),
-            (Pairs.read(manifest(tmp_path, 50)), config(server)),
+            (CaptionPairs.read(manifest(tmp_path, 50)), config(server)),
         ):
             with pytest.raises(DataError, match="go on with the same, or give another --output"):
                 generate(output, others, 10, changed)
@@ -245,13 +245,13 @@ def test_another_run_is_not_continued(tmp_path):
 
 
 def test_progress_counts_rows_tokens_and_cost(tmp_path):
-    pairs = Pairs.read(manifest(tmp_path))
-    told: list[Progress] = []
+    pairs = CaptionPairs.read(manifest(tmp_path))
+    told: list[GenerationStatus] = []
     with MixupServer() as server:
         summary = generate(tmp_path / "o.jsonl", pairs, 30, config(server), progress=told.append)
     assert [step.done for step in told] == list(range(31))
-    assert summary.tokens == Tokens(30 * 40, 30 * 20)  # as the server counts
-    assert told[10].expected == Tokens(1200, 600)
+    assert summary.tokens == TokenCount(30 * 40, 30 * 20)  # as the server counts
+    assert told[10].expected == TokenCount(1200, 600)
     assert told[0].seconds_left is None
     assert told[-1].seconds_left == 0
     assert told[15].per_s > 0
@@ -260,19 +260,19 @@ def test_progress_counts_rows_tokens_and_cost(tmp_path):
 
 
 def test_an_estimate_comes_first(tmp_path):
-    pairs = Pairs.read(manifest(tmp_path))
+    pairs = CaptionPairs.read(manifest(tmp_path))
     output = tmp_path / "o.jsonl"
     numbers = missing(output, pairs, 1000, "paper-1", "m", "openai")
     found = estimate(pairs, numbers)
     text = sum(len(PAPER.messages(pairs[n].captions)[0]["content"]) for n in numbers)
     assert found.prompt == pytest.approx(8000 + text / 4, rel=0.02)
     assert 25_000 < found.completion < 40_000
-    assert estimate(pairs, []) == Tokens()
+    assert estimate(pairs, []) == TokenCount()
 
 
 def test_grammar_needs_no_server(tmp_path, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY")
-    pairs = Pairs.read(manifest(tmp_path))
+    pairs = CaptionPairs.read(manifest(tmp_path))
     output, again = tmp_path / "o.jsonl", tmp_path / "again.jsonl"
     first = generate_by_grammar(output, pairs, 100)
     rows = list(read_rows(output))
@@ -292,11 +292,11 @@ import sys
 from auricle.mixup import client
 from auricle.mixup.client import ClientConfig
 from auricle.mixup.generate import generate
-from auricle.mixup.pairs import Pairs
+from auricle.mixup.pairs import CaptionPairs
 client.FIRST_WAIT_S = 0.05
 manifest, output, address, count = sys.argv[1:]
 config = ClientConfig("tiny-llm", address, 16, timeout_s=1.5)
-generate(output, Pairs.read(manifest, 11), int(count), config)
+generate(output, CaptionPairs.read(manifest, 11), int(count), config)
 """
 
 
@@ -318,7 +318,7 @@ def drill(folder: Path, count: int, kills: int, clips: int) -> MixupServer:
             subprocess.run([*map(str, command)], check=True, env=dict(os.environ))
             if lines(output) == count:
                 break
-    check(output, Pairs.read(path, 11), count)
+    check(output, CaptionPairs.read(path, 11), count)
     assert KEY.encode() not in output.read_bytes()
     return server
 

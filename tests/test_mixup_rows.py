@@ -13,7 +13,7 @@ from auricle.data import Clip, write_manifest
 from auricle.data.manifest import parse_mix
 from auricle.errors import DataError
 from auricle.mixup.answers import MixupRow, appending, read_rows, sort_rows, to_json
-from auricle.mixup.pairs import Pairs, permuted
+from auricle.mixup.pairs import CaptionPairs, permuted
 
 ROW = MixupRow(
     pair=0,
@@ -166,7 +166,7 @@ def manifest_of(path: Path, clips: int, captions: int = 2, **more: str) -> Path:
 
 
 def test_every_pair_of_two_recordings_comes_once(tmp_path):
-    pairs = Pairs.read(manifest_of(tmp_path / "m.jsonl", 9))
+    pairs = CaptionPairs.read(manifest_of(tmp_path / "m.jsonl", 9))
     found = [pairs[number] for number in range(len(pairs))]
     seen = {frozenset(pair.captions) for pair in found}
     recording = {n: n // 2 if n % 3 else f"own {n}" for n in range(9)}
@@ -183,7 +183,7 @@ def test_every_pair_of_two_recordings_comes_once(tmp_path):
 
 def test_the_seed_fixes_the_order(tmp_path):
     path = manifest_of(tmp_path / "m.jsonl", 20)
-    one, same, other = (Pairs.read(path, seed) for seed in (1, 1, 2))
+    one, same, other = (CaptionPairs.read(path, seed) for seed in (1, 1, 2))
     assert [one[n] for n in range(50)] == [same[n] for n in range(50)]
     assert [one[n].captions for n in range(50)] != [other[n].captions for n in range(50)]
     row = one[5].row("mix", prompt="p", model="m", provider="local")
@@ -205,18 +205,18 @@ def test_pairs_are_of_captioned_clips_of_the_split(tmp_path):
     ]
     mixed = replace(clips[0], id="e", captions=("E",), mix=parse_mix({"audio": "b.wav"}, Path()))
     write_manifest(path, [*clips, mixed])
-    assert len(Pairs.read(path)) == 1
-    assert set(Pairs.read(path)[0].captions) == {"A", "B"}
-    assert len(Pairs.read(path, split="")) == 3
+    assert len(CaptionPairs.read(path)) == 1
+    assert set(CaptionPairs.read(path)[0].captions) == {"A", "B"}
+    assert len(CaptionPairs.read(path, split="")) == 3
     with pytest.raises(DataError, match=r"splits are train \(4\), test \(1\)"):
-        Pairs.read(path, split="test")
+        CaptionPairs.read(path, split="test")
 
 
 def test_rows_without_id_and_split_are_paired(tmp_path):
     names = ("a.wav", "x/a.wav", "b.wav")
     lines = [json.dumps({"audio": name, "captions": [name]}) for name in names]
     (tmp_path / "m.jsonl").write_text("\n".join(lines))
-    pairs = Pairs.read(tmp_path / "m.jsonl")
+    pairs = CaptionPairs.read(tmp_path / "m.jsonl")
     assert len(pairs) == 3
     ids = {clip.id for pair in pairs for clip in pair.clips}
     assert ids == {"a", "a-2", "b"}
@@ -225,7 +225,7 @@ def test_rows_without_id_and_split_are_paired(tmp_path):
 
 def test_a_manifest_that_changes_is_noticed(tmp_path):
     path = manifest_of(tmp_path / "m.jsonl", 9)
-    pairs = Pairs.read(path)
+    pairs = CaptionPairs.read(path)
     path.write_text("\n" + path.read_text())
     with pytest.raises(DataError, match="was changed while in use"):
         pairs[0]
@@ -233,7 +233,7 @@ def test_a_manifest_that_changes_is_noticed(tmp_path):
 
 def test_memory_stays_flat(tmp_path):
     path = manifest_of(tmp_path / "m.jsonl", 5000)
-    pairs = Pairs.read(path)
+    pairs = CaptionPairs.read(path)
     held = sum(array.nbytes for array in vars(pairs).values() if hasattr(array, "nbytes"))
     assert held < 64 * 5000
     assert len({frozenset(pairs[n].captions) for n in range(300)}) == 300

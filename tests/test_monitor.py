@@ -9,15 +9,15 @@ import pytest
 import soundfile
 
 from auricle.errors import AudioError
-from auricle.training.monitor import Monitor, Progress
+from auricle.training.monitor import Monitor, StepReport
 from auricle.training.validation import ClipCaption, Validation
 
 RATE = 16_000
 
 
-def progress(step: int) -> Progress:
+def progress(step: int) -> StepReport:
     losses = {"nll": 3.0 / step, "info_nce": 1.0}
-    return Progress(step, 10, 1, losses, 1e-3 * step, 50.0, 0.02, 60.0)
+    return StepReport(step, 10, 1, losses, 1e-3 * step, 50.0, 0.02, 60.0)
 
 
 def validation(count: int = 7) -> Validation:

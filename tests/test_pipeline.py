@@ -9,7 +9,7 @@ import soundfile
 import torch
 
 import auricle
-from auricle.decoding.confidence import NO_SOUND, Calibration, Feature, Measured
+from auricle.decoding.confidence import NO_SOUND, Calibration, Feature, HeldOut
 from auricle.decoding.likelihood import log_likelihoods
 from auricle.decoding.options import DecodeOptions
 from auricle.decoding.rerank import choose, rank
@@ -39,7 +39,7 @@ def bundle():
 @pytest.fixture
 def captioner(bundle):
     captioner = Captioner(bundle)
-    captioner.voices = (replace(captioner.voices[0], embedder=HashEmbedder()),)
+    captioner.scorers = (replace(captioner.scorers[0], embedder=HashEmbedder()),)
     return captioner
 
 
@@ -86,7 +86,7 @@ def test_the_seed_and_the_method_matter(captioner, sounds):
 
 def test_duplicates_are_merged_before_they_are_embedded(captioner, sounds):
     captioner.caption(sounds[0], candidates=40, temperature=0.2)
-    embedder = captioner.voices[0].embedder
+    embedder = captioner.scorers[0].embedder
     assert len(embedder.texts) == len(set(embedder.texts)) < 40
 
 
@@ -150,7 +150,7 @@ def test_a_saved_model_captions_the_same(captioner, sounds, tmp_path):
     names = {"config.json", "model.safetensors", "tokenizer.json", "README.md"}
     assert {path.name for path in (tmp_path / "saved").iterdir()} == names
     again = auricle.Captioner.from_pretrained(tmp_path / "saved", device="cpu")
-    again.voices = (replace(again.voices[0], embedder=HashEmbedder()),)
+    again.scorers = (replace(again.scorers[0], embedder=HashEmbedder()),)
     ours, theirs = captioner.caption(sounds[0])[0], again.caption(sounds[0])[0]
     assert [c.text for c in ours.candidates] == [c.text for c in theirs.candidates]
     assert ours.score == pytest.approx(theirs.score, abs=1e-5)
@@ -199,11 +199,11 @@ def test_a_caption_is_said_piece_by_piece(captioner, sounds):
 
 
 def test_confidence_comes_from_the_calibration_and_may_decline(bundle, sounds):
-    measured = Measured(0.2, 0.25, 0.0, 0.1, 0.05, 0.7)
+    measured = HeldOut(0.2, 0.25, 0.0, 0.1, 0.05, 0.7)
     feature = Feature("log_likelihood", -3.0, 1.0, 1.0)
     calibration = Calibration((feature,), 0.0, "nucleus", 0.5, "clips.jsonl", 40, 0.5, measured)
     captioner = Captioner(replace(bundle, calibration=calibration))
-    captioner.voices = (replace(captioner.voices[0], embedder=HashEmbedder()),)
+    captioner.scorers = (replace(captioner.scorers[0], embedder=HashEmbedder()),)
     sure = captioner.caption(sounds[0])[0]
     best = next(candidate for candidate in sure.candidates if candidate.reason is None)
     assert sure.confidence == pytest.approx(1 / (1 + math.exp(-(best.log_likelihood + 3.0))))
@@ -218,7 +218,7 @@ def test_confidence_comes_from_the_calibration_and_may_decline(bundle, sounds):
 
 
 def test_a_model_keeps_its_calibration(bundle, tmp_path):
-    measured = Measured(0.2, 0.25, 0.0, 0.1, 0.05, 0.7)
+    measured = HeldOut(0.2, 0.25, 0.0, 0.1, 0.05, 0.7)
     feature = Feature("similarity", 0.4, 0.1, 0.8)
     calibration = Calibration((feature,), 0.3, "nucleus", 0.5, "clips.jsonl", 40, 0.5, measured)
     Captioner(replace(bundle, calibration=calibration)).save_pretrained(tmp_path)

@@ -8,7 +8,7 @@ import pytest
 
 from auricle.cli import progress as module
 from auricle.cli.progress import TrainingProgress, duration, validation_line
-from auricle.training.monitor import Progress
+from auricle.training.monitor import StepReport
 from auricle.training.validation import Validation
 
 
@@ -37,9 +37,9 @@ def terminal(monkeypatch):
     return start
 
 
-def step(number: int, loss: float = 2.0, steps: int = 1000) -> Progress:
+def step(number: int, loss: float = 2.0, steps: int = 1000) -> StepReport:
     losses = {"nll": loss, "info_nce": 0.5}
-    return Progress(number, steps, 1 + number // 100, losses, 1e-3, 412.3, 0.012, 3723.0)
+    return StepReport(number, steps, 1 + number // 100, losses, 1e-3, 412.3, 0.012, 3723.0)
 
 
 def found(**more) -> Validation:

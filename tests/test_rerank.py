@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from auricle.decoding.hypothesis import Draft, Voice
+from auricle.decoding.hypothesis import Hypothesis, Scorer
 from auricle.decoding.likelihood import Likelihood
 from auricle.decoding.options import DecodeOptions, RerankWeights
 from auricle.decoding.rerank import choose, explained, rank, score_candidates
@@ -16,9 +16,9 @@ from auricle.records import Candidate
 from auricle.text.fluency import default_detector
 
 DRAFTS = (
-    Draft("a dog barks", (), None, count=3),
-    Draft("a dog barks while rain falls", (), None, count=1),
-    Draft("wind blows and the", (), None, count=2),
+    Hypothesis("a dog barks", (), None, count=3),
+    Hypothesis("a dog barks while rain falls", (), None, count=1),
+    Hypothesis("wind blows and the", (), None, count=2),
 )
 LIKELIHOODS = (Likelihood(-1.0, -5.0), Likelihood(-2.0, -14.0), Likelihood(-0.5, -3.0))
 OPTIONS = DecodeOptions()
@@ -44,20 +44,20 @@ class Embedder:
         return F.cosine_similarity(self.vector(one), other, dim=0).item()
 
 
-def voice(name="one", embedder=None, likelihood=1.0, similarity=1.0):
-    return Voice(name, None, None, embedder, likelihood, similarity)
+def scorer(name="one", embedder=None, likelihood=1.0, similarity=1.0):
+    return Scorer(name, None, None, embedder, likelihood, similarity)
 
 
 def audio(seed=0):
     return torch.randn(1, 16, generator=torch.Generator().manual_seed(99 + seed))
 
 
-def scored(voices, drafts=DRAFTS, likelihoods=None, options=OPTIONS, **more):
+def scored(scorers, hypotheses=DRAFTS, likelihoods=None, options=OPTIONS, **more):
     """The candidates of one clip by their texts."""
-    likelihoods = likelihoods or [LIKELIHOODS] * len(voices)
-    sounds = [audio(number) for number in range(len(voices))]
+    likelihoods = likelihoods or [LIKELIHOODS] * len(scorers)
+    sounds = [audio(number) for number in range(len(scorers))]
     found = score_candidates(
-        voices, sounds, [drafts], [[one] for one in likelihoods], options, **more
+        scorers, sounds, [hypotheses], [[one] for one in likelihoods], options, **more
     )
     return {candidate.text: candidate for candidate in found[0]}
 
@@ -71,61 +71,63 @@ def test_every_weight_is_a_term_and_a_field_of_the_record():
 
 def test_terms_equal_their_definitions():
     embedder = Embedder()
-    found = scored([voice(embedder=embedder)])
-    draws = [draft.text for draft in DRAFTS for _ in range(draft.count)]
-    for draft, likelihood in zip(DRAFTS, LIKELIHOODS, strict=True):
-        candidate = found[draft.text]
+    found = scored([scorer(embedder=embedder)])
+    draws = [hypothesis.text for hypothesis in DRAFTS for _ in range(hypothesis.count)]
+    for hypothesis, likelihood in zip(DRAFTS, LIKELIHOODS, strict=True):
+        candidate = found[hypothesis.text]
         assert candidate.log_likelihood == likelihood.mean
         assert candidate.summed_log_likelihood == likelihood.total
         assert candidate.similarity == pytest.approx(
-            embedder.cosine(draft.text, audio()[0]), abs=1e-5
+            embedder.cosine(hypothesis.text, audio()[0]), abs=1e-5
         )
         others = draws.copy()
-        others.remove(draft.text)
-        cosines = [embedder.cosine(draft.text, other) for other in others]
+        others.remove(hypothesis.text)
+        cosines = [embedder.cosine(hypothesis.text, other) for other in others]
         assert candidate.agreement == pytest.approx(sum(cosines) / len(others), abs=1e-5)
-        error = default_detector().error([draft.text])[0]
+        error = default_detector().error([hypothesis.text])[0]
         assert candidate.fluency == pytest.approx(1 - error)
-        assert candidate.count == draft.count
+        assert candidate.count == hypothesis.count
         hybrid = 0.3 * likelihood.mean + 0.7 * candidate.similarity
         assert candidate.score == pytest.approx(hybrid)
 
 
 def test_a_draw_without_others_agrees_with_none():
-    alone = scored([voice(embedder=Embedder())], DRAFTS[1:2], [LIKELIHOODS[1:2]])
+    alone = scored([scorer(embedder=Embedder())], DRAFTS[1:2], [LIKELIHOODS[1:2]])
     assert alone[DRAFTS[1].text].agreement is None
-    thrice = scored([voice(embedder=Embedder())], DRAFTS[:1], [LIKELIHOODS[:1]])
+    thrice = scored([scorer(embedder=Embedder())], DRAFTS[:1], [LIKELIHOODS[:1]])
     assert thrice[DRAFTS[0].text].agreement == pytest.approx(1.0)
 
 
 def test_voices_are_averaged_by_their_weights():
     one, two = Embedder(1), Embedder(2)
     other = [Likelihood(-3.0, -9.0)] * 3
-    voices = [
-        voice("one", one, 1.0, 3.0),
-        voice("two", two, 3.0, 1.0),
-        voice("deaf", None, 4.0, 5.0),
+    scorers = [
+        scorer("one", one, 1.0, 3.0),
+        scorer("two", two, 3.0, 1.0),
+        scorer("deaf", None, 4.0, 5.0),
     ]
-    drafts = [replace(draft, voice=number) for number, draft in enumerate(DRAFTS)]
-    found = scored(voices, drafts, [LIKELIHOODS, other, other])
+    hypotheses = [replace(hypothesis, scorer=number) for number, hypothesis in enumerate(DRAFTS)]
+    found = scored(scorers, hypotheses, [LIKELIHOODS, other, other])
     text = DRAFTS[0].text
     assert found[text].log_likelihood == pytest.approx(-1.0 / 8 - 3.0 * 7 / 8)
     assert found[text].summed_log_likelihood == pytest.approx(-5.0 / 8 - 9.0 * 7 / 8)
     seen = 0.75 * one.cosine(text, audio(0)[0]) + 0.25 * two.cosine(text, audio(1)[0])
     assert found[text].similarity == pytest.approx(seen, abs=1e-5)
-    assert [found[draft.text].model for draft in drafts] == ["one", "two", "deaf"]
+    assert [found[hypothesis.text].model for hypothesis in hypotheses] == ["one", "two", "deaf"]
     with pytest.raises(ModelError, match="sum must be above 0"):
-        scored([voice(embedder=one, likelihood=0.0)])
+        scored([scorer(embedder=one, likelihood=0.0)])
 
 
 def test_a_shared_embedder_embeds_a_text_once():
     shared = Embedder()
-    drafts = [DRAFTS, DRAFTS[:2]]
+    hypotheses = [DRAFTS, DRAFTS[:2]]
     likelihoods = [[LIKELIHOODS, LIKELIHOODS[:2]]] * 2
-    voices = [voice("one", shared), voice("two", shared)]
+    scorers = [scorer("one", shared), scorer("two", shared)]
     sounds = [audio().repeat(2, 1)] * 2
-    both = score_candidates(voices, sounds, drafts, likelihoods, OPTIONS)
-    assert [sorted(call) for call in shared.calls] == [sorted(draft.text for draft in DRAFTS)]
+    both = score_candidates(scorers, sounds, hypotheses, likelihoods, OPTIONS)
+    assert [sorted(call) for call in shared.calls] == [
+        sorted(hypothesis.text for hypothesis in DRAFTS)
+    ]
     assert [len(clip) for clip in both] == [3, 2]
     assert both[0][0].similarity is not None
 
@@ -133,17 +135,17 @@ def test_a_shared_embedder_embeds_a_text_once():
 def test_texts_are_embedded_only_when_a_term_counts_or_is_asked_for():
     embedder = Embedder()
     likelihood_alone = replace(OPTIONS, rerank=RerankWeights(similarity=0.0))
-    found = scored([voice(embedder=embedder)], options=likelihood_alone)
+    found = scored([scorer(embedder=embedder)], options=likelihood_alone)
     assert not embedder.calls
     assert {c.similarity for c in found.values()} == {c.agreement for c in found.values()} == {None}
-    asked = scored([voice(embedder=embedder)], options=likelihood_alone, every_term=True)
+    asked = scored([scorer(embedder=embedder)], options=likelihood_alone, every_term=True)
     assert embedder.calls
     assert None not in {c.similarity for c in asked.values()}
     assert {t: c.score for t, c in asked.items()} == {t: c.score for t, c in found.items()}
 
 
 def test_without_an_embedder_the_other_terms_rank():
-    found = scored([voice()])
+    found = scored([scorer()])
     assert {c.similarity for c in found.values()} == {c.agreement for c in found.values()} == {None}
     assert all(c.score == 0.3 * c.log_likelihood for c in found.values())
 
@@ -157,13 +159,13 @@ def test_without_an_embedder_the_other_terms_rank():
 )
 def test_weights_that_leave_nothing_to_rank_by_are_refused(weights, message):
     with pytest.raises(ModelError, match=message):
-        scored([voice()], options=replace(OPTIONS, rerank=weights))
-    scored([voice()], options=replace(OPTIONS, rerank=weights, method="beam"))  # ranks by none
+        scored([scorer()], options=replace(OPTIONS, rerank=weights))
+    scored([scorer()], options=replace(OPTIONS, rerank=weights, method="beam"))  # ranks by none
 
 
 def test_the_best_fluent_candidate_wins_and_the_others_know_why():
     likelihood_alone = replace(OPTIONS, rerank=RerankWeights(similarity=0.0))
-    found = list(scored([voice()], options=likelihood_alone).values())
+    found = list(scored([scorer()], options=likelihood_alone).values())
     assert [c.text for c in found] == [DRAFTS[2].text, DRAFTS[0].text, DRAFTS[1].text]
     assert choose(found).text == DRAFTS[0].text
     broken, chosen, behind = found
@@ -173,7 +175,7 @@ def test_the_best_fluent_candidate_wins_and_the_others_know_why():
 
 
 def test_all_disfluent_the_best_score_wins():
-    found = list(scored([voice()], DRAFTS[2:], [LIKELIHOODS[2:]]).values())
+    found = list(scored([scorer()], DRAFTS[2:], [LIKELIHOODS[2:]]).values())
     assert choose(found) is found[0]
     assert (found[0].fluent, found[0].reason) == (False, None)
 
@@ -181,15 +183,15 @@ def test_all_disfluent_the_best_score_wins():
 @pytest.mark.parametrize("method", ["beam", "diverse-beam", "greedy"])
 def test_a_search_keeps_its_order(method):
     options = DecodeOptions(method, candidates=4)
-    found = list(scored([voice(embedder=Embedder())], options=options).values())
-    assert [c.text for c in found] == [draft.text for draft in DRAFTS]
+    found = list(scored([scorer(embedder=Embedder())], options=options).values())
+    assert [c.text for c in found] == [hypothesis.text for hypothesis in DRAFTS]
     assert found[1].reason == f"later in the order of {method} search"
 
 
 def test_choosing_again_changes_nothing():
     weights = RerankWeights(0.1, 0.0, 0.2, 0.3, 0.4)
     ranked = list(
-        scored([voice(embedder=Embedder())], options=replace(OPTIONS, rerank=weights)).values()
+        scored([scorer(embedder=Embedder())], options=replace(OPTIONS, rerank=weights)).values()
     )
     assert explained(rank(ranked)) == ranked
     equal = [replace(c, score=1.0, fluent=True, reason=None) for c in ranked]

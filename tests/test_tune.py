@@ -26,8 +26,8 @@ from auricle.pipeline import Captioner
 from auricle.records import Candidate
 from auricle.text.tokenizer import CaptionTokenizer
 from auricle.tuning import worth as metrics
-from auricle.tuning.candidate_table import Pool
-from auricle.tuning.clips import HeardClip, hear, read_clips, sampling, with_decoding
+from auricle.tuning.candidate_table import CandidateTable
+from auricle.tuning.clips import ClipCandidates, hear, read_clips, sampling, with_decoding
 from auricle.tuning.folds import folds
 from auricle.tuning.rerank import FITTED, OWN, PAPERS, fit_rerank, fit_weights
 from auricle.tuning.simplex import search_simplex, simplex_grid
@@ -55,7 +55,7 @@ def random_clip(rng, number, terms=True):
                 count=int(rng.integers(1, 4)),
             )
         )
-    return HeardClip(f"clip {number}", f"group {number}", ("a reference",), tuple(found))
+    return ClipCandidates(f"clip {number}", f"group {number}", ("a reference",), tuple(found))
 
 
 def heard(count=60, seed=0, terms=True):
@@ -70,7 +70,7 @@ def worth(clips):
 @pytest.mark.parametrize("terms", [True, False])
 def test_looking_up_is_choosing(terms):
     clips = heard(terms=terms)
-    pool = Pool.of(clips, worth(clips))
+    pool = CandidateTable.of(clips, worth(clips))
     assert set(TERMS) - set(pool.names) == (set() if terms else {"similarity", "agreement"})
     rng = np.random.default_rng(1)
     settings = rng.dirichlet(np.ones(len(pool.names)), size=130)
@@ -90,7 +90,7 @@ def test_looking_up_is_choosing(terms):
 
 def test_what_bounds_a_choice():
     clips = heard(5)
-    pool = Pool.of(clips, worth(clips))
+    pool = CandidateTable.of(clips, worth(clips))
     for clip, best, drawn in zip(clips, pool.oracle(), pool.random(), strict=True):
         draws = [c.score for c in clip.candidates for _ in range(c.count)]
         assert best == max(draws)
@@ -99,7 +99,7 @@ def test_what_bounds_a_choice():
 
 def test_the_spread_is_that_within_clips():
     clips = heard(7)
-    pool = Pool.of(clips, worth(clips))
+    pool = CandidateTable.of(clips, worth(clips))
     inside = [np.std([c.log_likelihood for c in clip.candidates]) for clip in clips]
     assert pool.spread()[0] == pytest.approx(np.mean(inside))
 
@@ -166,7 +166,7 @@ def test_where_nothing_tells_it_says_so(monkeypatch):
 
 def test_the_fit_is_the_best_of_the_weights_tried():
     clips = heard(30, seed=3)
-    pool = Pool.of(clips, worth(clips))
+    pool = CandidateTable.of(clips, worth(clips))
     fitted = pool.earned(fit_weights(pool)).mean()
     others = np.random.default_rng(0).dirichlet(np.ones(len(pool.names)), 300) / pool.spread()
     assert fitted >= pool.mean_earned(others).max() - 0.01
@@ -176,7 +176,9 @@ def test_every_candidate_is_scored_as_if_it_were_chosen():
     references = [("a dog barks", "a dog is barking loudly"), ("rain falls on a roof",), ("wind",)]
     said = [("a dog barks loudly", "rain falls"), ("rain falls on a tin roof",), ("wind", "a dog")]
     clips = [
-        HeardClip(str(i), str(i), meant, tuple(Candidate(t, 0.0, 0.0, 0.0, True) for t in texts))
+        ClipCandidates(
+            str(i), str(i), meant, tuple(Candidate(t, 0.0, 0.0, 0.0, True) for t in texts)
+        )
         for i, (meant, texts) in enumerate(zip(references, said, strict=True))
     ]
     found = metrics.cider_d(clips)

@@ -13,7 +13,7 @@ from systems import System
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from auricle.decoding.hypothesis import Draft
+from auricle.decoding.hypothesis import Hypothesis
 from auricle.decoding.likelihood import Likelihood
 from auricle.decoding.rerank import rank, score_candidates
 from auricle.model.captioner import AudioMemory
@@ -65,10 +65,13 @@ def score(
     means = -token_nll(logits(decoder_inputs(labels, config.start_id, config.pad_id)), labels)
     totals = means * (labels != IGNORE_ID).sum(dim=1)
     by_text = dict(zip(texts, map(Likelihood, means.tolist(), totals.tolist()), strict=True))
-    drafts = [
-        Draft(text, tuple(rows[texts.index(text)]), None, texts.count(text)) for text in by_text
+    hypotheses = [
+        Hypothesis(text, tuple(rows[texts.index(text)]), None, texts.count(text))
+        for text in by_text
     ]
     likelihoods = [[list(by_text.values())]]
     embeddings = [memory.embedding]
-    scored = score_candidates([system.voice], embeddings, [drafts], likelihoods, system.options)
+    scored = score_candidates(
+        [system.scorer], embeddings, [hypotheses], likelihoods, system.options
+    )
     return rank(scored[0])

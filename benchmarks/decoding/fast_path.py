@@ -14,7 +14,7 @@ from stopwatch import Stopwatch
 from systems import System
 
 from auricle.decoding import candidates
-from auricle.decoding.hypothesis import Draft
+from auricle.decoding.hypothesis import Hypothesis
 from auricle.model.bart import CrossMemory
 from auricle.model.precision import convert
 from auricle.records import Candidate
@@ -34,13 +34,13 @@ class FastPath:
 
         All that `find_candidates` does beside reading the memory and searching is "score".
         """
-        system, drafts = self.system, list[Sequence[Draft]]()
-        search, read = candidates.find_drafts, system.model.decoder.read_memory
+        system, hypotheses = self.system, list[Sequence[Hypothesis]]()
+        search, read = candidates.find_hypotheses, system.model.decoder.read_memory
 
-        def timed_search(*arguments: Any) -> list[list[Draft]]:
+        def timed_search(*arguments: Any) -> list[list[Hypothesis]]:
             with watch("search"):
                 found = search(*arguments)
-            drafts.extend(found)
+            hypotheses.extend(found)
             return found
 
         def timed_read(*arguments: Any) -> CrossMemory:
@@ -50,22 +50,28 @@ class FastPath:
         with watch("encode"):
             memory = system.model.encode(waveforms)
         with (
-            patch.object(candidates, "find_drafts", timed_search),
+            patch.object(candidates, "find_hypotheses", timed_search),
             patch.object(system.model.decoder, "read_memory", timed_read),
             watch("score"),
         ):
-            found = candidates.find_candidates([system.voice], [memory], system.options, seed)
-        assert len(drafts) == len(waveforms), "the search was not seen"
-        return found, self._flops(len(waveforms[0]), memory.memory.shape[1], drafts)
+            found = candidates.find_candidates([system.scorer], [memory], system.options, seed)
+        assert len(hypotheses) == len(waveforms), "the search was not seen"
+        return found, self._flops(len(waveforms[0]), memory.memory.shape[1], hypotheses)
 
-    def _flops(self, samples: int, frames: int, drafts: Sequence[Sequence[Draft]]) -> Counter[str]:
+    def _flops(
+        self, samples: int, frames: int, hypotheses: Sequence[Sequence[Hypothesis]]
+    ) -> Counter[str]:
         config, encode = self.system.model.config.decoder, self.system.tokenizer.encode
-        rows = [[(config.start_id, *draft.ids) for draft in clip] for clip in drafts]
+        rows = [[(config.start_id, *hypothesis.ids) for hypothesis in clip] for clip in hypotheses]
         searches = [search_flops(config, clip, frames) for clip in rows]
-        ids = [(encode(draft.text), list(draft.ids)) for clip in drafts for draft in clip]
+        ids = [
+            (encode(hypothesis.text), list(hypothesis.ids))
+            for clip in hypotheses
+            for hypothesis in clip
+        ]
         respelt = [len(spelt) + 1 for spelt, drawn in ids if spelt != drawn]
         return Counter(
-            encode=len(drafts) * encode_flops(self.system.model.config, samples),
-            search=len(drafts) * cross_flops(config, frames) + sum(searches),
+            encode=len(hypotheses) * encode_flops(self.system.model.config, samples),
+            search=len(hypotheses) * cross_flops(config, frames) + sum(searches),
             score=sum(row_flops(config, tokens, frames) for tokens in respelt),
         )

@@ -16,7 +16,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from auricle.audio.load import load_audio
-from auricle.decoding.hypothesis import Voice
+from auricle.decoding.hypothesis import Scorer
 from auricle.decoding.options import DecodeOptions
 from auricle.hub.folder import load_bundle
 from auricle.model.captioner import AudioCaptioner
@@ -37,8 +37,8 @@ class System:
     options: DecodeOptions
 
     @property
-    def voice(self) -> Voice:
-        return Voice("benchmark", self.model.decoder, self.tokenizer)
+    def scorer(self) -> Scorer:
+        return Scorer("benchmark", self.model.decoder, self.tokenizer)
 
 
 def build_system(size: str, candidates: int) -> System:

@@ -20,9 +20,10 @@ import torch
 from torch import Tensor, nn
 
 from auricle.audio.fbank import DATASET_STD, fbank
+from auricle.decoding.hypothesis import TokenSequence
 from auricle.decoding.options import DecodeOptions
 from auricle.decoding.processors import constrain, nucleus
-from auricle.decoding.search import Sequence, decode
+from auricle.decoding.search import decode
 from auricle.hub.published import load_published
 from auricle.hub.published_names import published_name
 from auricle.model.captioner import AudioCaptioner, AudioMemory
@@ -140,7 +141,7 @@ def _searches(
 
 
 def _differ(
-    model: AudioCaptioner, ours: list[Sequence], tokens: dict, method: str, name: str
+    model: AudioCaptioner, ours: list[TokenSequence], tokens: dict, method: str, name: str
 ) -> float:
     """0 when the ids between start and end are the golden ones, else infinite."""
     config = model.config.decoder

@@ -17,7 +17,7 @@ from auricle.audio.load import AudioInput, Recording, load_audio, source_name
 from auricle.decoding.candidates import Pool, find_candidates, joint_steps
 from auricle.decoding.confidence import NO_SOUND, confidence, declined
 from auricle.decoding.ensemble import encode_together
-from auricle.decoding.hypothesis import Voice
+from auricle.decoding.hypothesis import Scorer
 from auricle.decoding.options import DecodeOptions, with_method
 from auricle.decoding.rerank import choose
 from auricle.decoding.streaming import stream_tokens
@@ -49,7 +49,7 @@ class Captioner:
     records.
 
     Attributes:
-        models, voices: the members of an ensemble, or the one model there is; ``model`` and
+        models, scorers: the members of an ensemble, or the one model there is; ``model`` and
             ``tokenizer`` are the first one's.
         sample_rate_hz: of the waveforms that the models hear.
         max_duration_s: of longer recordings the start is heard.
@@ -66,9 +66,9 @@ class Captioner:
         self.model = self.models[0]
         self.sample_rate_hz = self.models[0].encoder.sample_rate_hz
         self.max_duration_s = min(model.config.max_duration_s for model in self.models)
-        self.voices = voices(bundle)
+        self.scorers = scorers(bundle)
         self.pool: Pool = bundle.config.pool if isinstance(bundle, Ensemble) else "candidates"
-        self.tokenizer = self.voices[0].tokenizer
+        self.tokenizer = self.scorers[0].tokenizer
 
     @classmethod
     def from_pretrained(
@@ -192,7 +192,7 @@ class Captioner:
             yield NO_SOUND
             return
         memories = encode_together(self.models, [recording.waveform])
-        steps = joint_steps(self.voices, memories, self.pool)
+        steps = joint_steps(self.scorers, memories, self.pool)
         yield from stream_tokens(steps, self.tokenizer, options, seed)
 
     def options(self, decode: str | None = None, **changes: Any) -> DecodeOptions:
@@ -242,7 +242,7 @@ class Captioner:
         memories = encode_together(self.models, [r.waveform for r in recordings])
         every_term = decoding.every_term or self._calibrated(decoding.options)
         return find_candidates(
-            self.voices, memories, decoding.options, decoding.seed, self.pool, every_term
+            self.scorers, memories, decoding.options, decoding.seed, self.pool, every_term
         )
 
     def _calibrated(self, options: DecodeOptions) -> bool:
@@ -278,8 +278,8 @@ class Captioner:
         )
 
 
-def voices(model: Bundle | Ensemble) -> tuple[Voice, ...]:
-    """A model's one voice, an ensemble's several; a text embedder that some share is one object.
+def scorers(model: Bundle | Ensemble) -> tuple[Scorer, ...]:
+    """A model's one scorer, an ensemble's several; a text embedder that some share is one object.
 
     Raises:
         ModelError: a model without tokenizer.
@@ -291,7 +291,7 @@ def voices(model: Bundle | Ensemble) -> tuple[Voice, ...]:
     else:
         bundles, names, weights = (model,), [model.name], [(1.0, 1.0)]
     embedders: dict[EmbedderSpec, TextEmbedder] = {}
-    found: list[Voice] = []
+    found: list[Scorer] = []
     for bundle, name, shares in zip(bundles, names, weights, strict=True):
         if bundle.tokenizer is None:
             raise ModelError(
@@ -301,7 +301,7 @@ def voices(model: Bundle | Ensemble) -> tuple[Voice, ...]:
         spec = bundle.embedder
         if spec not in embedders:
             embedders[spec] = TextEmbedder(spec.name, spec.prompt, bundle.model.device)
-        found.append(Voice(name, bundle.model.decoder, bundle.tokenizer, embedders[spec], *shares))
+        found.append(Scorer(name, bundle.model.decoder, bundle.tokenizer, embedders[spec], *shares))
     return tuple(found)
 
 

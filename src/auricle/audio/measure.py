@@ -20,7 +20,7 @@ FLOOR_DBFS = -120.0  # below 16-bit noise; stands for digital silence
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class SoundMeasures:
     """``level_dbfs``: RMS without the mean, relative to full scale; ``clipped``: share of samples;
     ``missing_s``: seconds that the file declares and does not hold.
 
@@ -36,7 +36,7 @@ class Sound:
     digest: str
 
 
-def measure(path: Path, start_s: float | None = None, end_s: float | None = None) -> Sound:
+def measure(path: Path, start_s: float | None = None, end_s: float | None = None) -> SoundMeasures:
     """Decode the section of ``path`` from ``start_s`` to ``end_s`` (seconds), or all, and measure.
 
     Raises AudioError: unreadable, damaged, or the section lies beyond the end.
@@ -48,7 +48,7 @@ def measure(path: Path, start_s: float | None = None, end_s: float | None = None
     waveform = recording.waveform
     deviation = float(waveform.std(dtype=np.float64))
     pcm = np.clip(np.round(waveform * 32768), -32768, 32767).astype("<i2")  # as decoders scale
-    return Sound(
+    return SoundMeasures(
         duration_s=len(waveform) / rate_hz,
         sample_rate_hz=rate_hz,
         level_dbfs=max(FLOOR_DBFS, 20 * float(np.log10(max(deviation, 1e-9)))),

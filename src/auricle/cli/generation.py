@@ -11,9 +11,9 @@ from auricle.cli.progress import Lines, duration, short
 
 if TYPE_CHECKING:
     from auricle.mixup.client import ClientConfig
-    from auricle.mixup.cost import OnProgress, Price, Summary, Tokens
-    from auricle.mixup.cost import Progress as Generation
-    from auricle.mixup.pairs import Pairs
+    from auricle.mixup.cost import GenerationStatus as Generation
+    from auricle.mixup.cost import OnProgress, Price, Summary, TokenCount
+    from auricle.mixup.pairs import CaptionPairs
 
 
 class GenerationProgress:
@@ -48,11 +48,11 @@ class GenerationProgress:
         detail += [f"{now.failed} failed"] * bool(now.failed)
         self._lines.show("asking", "mix-ups", now.done, now.total, count, detail, last)
 
-    def _spent(self, tokens: Tokens) -> str:
+    def _spent(self, tokens: TokenCount) -> str:
         return _spent(tokens, self._price)
 
 
-def _spent(tokens: Tokens, price: Price | None) -> str:
+def _spent(tokens: TokenCount, price: Price | None) -> str:
     """ "1,234 tokens" or, where prices are known, "1,234 tokens (0.0012)"."""
     cost = tokens.cost(price)
     number = f"{round(tokens.prompt + tokens.completion):,} tokens"
@@ -69,7 +69,12 @@ def tell(output: Path, done: Summary, price: Price | None) -> None:
 
 
 def batches(
-    output: Path, pairs: Pairs, count: int, config: ClientConfig, results: list[Path], write: bool
+    output: Path,
+    pairs: CaptionPairs,
+    count: int,
+    config: ClientConfig,
+    results: list[Path],
+    write: bool,
 ) -> bool:
     """Read ``results``, then write what is left to request; whether pairs failed."""
     from auricle.mixup.batchfile import read_results, write_requests

@@ -88,9 +88,9 @@ def generate(
         from auricle.mixup.client import ClientConfig
         from auricle.mixup.cost import Price
         from auricle.mixup.generate import generate, generate_by_grammar
-        from auricle.mixup.pairs import Pairs
+        from auricle.mixup.pairs import CaptionPairs
 
-        pairs = Pairs.read(manifest, seed, split)
+        pairs = CaptionPairs.read(manifest, seed, split)
         if not by_model:
             with GenerationProgress(None) as progress:
                 done = generate_by_grammar(output, pairs, count, progress)

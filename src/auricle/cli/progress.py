@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from auricle.cli.console import say
 
 if TYPE_CHECKING:
-    from auricle.training.monitor import Progress
+    from auricle.training.monitor import StepReport
     from auricle.training.run import Watch
     from auricle.training.validation import Validation
 
@@ -46,7 +46,7 @@ class TrainingProgress:
         count = f"{done}/{total}" if total else f"{done}" if done else ""
         self._lines.show(what, what, done, total, [count], [], bool(total) and done == total)
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: StepReport) -> None:
         """A step of training."""
         self._steps += 1
         weight = max(1 - SMOOTHING, 1 / self._steps)

@@ -14,7 +14,7 @@ from auricle.cli.console import ProgressBar, exit_codes, say
 if TYPE_CHECKING:
     from auricle.metrics.bootstrap import Interval
     from auricle.pipeline import Captioner
-    from auricle.tuning.clips import HeardClip
+    from auricle.tuning.clips import ClipCandidates
     from auricle.tuning.reliability import Reliability
 
 app = typer.Typer(
@@ -188,7 +188,7 @@ def _show_reliability(found: Reliability, threshold: float) -> None:
 
 def hear_manifest(
     captioner: Captioner, data: Path, candidates: int | None, seed: int
-) -> list[HeardClip]:
+) -> list[ClipCandidates]:
     """Every clip that can be heard; the others are named on stderr."""
     from auricle.tuning.clips import hear, read_clips
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from auricle.audio.lookahead import in_order
-from auricle.audio.measure import FLOOR_DBFS, Sound, measure
+from auricle.audio.measure import FLOOR_DBFS, SoundMeasures, measure
 from auricle.data.captions import CaptionLimits, faults, normalised
 from auricle.data.clip import Clip
 from auricle.data.leaks import file_name, find_leaks, source_of
@@ -116,9 +116,9 @@ def check(
         rows += [_Row(manifest, line, clip) for line, clip in read_lines(manifest, broken)]
     for row in rows:
         findings += _caption_findings(row, limits.captions)
-    sounds: dict[int, Sound] = {}
+    sounds: dict[int, SoundMeasures] = {}
     for number, heard in enumerate(_hear(rows, workers)):
-        if isinstance(heard, Sound):
+        if isinstance(heard, SoundMeasures):
             sounds[number] = heard
             findings += _sound_findings(rows[number], heard, limits)
         else:
@@ -132,10 +132,10 @@ def check(
     return Report(len(rows), captions, sum(s.duration_s for s in sounds.values()), findings)
 
 
-def _hear(rows: list[_Row], workers: int | None) -> Iterator[Sound | AudioError]:
+def _hear(rows: list[_Row], workers: int | None) -> Iterator[SoundMeasures | AudioError]:
     """Each row's sound or what is wrong with it, in order, a few rows ahead of the caller."""
 
-    def heard(row: _Row) -> Sound | AudioError:
+    def heard(row: _Row) -> SoundMeasures | AudioError:
         try:
             return measure(row.clip.audio, row.clip.start_s, row.clip.end_s)
         except AudioError as error:
@@ -162,7 +162,7 @@ def _caption_findings(row: _Row, limits: CaptionLimits) -> Iterator[Finding]:
         seen.setdefault(key, number)
 
 
-def _sound_findings(row: _Row, sound: Sound, limits: Limits) -> Iterator[Finding]:
+def _sound_findings(row: _Row, sound: SoundMeasures, limits: Limits) -> Iterator[Finding]:
     if sound.duration_s < limits.min_duration_s:
         detail = f"{sound.duration_s:.2f} s, under {limits.min_duration_s:g} s"
         yield row.finding("too short", detail)
@@ -178,7 +178,7 @@ def _sound_findings(row: _Row, sound: Sound, limits: Limits) -> Iterator[Finding
 
 
 def _identity_findings(
-    rows: list[_Row], sounds: dict[int, Sound], limits: Limits
+    rows: list[_Row], sounds: dict[int, SoundMeasures], limits: Limits
 ) -> Iterator[Finding]:
     """Leaks, duplicates and names that stand in two splits; a row leaks once, for one reason."""
     splits = {number: row.clip.split for number, row in enumerate(rows)}

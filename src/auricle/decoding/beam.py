@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from auricle.decoding.forbidden import ForbiddenWords
-from auricle.decoding.hypothesis import Sequence
+from auricle.decoding.hypothesis import TokenSequence
 from auricle.decoding.options import DecodeOptions
 from auricle.decoding.processors import rule_out
 from auricle.decoding.steps import Steps
@@ -41,7 +41,7 @@ class _Next(NamedTuple):
 @torch.inference_mode()
 def beam_search(
     steps: Steps, options: DecodeOptions, forbidden: ForbiddenWords | None = None
-) -> list[list[Sequence]]:
+) -> list[list[TokenSequence]]:
     """The ``options.candidates`` best sequences of each clip.
 
     A group is done once as many of its beams have ended as it has (early stopping), a clip once its
@@ -51,7 +51,7 @@ def beam_search(
     config, device, clips = steps.config, steps.device, steps.clips
     groups = options.groups if options.method == "diverse-beam" else 1
     width, limit = options.candidates // groups, min(options.max_length, config.max_positions)
-    ended: list[list[list[Sequence]]] = [[[] for _ in range(groups)] for _ in range(clips)]
+    ended: list[list[list[TokenSequence]]] = [[[] for _ in range(groups)] for _ in range(clips)]
     active = list(range(clips))
     steps.begin(clips * options.candidates, limit)
     prefixes = torch.full((clips, 1), config.start_id, device=device)
@@ -71,7 +71,7 @@ def beam_search(
                 if not done[place][group]:
                     ids = prefixes[grown.rows[place, rank], 1:].tolist()
                     raw, total = float(grown.raw[place, rank]), float(grown.totals[place, rank])
-                    ended[active[place]][group].append(Sequence(ids, raw, total / length))
+                    ended[active[place]][group].append(TokenSequence(ids, raw, total / length))
             going_on = torch.argsort(is_end.int(), dim=-1, stable=True)[:, :width]  # best first
             beams[group] = grown.take(going_on)
             said = torch.cat([said, beams[group].tokens], dim=1)
@@ -91,7 +91,7 @@ def beam_search(
             if len(sequences) < width:
                 for row, total in zip(last.rows[place], last.totals[place], strict=True):
                     score = float(total) / prefixes.shape[1] ** options.length_penalty
-                    sequences.append(Sequence(prefixes[row, 1:].tolist(), None, score))
+                    sequences.append(TokenSequence(prefixes[row, 1:].tolist(), None, score))
     return [_best([s for group in clip for s in _best(group, width)]) for clip in ended]
 
 
@@ -125,10 +125,10 @@ def _grow(beams: _Beams, following: _Next, said: Tensor, penalty: float, most: i
     )
 
 
-def _best(sequences: list[Sequence], most: int | None = None) -> list[Sequence]:
+def _best(sequences: list[TokenSequence], most: int | None = None) -> list[TokenSequence]:
     return sorted(sequences, key=_score, reverse=True)[:most]
 
 
-def _score(sequence: Sequence) -> float:
+def _score(sequence: TokenSequence) -> float:
     assert sequence.score is not None
     return sequence.score

@@ -39,7 +39,7 @@ class Feature:
 
 
 @dataclass(frozen=True)
-class Measured:
+class HeldOut:
     """How reliable confidence was on clips held out from the fit, and how it would be to give all
     of them the base rate; ``low`` and ``high`` bound the gain of the first over the second (the
     difference of Brier scores) in 95 % of resamples."""
@@ -71,7 +71,7 @@ class Calibration:
     data: str
     clips: int
     right_share: float
-    held_out: Measured
+    held_out: HeldOut
 
 
 def confidence(calibration: Calibration, candidate: Candidate) -> float:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from auricle.decoding.hypothesis import Draft
+from auricle.decoding.hypothesis import Hypothesis
 from auricle.decoding.likelihood import ROWS_TOGETHER, Likelihood
 from auricle.decoding.steps import Steps
 from auricle.model.captioner import AudioCaptioner, AudioMemory, padded
@@ -74,18 +74,18 @@ class AveragedSteps:
 
 @torch.inference_mode()
 def stepped_likelihoods(
-    steps: Steps, drafts: Sequence[Sequence[Draft]], tokenizer: CaptionTokenizer
+    steps: Steps, hypotheses: Sequence[Sequence[Hypothesis]], tokenizer: CaptionTokenizer
 ) -> list[list[Likelihood]]:
-    """What ``steps``, which found the drafts, think of them.
+    """What ``steps``, which found the hypotheses, think of them.
 
     What they gathered while searching is taken; captions that re-tokenise differently are read to
     them token by token, for there is no teacher forcing of an average.
     """
     unknown = [
-        (clip, draft.text)
-        for clip, its_drafts in enumerate(drafts)
-        for draft in its_drafts
-        if draft.log_probability is None
+        (clip, hypothesis.text)
+        for clip, its_hypotheses in enumerate(hypotheses)
+        for hypothesis in its_hypotheses
+        if hypothesis.log_probability is None
     ]
     read: list[Likelihood] = []
     for i in range(0, len(unknown), ROWS_TOGETHER):
@@ -94,11 +94,13 @@ def stepped_likelihoods(
     return [
         [
             next(found)
-            if draft.log_probability is None
-            else Likelihood(draft.log_probability / (len(draft.ids) + 1), draft.log_probability)
-            for draft in its_drafts
+            if hypothesis.log_probability is None
+            else Likelihood(
+                hypothesis.log_probability / (len(hypothesis.ids) + 1), hypothesis.log_probability
+            )
+            for hypothesis in its_hypotheses
         ]
-        for its_drafts in drafts
+        for its_hypotheses in hypotheses
     ]
 
 

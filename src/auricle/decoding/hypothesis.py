@@ -10,13 +10,13 @@ from auricle.text.tokenizer import CaptionTokenizer
 
 
 @dataclass(frozen=True)
-class Voice:
+class Scorer:
     """A decoder with its tokenizer and text embedder.
 
     Attributes:
         name: the model's, as records give it.
         embedder: None leaves similarity out of the score.
-        likelihood_weight, similarity_weight: this voice's shares in the averages of an ensemble.
+        likelihood_weight, similarity_weight: this scorer's shares in the averages of an ensemble.
     """
 
     name: str
@@ -28,28 +28,29 @@ class Voice:
 
 
 @dataclass(frozen=True)
-class Draft:
+class Hypothesis:
     """A distinct caption that a search found for a clip.
 
     Attributes:
         text: without punctuation, as it is scored.
         ids: tokens found that say it, between the start and the end token: those that the text
             re-tokenises to if they were drawn, else the first.
-        log_probability: of ``ids`` and the end token under the raw distribution of voice ``voice``,
-            summed, in nats; None where the text re-tokenises differently or never ended.
+        log_probability: of ``ids`` and the end token under the raw distribution of scorer
+            ``scorer``, summed, in nats; None where the text re-tokenises differently or never
+            ended.
         count: how many sequences of the search say it.
-        voice: which voice found it first.
+        scorer: which scorer found it first.
     """
 
     text: str
     ids: tuple[int, ...]
     log_probability: float | None
     count: int = 1
-    voice: int = 0
+    scorer: int = 0
 
 
 @dataclass(frozen=True)
-class Sequence:
+class TokenSequence:
     """Token ids between the start and the end token.
 
     Attributes:

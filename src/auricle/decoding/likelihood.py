@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
-from auricle.decoding.hypothesis import Draft, Voice
+from auricle.decoding.hypothesis import Hypothesis, Scorer
 from auricle.model.bart import BartDecoder, CrossMemory
 from auricle.model.likelihood import IGNORE_ID, decoder_inputs
 from auricle.text.tokenizer import CaptionTokenizer
@@ -26,26 +26,32 @@ class Likelihood(NamedTuple):
     total: float
 
 
-def draft_likelihoods(
-    voice: Voice, index: int, cross: CrossMemory, drafts: Sequence[Sequence[Draft]]
+def hypothesis_likelihoods(
+    scorer: Scorer, index: int, cross: CrossMemory, hypotheses: Sequence[Sequence[Hypothesis]]
 ) -> list[list[Likelihood]]:
-    """What ``voice``, number ``index``, thinks of each clip's drafts.
+    """What ``scorer``, number ``index``, thinks of each clip's hypotheses.
 
     What it gathered while searching is taken; teacher forcing serves the others.
     """
     unknown = [
-        [draft.text for draft in clip if draft.voice != index or draft.log_probability is None]
-        for clip in drafts
+        [
+            hypothesis.text
+            for hypothesis in clip
+            if hypothesis.scorer != index or hypothesis.log_probability is None
+        ]
+        for clip in hypotheses
     ]
-    forced = log_likelihoods(voice.decoder, cross, unknown, voice.tokenizer)
+    forced = log_likelihoods(scorer.decoder, cross, unknown, scorer.tokenizer)
     return [
         [
-            Likelihood(draft.log_probability / (len(draft.ids) + 1), draft.log_probability)
-            if draft.voice == index and draft.log_probability is not None
+            Likelihood(
+                hypothesis.log_probability / (len(hypothesis.ids) + 1), hypothesis.log_probability
+            )
+            if hypothesis.scorer == index and hypothesis.log_probability is not None
             else next(found)
-            for draft in clip
+            for hypothesis in clip
         ]
-        for clip, found in zip(drafts, map(iter, forced), strict=True)
+        for clip, found in zip(hypotheses, map(iter, forced), strict=True)
     ]
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from auricle.decoding.hypothesis import Draft, Voice
+from auricle.decoding.hypothesis import Hypothesis, Scorer
 from auricle.decoding.likelihood import Likelihood
 from auricle.decoding.options import DecodeOptions
 from auricle.decoding.terms import TERMS, Evidence, View, check_weights, score, takes_embedder
@@ -26,23 +26,23 @@ __all__ = ["choose", "rank", "score_candidates"]
 
 @torch.inference_mode()
 def score_candidates(
-    voices: Sequence[Voice],
+    scorers: Sequence[Scorer],
     embeddings: Sequence[Tensor],
-    drafts: Sequence[Sequence[Draft]],
+    hypotheses: Sequence[Sequence[Hypothesis]],
     likelihoods: Sequence[Sequence[Sequence[Likelihood]]],
     options: DecodeOptions,
     every_term: bool = False,
 ) -> list[list[Candidate]]:
     """Each clip's distinct captions with their terms, scores and reasons.
 
-    Samples come best first, and so does what several voices found; what one search found stays in
-    the order given. The voices' likelihoods and similarities are averaged by their weights.
+    Samples come best first, and so does what several scorers found; what one search found stays in
+    the order given. The scorers' likelihoods and similarities are averaged by their weights.
 
     Args:
-        embeddings: the clips' audio embeddings [B, E], for each voice.
-        drafts: of each clip.
-        likelihoods: of each draft of each clip, by each voice; or by all voices together where they
-            searched as one.
+        embeddings: the clips' audio embeddings [B, E], for each scorer.
+        hypotheses: of each clip.
+        likelihoods: of each hypothesis of each clip, by each scorer; or by all scorers together
+            where they searched as one.
         every_term: compute also the terms that need text embeddings and have no weight.
 
     Raises:
@@ -50,38 +50,40 @@ def score_candidates(
     """
     by_score = options.method == "nucleus" or len(likelihoods) > 1
     if by_score:
-        check_weights(options.rerank, any(voice.embedder for voice in voices))
+        check_weights(options.rerank, any(scorer.embedder for scorer in scorers))
     embed = every_term or takes_embedder(options.rerank)
-    views = _views(voices, embeddings, drafts) if embed else [()] * len(drafts)
-    apart = len(likelihoods) == len(voices)
-    shares = _shares([voice.likelihood_weight for voice in voices]) if apart else [1.0]
-    verdicts = iter(default_detector().verdicts([d.text for clip in drafts for d in clip]))
+    views = _views(scorers, embeddings, hypotheses) if embed else [()] * len(hypotheses)
+    apart = len(likelihoods) == len(scorers)
+    shares = _shares([scorer.likelihood_weight for scorer in scorers]) if apart else [1.0]
+    verdicts = iter(default_detector().verdicts([d.text for clip in hypotheses for d in clip]))
     found = []
-    for number, clip in enumerate(drafts):
-        by_voice = [clips[number] for clips in likelihoods]
-        evidence = Evidence(clip, [next(verdicts) for _ in clip], by_voice, shares, views[number])
-        scored = list(_candidates(evidence, voices, options))
+    for number, clip in enumerate(hypotheses):
+        by_scorer = [clips[number] for clips in likelihoods]
+        evidence = Evidence(clip, [next(verdicts) for _ in clip], by_scorer, shares, views[number])
+        scored = list(_candidates(evidence, scorers, options))
         ordered = rank(scored) if by_score else scored
         found.append(explained(ordered, None if by_score else options.method) if ordered else [])
     return found
 
 
 def _candidates(
-    evidence: Evidence, voices: Sequence[Voice], options: DecodeOptions
+    evidence: Evidence, scorers: Sequence[Scorer], options: DecodeOptions
 ) -> Iterator[Candidate]:
     columns: dict[str, Any] = {}
     for term in TERMS.values():
         values = term.of(evidence)
         columns[term.field] = (
-            values.tolist() if values is not None else [None] * len(evidence.drafts)
+            values.tolist() if values is not None else [None] * len(evidence.hypotheses)
         )
-    for number, (draft, verdict) in enumerate(zip(evidence.drafts, evidence.verdicts, strict=True)):
+    for number, (hypothesis, verdict) in enumerate(
+        zip(evidence.hypotheses, evidence.verdicts, strict=True)
+    ):
         candidate = Candidate(
-            text=draft.text,
+            text=hypothesis.text,
             score=0.0,
             fluent=verdict.fluent,
-            count=draft.count,
-            model=voices[draft.voice].name if len(evidence.likelihoods) > 1 else None,
+            count=hypothesis.count,
+            model=scorers[hypothesis.scorer].name if len(evidence.likelihoods) > 1 else None,
             reason=verdict.fault and f"not fluent: {verdict.fault}",
             **{field: column[number] for field, column in columns.items()},
         )
@@ -89,23 +91,25 @@ def _candidates(
 
 
 def _views(
-    voices: Sequence[Voice], embeddings: Sequence[Tensor], drafts: Sequence[Sequence[Draft]]
+    scorers: Sequence[Scorer],
+    embeddings: Sequence[Tensor],
+    hypotheses: Sequence[Sequence[Hypothesis]],
 ) -> list[list[View]]:
-    """Of each clip; an embedder that several voices share embeds a text once."""
-    seeing = [(v, audio) for v, audio in zip(voices, embeddings, strict=True) if v.embedder]
+    """Of each clip; an embedder that several scorers share embeds a text once."""
+    seeing = [(v, audio) for v, audio in zip(scorers, embeddings, strict=True) if v.embedder]
     if not seeing:
-        return [[] for _ in drafts]
-    texts = list(dict.fromkeys(draft.text for clip in drafts for draft in clip))
+        return [[] for _ in hypotheses]
+    texts = list(dict.fromkeys(hypothesis.text for clip in hypotheses for hypothesis in clip))
     row = {text: number for number, text in enumerate(texts)}
-    embedders = {id(voice.embedder): voice.embedder for voice, _ in seeing}
+    embedders = {id(scorer.embedder): scorer.embedder for scorer, _ in seeing}
     vectors = {key: embedder.embed(texts) for key, embedder in embedders.items() if embedder}
-    shares = _shares([voice.similarity_weight for voice, _ in seeing])
-    views: list[list[View]] = [[] for _ in drafts]
-    for (voice, embedding), share in zip(seeing, shares, strict=True):
+    shares = _shares([scorer.similarity_weight for scorer, _ in seeing])
+    views: list[list[View]] = [[] for _ in hypotheses]
+    for (scorer, embedding), share in zip(seeing, shares, strict=True):
         audio = F.normalize(embedding.float(), dim=-1)
-        text = vectors[id(voice.embedder)].to(audio.device)
-        for number, clip in enumerate(drafts):
-            rows = [row[draft.text] for draft in clip]
+        text = vectors[id(scorer.embedder)].to(audio.device)
+        for number, clip in enumerate(hypotheses):
+            rows = [row[hypothesis.text] for hypothesis in clip]
             views[number].append(View(audio[number], text[rows], share))
     return views
 

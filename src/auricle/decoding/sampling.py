@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from auricle.decoding.forbidden import ForbiddenWords
-from auricle.decoding.hypothesis import Sequence
+from auricle.decoding.hypothesis import TokenSequence
 from auricle.decoding.options import DecodeOptions
 from auricle.decoding.processors import nucleus, rule_out
 from auricle.decoding.steps import Steps
@@ -35,7 +35,7 @@ class Drawn(NamedTuple):
 
 def sample(
     steps: Steps, options: DecodeOptions, seed: int = 0, forbidden: ForbiddenWords | None = None
-) -> list[list[Sequence]]:
+) -> list[list[TokenSequence]]:
     """``options.candidates`` nucleus samples of each clip in the order drawn, or its one greedy
     sequence."""
     each = samples_per_clip(options)
@@ -47,7 +47,7 @@ def sample(
             ids[number].append(token)
     eos_id = steps.config.eos_id
     found = [
-        Sequence(tokens[:-1], total) if tokens[-1:] == [eos_id] else Sequence(tokens)
+        TokenSequence(tokens[:-1], total) if tokens[-1:] == [eos_id] else TokenSequence(tokens)
         for tokens, total in zip(ids, totals.tolist(), strict=True)
     ]
     return [found[i : i + each] for i in range(0, len(found), each)]

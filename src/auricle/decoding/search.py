@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from auricle.decoding.beam import beam_search
 from auricle.decoding.forbidden import ForbiddenWords
-from auricle.decoding.hypothesis import Sequence
+from auricle.decoding.hypothesis import TokenSequence
 from auricle.decoding.options import DecodeOptions
 from auricle.decoding.sampling import sample, samples_per_clip
 from auricle.decoding.steps import DecoderSteps, Steps
@@ -16,21 +16,21 @@ MEMORY = 256 * 2**20  # bytes that a search may take, of logits and cached keys 
 
 def decode(
     decoder: BartDecoder, cross: CrossMemory, options: DecodeOptions, seed: int = 0
-) -> list[list[Sequence]]:
+) -> list[list[TokenSequence]]:
     """`search` by one decoder."""
     return search(DecoderSteps(decoder, cross), options, seed)
 
 
 def search(
     steps: Steps, options: DecodeOptions, seed: int = 0, forbidden: ForbiddenWords | None = None
-) -> list[list[Sequence]]:
+) -> list[list[TokenSequence]]:
     """Decode by ``options.method``: per clip its sequences, best first (samples as drawn).
 
     So many clips go together as `MEMORY` allows; neither that nor the batch changes what is found.
     ``seed`` fixes sampling. ``forbidden`` are ``options.forbidden_words`` as a vocabulary spells
     them.
     """
-    found: list[list[Sequence]] = []
+    found: list[list[TokenSequence]] = []
     together = clips_together(steps.config, options)
     for first in range(0, steps.clips, together):
         part = steps.part(slice(first, first + together))

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from auricle.decoding.hypothesis import Draft
+from auricle.decoding.hypothesis import Hypothesis
 from auricle.decoding.likelihood import Likelihood
 from auricle.decoding.options import RerankWeights
 from auricle.errors import ModelError
@@ -25,9 +25,9 @@ from auricle.text.fluency import Verdict
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """Where one voice's embedders place a clip and its N captions, as unit vectors.
+    """Where one scorer's embedders place a clip and its N captions, as unit vectors.
 
-    ``audio`` [E] and ``text`` [N, E] float32; ``share`` of the average over the voices' views.
+    ``audio`` [E] and ``text`` [N, E] float32; ``share`` of the average over the scorers' views.
     """
 
     audio: Tensor
@@ -40,14 +40,14 @@ class Evidence:
     """All that is known of one clip's N distinct captions.
 
     Attributes:
-        drafts: the captions.
+        hypotheses: the captions.
         verdicts: of the fluency detector.
-        likelihoods: of each caption, by each voice.
-        shares: of the voices in an average of likelihoods.
-        views: of the voices with a text embedder; none where nobody asks for one.
+        likelihoods: of each caption, by each scorer.
+        shares: of the scorers in an average of likelihoods.
+        views: of the scorers with a text embedder; none where nobody asks for one.
     """
 
-    drafts: Sequence[Draft]
+    hypotheses: Sequence[Hypothesis]
     verdicts: Sequence[Verdict]
     likelihoods: Sequence[Sequence[Likelihood]]
     shares: Sequence[float]
@@ -55,17 +55,17 @@ class Evidence:
 
 
 def likelihood(evidence: Evidence) -> Tensor:
-    """The log-probability per token, averaged over the voices."""
+    """The log-probability per token, averaged over the scorers."""
     return _averaged(evidence, lambda found: found.mean)
 
 
 def summed_likelihood(evidence: Evidence) -> Tensor:
-    """The log-probability of the whole caption, averaged over the voices."""
+    """The log-probability of the whole caption, averaged over the scorers."""
     return _averaged(evidence, lambda found: found.total)
 
 
 def similarity(evidence: Evidence) -> Tensor | None:
-    """The cosine of caption and sound, averaged over the voices; None without an embedder."""
+    """The cosine of caption and sound, averaged over the scorers; None without an embedder."""
     return _viewed(evidence, lambda view: view.text @ view.audio)
 
 
@@ -80,7 +80,7 @@ def agreement(evidence: Evidence) -> Tensor | None:
     The expected utility of minimum Bayes risk decoding (Kumar and Byrne, NAACL 2004) with a cosine
     for its utility: draws that say the same agree by 1, so what is drawn often agrees with many.
     """
-    counts = torch.tensor([float(draft.count) for draft in evidence.drafts])
+    counts = torch.tensor([float(hypothesis.count) for hypothesis in evidence.hypotheses])
     others = counts.sum() - 1
     if others <= 0:
         return None
@@ -139,10 +139,10 @@ def check_weights(weights: RerankWeights, embedder: bool) -> None:
 
 
 def _averaged(evidence: Evidence, value: Callable[[Likelihood], float]) -> Tensor:
-    by_voice = torch.tensor(
-        [[value(found) for found in voice] for voice in evidence.likelihoods], dtype=torch.float64
+    by_scorer = torch.tensor(
+        [[value(found) for found in scorer] for scorer in evidence.likelihoods], dtype=torch.float64
     )
-    return torch.tensor(evidence.shares, dtype=torch.float64) @ by_voice
+    return torch.tensor(evidence.shares, dtype=torch.float64) @ by_scorer
 
 
 def _viewed(evidence: Evidence, value: Callable[[View], Tensor]) -> Tensor | None:

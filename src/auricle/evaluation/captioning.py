@@ -97,12 +97,12 @@ def retrieval(
     with torch.inference_mode():
         while batch := list(islice(sounds, batch_size)):
             memories = encode_together(captioner.models, [waveform for _, waveform in batch])
-            heard_by = zip(captioner.voices, memories, strict=True)
-            seen = [memory.embedding for voice, memory in heard_by if voice.embedder]
+            heard_by = zip(captioner.scorers, memories, strict=True)
+            seen = [memory.embedding for scorer, memory in heard_by if scorer.embedder]
             embeddings.append(_joined(captioner, seen))
             heard += [reference for reference, _ in batch]
     texts = [text for reference in heard for text in reference.captions]
-    embedded = [voice.embedder.embed(texts) for voice in captioner.voices if voice.embedder]
+    embedded = [scorer.embedder.embed(texts) for scorer in captioner.scorers if scorer.embedder]
     counts = [len(reference.captions) for reference in heard]
     owner = torch.arange(len(heard)).repeat_interleave(torch.tensor(counts))
     audio, text = torch.cat(embeddings).cpu(), _joined(captioner, embedded).cpu()
@@ -133,11 +133,11 @@ def _measured(name: str, values: Tensor, counts: Sequence[int]) -> Measured:
 
 
 def _joined(captioner: Captioner, embeddings: Sequence[Tensor]) -> Tensor:
-    """One vector for the voices' several, whose cosines are the weighted mean of theirs."""
+    """One vector for the scorers' several, whose cosines are the weighted mean of theirs."""
     import torch
     from torch.nn import functional as F
 
-    weights = torch.tensor([v.similarity_weight for v in captioner.voices if v.embedder])
+    weights = torch.tensor([v.similarity_weight for v in captioner.scorers if v.embedder])
     shares = (weights / weights.sum()).sqrt().tolist()
     unit = [F.normalize(embedding.float(), dim=-1) for embedding in embeddings]
     return torch.cat([s * rows for s, rows in zip(shares, unit, strict=True)], dim=-1)

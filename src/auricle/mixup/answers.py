@@ -28,7 +28,7 @@ from auricle.errors import DataError
 from auricle.files import atomic_writer, parse_json, portable, raw_lines
 
 Provider = Literal["openai", "local", "published"]
-Relation = Literal["together", "followed by"]
+MixRelation = Literal["together", "followed by"]
 Section = tuple[float | None, float | None]
 Texts = tuple[str | None, str | None]
 
@@ -58,7 +58,7 @@ class MixupRow:
     sections: tuple[Section, Section] | None = None
     licences: Texts = (None, None)
     sources: Texts = (None, None)
-    relation: Relation | None = None
+    relation: MixRelation | None = None
 
 
 def to_json(row: MixupRow, folder: Path) -> str:
@@ -96,7 +96,7 @@ def parse_row(line: bytes, folder: Path) -> MixupRow:
         if not isinstance(row.get(key), str):
             raise DataError(f'"{key}" is {row.get(key)!r}; a mix-up has a string there')
     _one_of(row, "provider", get_args(Provider))
-    _one_of(row, "relation", (None, *get_args(Relation)))
+    _one_of(row, "relation", (None, *get_args(MixRelation)))
     first, second = _two(row, "audio", str)
     return MixupRow(
         pair=row["pair"],

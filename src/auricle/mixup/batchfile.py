@@ -22,7 +22,7 @@ from auricle.files import atomic_writer, parse_json, raw_lines
 from auricle.mixup.answers import appending
 from auricle.mixup.client import ClientConfig
 from auricle.mixup.generate import missing
-from auricle.mixup.pairs import Pairs
+from auricle.mixup.pairs import CaptionPairs
 from auricle.mixup.prompts import PAPER, Prompt
 
 ENDPOINT = "/v1/chat/completions"
@@ -43,7 +43,7 @@ class BatchSummary:
 def write_requests(
     requests: str | os.PathLike[str],
     output: str | os.PathLike[str],
-    pairs: Pairs,
+    pairs: CaptionPairs,
     count: int,
     config: ClientConfig,
     prompt: Prompt = PAPER,
@@ -75,7 +75,7 @@ def write_requests(
 def read_results(
     results: str | os.PathLike[str],
     output: str | os.PathLike[str],
-    pairs: Pairs,
+    pairs: CaptionPairs,
     count: int,
     config: ClientConfig,
     prompt: Prompt = PAPER,
@@ -108,7 +108,7 @@ def read_results(
     return BatchSummary(made, found, failed, len(lacking))
 
 
-def _request(pairs: Pairs, number: int, config: ClientConfig, prompt: Prompt) -> str:
+def _request(pairs: CaptionPairs, number: int, config: ClientConfig, prompt: Prompt) -> str:
     """A line of ASCII, so that its characters are its bytes."""
     body: dict[str, Any] = {
         "model": config.model,
@@ -125,7 +125,7 @@ def _request(pairs: Pairs, number: int, config: ClientConfig, prompt: Prompt) ->
     return json.dumps(request) + "\n"
 
 
-def _results(path: Path, pairs: Pairs) -> Iterator[tuple[int, dict[str, Any]]]:
+def _results(path: Path, pairs: CaptionPairs) -> Iterator[tuple[int, dict[str, Any]]]:
     """(pair, result) of each line; DataError for one that is no result of these pairs."""
     for line in raw_lines(path, "results"):
         result: dict[str, Any] = {}

@@ -82,7 +82,7 @@ _FAULTS = {"talk of a language model": TALK, "repetition": REPETITION}  # others
 
 
 @dataclass(frozen=True, slots=True)
-class Cleaned:
+class CleanedAnswer:
     """``text``: the caption, or what was left of the answer; ``reason``: one of `REASONS` why it
     is no caption, None if it is one."""
 
@@ -90,20 +90,20 @@ class Cleaned:
     reason: str | None = None
 
 
-def clean(answer: str, captions: tuple[str, str], max_words: int = MAX_WORDS) -> Cleaned:
+def clean(answer: str, captions: tuple[str, str], max_words: int = MAX_WORDS) -> CleanedAnswer:
     """The caption in ``answer`` to a request to mix ``captions``."""
     text = unpacked(answer)
     if _PROMPT.search(_THOUGHT.sub("", answer)):
-        return Cleaned(text, PROMPT)
+        return CleanedAnswer(text, PROMPT)
     if not text:
-        return Cleaned(text, EMPTY)
+        return CleanedAnswer(text, EMPTY)
     if _REFUSAL.search(text) and not any(map(_REFUSAL.search, captions)):
-        return Cleaned(text, REFUSAL)
+        return CleanedAnswer(text, REFUSAL)
     first, *others = (part for part in map(_unquoted, _SENTENCE_END.split(text)) if part)
     if others and not speaks_of_both(first, captions):
-        return Cleaned(" ".join(text.split()), SENTENCES)
+        return CleanedAnswer(" ".join(text.split()), SENTENCES)
     first = " ".join(first.split())
-    return Cleaned(first, next(_reasons(first, captions, max_words), None))
+    return CleanedAnswer(first, next(_reasons(first, captions, max_words), None))
 
 
 def unpacked(answer: str) -> str:

@@ -17,8 +17,8 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
-    """Tokens read and written by the model."""
+class TokenCount:
+    """TokenCount read and written by the model."""
 
     prompt: float = 0
     completion: float = 0
@@ -29,14 +29,14 @@ class Tokens:
             return None
         return (self.prompt * price.prompt + self.completion * price.completion) / 1e6
 
-    def plus(self, other: Tokens, times: float = 1) -> Tokens:
-        return Tokens(
+    def plus(self, other: TokenCount, times: float = 1) -> TokenCount:
+        return TokenCount(
             self.prompt + times * other.prompt, self.completion + times * other.completion
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class GenerationStatus:
     """How far a generation is. ``done`` of ``total`` rows are in the file, ``made`` of them by this
     run; ``failed`` pairs are left for the next one.
 
@@ -48,8 +48,8 @@ class Progress:
     made: int
     failed: int
     retries: int
-    tokens: Tokens
-    expected: Tokens
+    tokens: TokenCount
+    expected: TokenCount
     seconds: float
 
     @property
@@ -73,7 +73,7 @@ class Summary:
     failed: Counter[str]
     skipped: Counter[str]
     retries: int
-    tokens: Tokens
+    tokens: TokenCount
     seconds: float
 
     @property
@@ -81,21 +81,21 @@ class Summary:
         return not self.failed
 
 
-OnProgress = Callable[[Progress], None]
+OnProgress = Callable[[GenerationStatus], None]
 
 
 class Meter:
     """Counts what a run does, and tells ``progress``."""
 
     def __init__(
-        self, total: int, found: int, expected: Tokens, progress: OnProgress | None
+        self, total: int, found: int, expected: TokenCount, progress: OnProgress | None
     ) -> None:
         self._start_s = time.monotonic()
         self._progress = progress
         self._failed: Counter[str] = Counter()
         self._found = found
         self._at_start = expected
-        self._now = Progress(found, total, 0, 0, 0, Tokens(), expected, 0.0)
+        self._now = GenerationStatus(found, total, 0, 0, 0, TokenCount(), expected, 0.0)
         self._tell()
 
     @property
@@ -103,7 +103,7 @@ class Meter:
         """Rows in the file."""
         return self._now.done
 
-    def made_row(self, tokens: Tokens, retries: int) -> None:
+    def made_row(self, tokens: TokenCount, retries: int) -> None:
         now = self._now
         spent, made = now.tokens.plus(tokens), now.made + 1
         left = now.total - now.done - 1 - now.failed

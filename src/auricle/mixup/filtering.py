@@ -21,7 +21,7 @@ from auricle.errors import DataError
 from auricle.files import atomic_writer
 from auricle.mixup.answers import MixupRow, read_rows
 from auricle.mixup.answers import to_json as row_to_json
-from auricle.mixup.cleaning import REASONS, Cleaned, clean
+from auricle.mixup.cleaning import REASONS, CleanedAnswer, clean
 from auricle.mixup.prompts import MAX_WORDS
 from auricle.mixup.stems import content, distinctive
 
@@ -135,7 +135,7 @@ def to_clip(row: MixupRow, caption: str) -> Clip:
 
 def _judged(
     rows: Sequence[MixupRow], detector: FluencyDetector | None, max_words: int
-) -> Iterator[tuple[MixupRow, Cleaned, float | None]]:
+) -> Iterator[tuple[MixupRow, CleanedAnswer, float | None]]:
     """Each row with its caption, and the probability of an error where that was asked for."""
     cleaned = [clean(row.answer, row.captions, max_words) for row in rows]
     texts = [one.text for one in cleaned if one.reason is None]
@@ -143,7 +143,7 @@ def _judged(
     for row, one in zip(rows, cleaned, strict=True):
         error = next(errors, None) if one.reason is None else None
         if detector and error is not None and error > detector.threshold:
-            one = Cleaned(one.text, DISFLUENT)
+            one = CleanedAnswer(one.text, DISFLUENT)
         yield row, one, error
 
 

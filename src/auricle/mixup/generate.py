@@ -11,9 +11,9 @@ from pathlib import Path
 from auricle.errors import DataError
 from auricle.mixup.answers import Provider, appending, read_rows
 from auricle.mixup.client import Answer, Client, ClientConfig, GivenUp
-from auricle.mixup.cost import Meter, OnProgress, Summary, Tokens
+from auricle.mixup.cost import Meter, OnProgress, Summary, TokenCount
 from auricle.mixup.grammar import VERSION, NotMixed, mix_captions
-from auricle.mixup.pairs import Pairs
+from auricle.mixup.pairs import CaptionPairs
 from auricle.mixup.prompts import MAX_WORDS, PAPER, Prompt
 
 CHARACTERS_PER_TOKEN = 4.0  # OpenAI's rule of thumb for English text
@@ -24,7 +24,7 @@ SAMPLE = 500  # pairs that an estimate looks at
 
 def generate(
     output: str | os.PathLike[str],
-    pairs: Pairs,
+    pairs: CaptionPairs,
     count: int,
     config: ClientConfig,
     prompt: Prompt = PAPER,
@@ -74,18 +74,18 @@ def generate(
 
 def generate_by_grammar(
     output: str | os.PathLike[str],
-    pairs: Pairs,
+    pairs: CaptionPairs,
     count: int,
     progress: OnProgress | None = None,
 ) -> Summary:
     """The same without a model: ``count`` rows of the first pairs that grammar can mix.
 
-    Pairs that it cannot are skipped, and counted by reason; there may be fewer rows than ``count``
-    if the manifest has no more pairs. Raises DataError as `generate`.
+    CaptionPairs that it cannot are skipped, and counted by reason; there may be fewer rows than
+    ``count`` if the manifest has no more pairs. Raises DataError as `generate`.
     """
     output = Path(output)
     there = _found(output, pairs, VERSION, VERSION, "local")
-    meter = Meter(count, min(count, len(there)), Tokens(), progress)
+    meter = Meter(count, min(count, len(there)), TokenCount(), progress)
     skipped: Counter[str] = Counter()
     with appending(output) as append:
         for number in range(len(pairs)):
@@ -108,12 +108,12 @@ def generate_by_grammar(
                     relation=mixture.relation,
                 )
             )
-            meter.made_row(Tokens(), 0)
+            meter.made_row(TokenCount(), 0)
     return meter.summary(skipped)
 
 
 def missing(
-    output: Path, pairs: Pairs, count: int, prompt: str, model: str, provider: Provider
+    output: Path, pairs: CaptionPairs, count: int, prompt: str, model: str, provider: Provider
 ) -> list[int]:
     """The numbers under ``count`` of the pairs that ``output`` has no row of, in order.
 
@@ -128,7 +128,9 @@ def missing(
     return [number for number in range(count) if number not in there]
 
 
-def _found(output: Path, pairs: Pairs, prompt: str, model: str, provider: Provider) -> set[int]:
+def _found(
+    output: Path, pairs: CaptionPairs, prompt: str, model: str, provider: Provider
+) -> set[int]:
     """The numbers of the pairs that ``output`` has rows of; DataError if another run made them."""
     there: set[int] = set()
     if not output.exists():
@@ -145,14 +147,14 @@ def _found(output: Path, pairs: Pairs, prompt: str, model: str, provider: Provid
     return there
 
 
-def estimate(pairs: Pairs, numbers: Sequence[int], prompt: Prompt = PAPER) -> Tokens:
-    """Tokens that the pairs ``numbers`` will take, from the length of some of them."""
+def estimate(pairs: CaptionPairs, numbers: Sequence[int], prompt: Prompt = PAPER) -> TokenCount:
+    """TokenCount that the pairs ``numbers`` will take, from the length of some of them."""
     sample = numbers[:: max(1, len(numbers) // SAMPLE)]
-    total = Tokens()
+    total = TokenCount()
     for number in sample:
         asked = _tokens(prompt.messages(pairs[number].captions))
-        total = total.plus(Tokens(asked, ANSWER_TOKENS))
-    return Tokens().plus(total, len(numbers) / len(sample)) if sample else total
+        total = total.plus(TokenCount(asked, ANSWER_TOKENS))
+    return TokenCount().plus(total, len(numbers) / len(sample)) if sample else total
 
 
 def _tokens(messages: list[dict[str, str]]) -> float:
@@ -160,10 +162,10 @@ def _tokens(messages: list[dict[str, str]]) -> float:
     return MESSAGE_TOKENS + text / CHARACTERS_PER_TOKEN
 
 
-def _billed(answer: Answer, messages: list[dict[str, str]]) -> Tokens:
+def _billed(answer: Answer, messages: list[dict[str, str]]) -> TokenCount:
     """As the server counted, or by rule of thumb."""
     prompt, completion = answer.prompt_tokens, answer.completion_tokens
-    return Tokens(
+    return TokenCount(
         _tokens(messages) if prompt is None else prompt,
         len(answer.text) / CHARACTERS_PER_TOKEN if completion is None else completion,
     )

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from auricle.audio.mixing import draw
 from auricle.data.captions import words as words_of
 from auricle.mixup import words as w
-from auricle.mixup.answers import Relation
+from auricle.mixup.answers import MixRelation
 from auricle.mixup.phrases import Phrase, Unsure, nominal, parse
 from auricle.mixup.prompts import MAX_WORDS
 
@@ -38,7 +38,7 @@ class Mixture:
     """A mixed caption, and how its two sounds stand in time."""
 
     text: str
-    relation: Relation
+    relation: MixRelation
 
 
 class NotMixed(Exception):  # noqa: N818  (no failure: another pair is taken)

@@ -1,4 +1,4 @@
-"""Pairs of captions of different recordings, in an order that a seed fixes.
+"""CaptionPairs of captions of different recordings, in an order that a seed fixes.
 
 The pairs of a manifest are numbered and the numbers shuffled by a permutation that can be computed
 at any place, so that pair 49,999 takes no longer than pair 0, none comes twice, and nothing but a
@@ -19,7 +19,7 @@ from auricle.data.clip import Clip
 from auricle.data.manifest import DefaultIds, parse_clip, with_id
 from auricle.errors import DataError
 from auricle.files import raw_lines
-from auricle.mixup.answers import MixupRow, Provider, Relation
+from auricle.mixup.answers import MixRelation, MixupRow, Provider
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +43,7 @@ class Pair:
         prompt: str,
         model: str,
         provider: Provider,
-        relation: Relation | None = None,
+        relation: MixRelation | None = None,
     ) -> MixupRow:
         """The row that records ``answer``."""
         first, second = self.clips
@@ -65,7 +65,7 @@ class Pair:
         )
 
 
-class Pairs:
+class CaptionPairs:
     """All pairs of captions of a manifest's clips, as a sequence: ``pairs[n]``, ``len(pairs)``.
 
     Two captions are of different recordings: of different ``source``, or where none is given of
@@ -91,7 +91,9 @@ class Pairs:
         self._pairs = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 
     @classmethod
-    def read(cls, manifest: str | os.PathLike[str], seed: int = 0, split: str = "train") -> Pairs:
+    def read(
+        cls, manifest: str | os.PathLike[str], seed: int = 0, split: str = "train"
+    ) -> CaptionPairs:
         """The pairs of the clips of ``split`` or of none ("" for every clip), in the order of
         ``seed``.
 

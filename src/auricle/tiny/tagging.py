@@ -45,7 +45,7 @@ _FAR = re.compile(r"background|distan|faint|far |quiet|soft|muffled")
 
 
 @dataclass(frozen=True)
-class Phrase:
+class TaggedPhrase:
     """One event of a caption: its words, its place in the order told (0 first), whether faint."""
 
     text: str
@@ -58,7 +58,7 @@ def normalised(caption: str) -> str:
     return caption.lower().strip(" .")
 
 
-def phrases(caption: str) -> list[Phrase]:
+def phrases(caption: str) -> list[TaggedPhrase]:
     """Cut a caption at its joints ("while", "followed by", commas) into events in time.
 
     "A before B" and "A followed by B" put B after A, "A after B" before it; all else is together.
@@ -76,7 +76,7 @@ def phrases(caption: str) -> list[Phrase]:
         found.append((part, order))
         end = start + len(part)
     places = sorted({order for _, order in found})
-    return [Phrase(part, places.index(o), bool(_FAR.search(part))) for part, o in found]
+    return [TaggedPhrase(part, places.index(o), bool(_FAR.search(part))) for part, o in found]
 
 
 class CaptionTagger:

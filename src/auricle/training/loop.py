@@ -21,7 +21,7 @@ from auricle.model.likelihood import IGNORE_ID
 from auricle.training.batch import Batch, Batches
 from auricle.training.checkpoints import Best, State, keep_best, load_best, resume, save
 from auricle.training.config import SpecAugmentConfig, TrainingConfig, ValidationConfig
-from auricle.training.monitor import Clock, Progress
+from auricle.training.monitor import Clock, StepReport
 from auricle.training.objective import Objective
 from auricle.training.schedule import Average, learning_rate
 
@@ -68,7 +68,7 @@ def train(
     augment: SpecAugmentConfig | None = None,
     validation: ValidationConfig | None = None,
     validate: Validate | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[StepReport], None] | None = None,
     replaced: Callable[[Sequence[str]], None] | None = None,
 ) -> State:
     """Train ``model`` in place, from the checkpoint in ``folder`` if there is one.

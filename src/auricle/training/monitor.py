@@ -24,7 +24,7 @@ SMOOTHING = 0.98  # of speed and data wait, from step to step
 
 
 @dataclass(frozen=True)
-class Progress:
+class StepReport:
     """What a step did.
 
     Attributes:
@@ -68,8 +68,8 @@ class Clock:
         """Leave out what happened since the last step."""
         self.start = time.perf_counter()
 
-    def progress(self, step: int, epoch: int, losses: dict[str, float], rate: float) -> Progress:
-        return Progress(
+    def progress(self, step: int, epoch: int, losses: dict[str, float], rate: float) -> StepReport:
+        return StepReport(
             step=step,
             steps=self.steps,
             epoch=epoch,
@@ -118,7 +118,7 @@ class Monitor:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def step(self, progress: Progress) -> None:
+    def step(self, progress: StepReport) -> None:
         """Losses by name and in sum, learning rate, speed."""
         values = {f"training/{name}": value for name, value in progress.losses.items()}
         values |= {

@@ -18,7 +18,7 @@ from auricle.training.card import CardFacts, paired_card
 from auricle.training.checkpoints import CHECKPOINT, State
 from auricle.training.job import Job, paired_job, search_options, unpaired_job
 from auricle.training.loop import Validate, new_accelerator, train
-from auricle.training.monitor import AUDIO_S, Monitor, Progress
+from auricle.training.monitor import AUDIO_S, Monitor, StepReport
 from auricle.training.recipe import Recipe, changed_keys, load_recipe
 from auricle.training.validation import Validation
 
@@ -71,7 +71,7 @@ class Watch:
 
     note: Callable[[str], None] = _silent
     working: Callable[[str, int, int], None] = _silent
-    progress: Callable[[Progress], None] = _silent
+    progress: Callable[[StepReport], None] = _silent
     validated: Callable[[int, Validation, bool], None] = _silent
 
 
@@ -258,9 +258,9 @@ def _write(job: Job, out: Path, state: State, command: tuple[str, ...], processe
 
 
 def _both(
-    first: Callable[[Progress], None], second: Callable[[Progress], None]
-) -> Callable[[Progress], None]:
-    def tell(progress: Progress) -> None:
+    first: Callable[[StepReport], None], second: Callable[[StepReport], None]
+) -> Callable[[StepReport], None]:
+    def tell(progress: StepReport) -> None:
         first(progress)
         second(progress)
 

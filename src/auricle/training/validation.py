@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from auricle.decoding.candidates import find_candidates
-from auricle.decoding.hypothesis import Voice
+from auricle.decoding.hypothesis import Scorer
 from auricle.decoding.options import DecodeOptions
 from auricle.decoding.rerank import choose
 from auricle.errors import DataError
@@ -79,7 +79,7 @@ class Validation:
 
 
 @dataclass(frozen=True)
-class HeardClip:
+class ClipMeasures:
     """What a model makes of a clip.
 
     Attributes:
@@ -100,7 +100,7 @@ class HeardClip:
 
 
 def measure(
-    clips: Sequence[HeardClip], embed: Embed | None, training: TrainingConfig
+    clips: Sequence[ClipMeasures], embed: Embed | None, training: TrainingConfig
 ) -> Validation:
     """Everything that `Validation` holds, of at least one clip.
 
@@ -187,7 +187,7 @@ def validate(
     was_training = model.training
     gpus = [model.device] if model.device.type == "cuda" else []
     captioned = (config.clips or math.inf) if with_captions else 0
-    clips: list[HeardClip] = []
+    clips: list[ClipMeasures] = []
     try:
         model.eval()
         with torch.random.fork_rng(gpus), torch.no_grad():
@@ -215,11 +215,11 @@ def _clips(
     memory: AudioMemory,
     told: Sequence[tuple[float, int]],
     said: Mapping[int, str],
-) -> Iterator[HeardClip]:
+) -> Iterator[ClipMeasures]:
     embeddings = memory.embedding.float().cpu()
     for row, index in enumerate(batch.indices):
         about = index, batch.ids[row], batch.paths[row], batch.captions[row]
-        yield HeardClip(*about, *told[row], embeddings[row], said.get(row))
+        yield ClipMeasures(*about, *told[row], embeddings[row], said.get(row))
 
 
 def _nll(
@@ -268,6 +268,6 @@ def _captions(
         return {}
     some = AudioMemory(*(getattr(memory, f.name)[list(rows)] for f in fields(memory)))
     reranker = embedder if decoding.method == "nucleus" else None
-    voice = Voice("", model.decoder, tokenizer, reranker)
-    found = find_candidates([voice], [some], decoding)
+    scorer = Scorer("", model.decoder, tokenizer, reranker)
+    found = find_candidates([scorer], [some], decoding)
     return {row: choose(clip).text for row, clip in zip(rows, found, strict=True)}

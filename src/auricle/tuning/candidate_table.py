@@ -9,7 +9,7 @@ import numpy as np
 
 from auricle.decoding.options import RerankWeights
 from auricle.decoding.terms import TERMS
-from auricle.tuning.clips import HeardClip
+from auricle.tuning.clips import ClipCandidates
 from auricle.tuning.worth import Worth
 
 _DISFLUENT = 1e6  # more than any difference of scores
@@ -17,7 +17,7 @@ _AT_ONCE = 64  # settings of weights tried together
 
 
 @dataclass(frozen=True, eq=False)
-class Pool:
+class CandidateTable:
     """C clips of at most N candidates and T terms, padded.
 
     Attributes:
@@ -35,7 +35,7 @@ class Pool:
     counts: np.ndarray
 
     @classmethod
-    def of(cls, heard: Sequence[HeardClip], worth: Worth) -> Pool:
+    def of(cls, heard: Sequence[ClipCandidates], worth: Worth) -> CandidateTable:
         names = tuple(
             name
             for name, term in TERMS.items()
@@ -56,10 +56,10 @@ class Pool:
     def __len__(self) -> int:
         return len(self.terms)
 
-    def of_clips(self, rows: np.ndarray) -> Pool:
+    def of_clips(self, rows: np.ndarray) -> CandidateTable:
         """The pool of the clips ``rows``, a mask or indices."""
         parts = (self.terms, self.handicap, self.worth, self.counts)
-        return Pool(self.names, *(part[rows] for part in parts))
+        return CandidateTable(self.names, *(part[rows] for part in parts))
 
     def chosen(self, weights: np.ndarray) -> np.ndarray:
         """[C] which candidate the weights [T] choose, as `auricle.decoding.rerank.choose` does."""

@@ -28,7 +28,7 @@ OnProgress = Callable[[int, int], None]  # clips done, of all
 
 
 @dataclass(frozen=True)
-class HeardClip:
+class ClipCandidates:
     """A clip's captions by people and by the model, best first.
 
     ``group`` is equal for clips of one recording, which cross-validation keeps together.
@@ -71,7 +71,7 @@ def hear(
     batch_size: int = 8,
     on_note: OnNote,
     on_progress: OnProgress | None = None,
-) -> list[HeardClip]:
+) -> list[ClipCandidates]:
     """Decode every clip once, by the captioner's own settings, with every term.
 
     What cannot be read, or is digital silence, is noted and left out.
@@ -114,7 +114,7 @@ def hear(
         if caption.candidates:
             references = tuple(text for text in clip.captions if text.strip())
             group = clip.source or str(clip.audio)
-            heard.append(HeardClip(clip.id, group, references, caption.candidates))
+            heard.append(ClipCandidates(clip.id, group, references, caption.candidates))
         else:
             on_note(f"{clip.audio}: digital silence; it was left out")
         if on_progress:
@@ -135,7 +135,7 @@ def with_decoding(model: Bundle | Ensemble, options: DecodeOptions) -> Bundle | 
     return replace(model, decoding=options, calibration=None)
 
 
-def write_heard(path: Path, heard: Iterable[HeardClip]) -> None:
+def write_heard(path: Path, heard: Iterable[ClipCandidates]) -> None:
     """One line of JSON per clip, every candidate with every term."""
     import json
 

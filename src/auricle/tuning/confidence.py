@@ -16,14 +16,14 @@ from auricle.decoding.confidence import (
     FEATURES,
     Calibration,
     Feature,
-    Measured,
+    HeldOut,
     confidence,
     probability,
 )
 from auricle.decoding.rerank import choose
 from auricle.errors import DataError
 from auricle.records import Candidate
-from auricle.tuning.clips import HeardClip
+from auricle.tuning.clips import ClipCandidates
 from auricle.tuning.folds import folds
 from auricle.tuning.reliability import Reliability, reliability
 from auricle.tuning.worth import best_similarity
@@ -33,19 +33,19 @@ RIDGE = 1.0  # a normal prior of deviation 1 on the weights of standardised feat
 _ITERATIONS = 50
 
 
-def chosen(heard: Sequence[HeardClip]) -> list[Candidate]:
+def chosen(heard: Sequence[ClipCandidates]) -> list[Candidate]:
     """The caption of each clip."""
     return [choose(clip.candidates) for clip in heard]
 
 
-def are_right(heard: Sequence[HeardClip], threshold: float = RIGHT) -> np.ndarray:
+def are_right(heard: Sequence[ClipCandidates], threshold: float = RIGHT) -> np.ndarray:
     """[N] bool: whether each clip's caption is right."""
     captions = [replace(clip, candidates=(choose(clip.candidates),)) for clip in heard]
     return np.array([worth[0] >= threshold for worth in best_similarity(captions)])
 
 
 def fit_confidence(
-    heard: Sequence[HeardClip],
+    heard: Sequence[ClipCandidates],
     data: str,
     method: str,
     threshold: float = RIGHT,
@@ -74,7 +74,7 @@ def fit_confidence(
         base[held_out] = right[rest].mean()
     found = reliability(sure, right, groups, base, seed)
     features, bias = regress(captions, right)
-    held = Measured(
+    held = HeldOut(
         brier=round(found.brier.value, 4),
         base_brier=round(found.base_brier.value, 4),
         low=round(found.gain.low, 4),
@@ -88,7 +88,7 @@ def fit_confidence(
 
 
 def measure_confidence(
-    heard: Sequence[HeardClip], calibration: Calibration, seed: int = 0
+    heard: Sequence[ClipCandidates], calibration: Calibration, seed: int = 0
 ) -> Reliability:
     """How reliable a calibration is on clips that it was not fitted on."""
     sure = np.array([confidence(calibration, caption) for caption in chosen(heard)])

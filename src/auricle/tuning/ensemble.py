@@ -15,8 +15,8 @@ from auricle.errors import DataError
 from auricle.hub.ensemble import Ensemble, ensemble_card
 from auricle.metrics.bootstrap import Interval, bootstrap
 from auricle.records import Candidate
-from auricle.tuning.candidate_table import Pool
-from auricle.tuning.clips import HeardClip
+from auricle.tuning.candidate_table import CandidateTable
+from auricle.tuning.clips import ClipCandidates
 from auricle.tuning.folds import folds
 from auricle.tuning.panel import Panel, Row
 from auricle.tuning.simplex import DIVISIONS, search_simplex, simplex_grid
@@ -56,13 +56,13 @@ class Trials:
         free: whether the likelihood weights are free, or are those of the point.
     """
 
-    tables: dict[Row, Pool]
+    tables: dict[Row, CandidateTable]
     free: bool
 
     @classmethod
     def of(
         cls,
-        heard: Sequence[HeardClip],
+        heard: Sequence[ClipCandidates],
         panel: Panel,
         worth: Sequence[Worth],
     ) -> Trials:
@@ -90,7 +90,7 @@ class Trials:
         fitted = [self._fit(point, table.of_clips(clips)) for point, table in self.tables.items()]
         return max(fitted, key=lambda found: found[0])[1]
 
-    def _fit(self, point: Row, table: Pool) -> tuple[float, Weights]:
+    def _fit(self, point: Row, table: CandidateTable) -> tuple[float, Weights]:
         """Likelihood and similarity weights in turn, from the point, until neither gains."""
         members = len(point)
         row = replace(Weights.mean(members), likelihood=point).row()
@@ -186,7 +186,7 @@ class EnsembleFit:
 
 
 def fit_ensemble(
-    heard: Sequence[HeardClip],
+    heard: Sequence[ClipCandidates],
     panel: Panel,
     *,
     fitted: bool = True,
@@ -263,7 +263,7 @@ def divisions(members: int) -> int:
     return parts
 
 
-def _means(table: Pool, row: np.ndarray, part: slice, settings: np.ndarray) -> np.ndarray:
+def _means(table: CandidateTable, row: np.ndarray, part: slice, settings: np.ndarray) -> np.ndarray:
     """[S] the mean metric under ``row`` with ``settings`` [S, M] in its ``part``."""
     tried = np.tile(row, (len(settings), 1))
     tried[:, part] = settings
@@ -271,16 +271,18 @@ def _means(table: Pool, row: np.ndarray, part: slice, settings: np.ndarray) -> n
 
 
 def _table(
-    heard: Sequence[HeardClip],
+    heard: Sequence[ClipCandidates],
     judged: Sequence[tuple[tuple[Candidate, ...], ...]],
     worth: Worth,
     rerank: RerankWeights,
-) -> Pool:
+) -> CandidateTable:
     """The terms of `Weights.row`, from what each member thinks of each clip's candidates."""
     weights = asdict(rerank)
     kinds = [{name: weights.pop(name) for name in kind} for kind in (LIKELIHOOD, SIMILARITY)]
     members = range(len(judged[0]))
-    pools = [Pool.of(_saying(heard, [clip[m] for clip in judged]), worth) for m in members]
+    pools = [
+        CandidateTable.of(_saying(heard, [clip[m] for clip in judged]), worth) for m in members
+    ]
     columns = [pool.terms @ pool.row(kind) for kind in kinds for pool in pools]
     columns.append(pools[0].terms @ pools[0].row(weights))
     names = [f"{kind} by {m}" for kind in ("likelihood", "similarity") for m in members]
@@ -288,8 +290,8 @@ def _table(
 
 
 def _in_parts(
-    of: Callable[[Sequence[HeardClip]], Worth],
-    heard: Sequence[HeardClip],
+    of: Callable[[Sequence[ClipCandidates]], Worth],
+    heard: Sequence[ClipCandidates],
     said: Sequence[Sequence[tuple[Candidate, ...]]],
 ) -> list[Worth]:
     """The worth of several lists of candidates of each clip, by one call of the metric ``of``."""
@@ -300,6 +302,6 @@ def _in_parts(
 
 
 def _saying(
-    heard: Sequence[HeardClip], candidates: Sequence[tuple[Candidate, ...]]
-) -> list[HeardClip]:
+    heard: Sequence[ClipCandidates], candidates: Sequence[tuple[Candidate, ...]]
+) -> list[ClipCandidates]:
     return [replace(clip, candidates=own) for clip, own in zip(heard, candidates, strict=True)]

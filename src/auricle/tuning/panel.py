@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from auricle.decoding.candidates import find_candidates, find_drafts, judge_drafts
+from auricle.decoding.candidates import find_candidates, find_hypotheses, judge_hypotheses
 from auricle.decoding.ensemble import encode_together
 from auricle.decoding.rerank import score_candidates
 from auricle.hub.ensemble import Ensemble
@@ -44,8 +44,8 @@ class Panel(Captioner):
     pool "tokens" at each of its points.
 
     Attributes:
-        points: the likelihood weights under which all decode together. Pool "candidates" has one,
-            the mean, for they do not change what it finds.
+        points: the likelihood weights under which all decode together. CandidateTable "candidates"
+            has one, the mean, for they do not change what it finds.
         opinions: of the clips that had candidates, in their order.
     """
 
@@ -60,21 +60,23 @@ class Panel(Captioner):
     def _candidates(self, recordings: list[Recording], decoding: Decoding) -> list[list[Candidate]]:
         memories = encode_together(self.models, [r.waveform for r in recordings])
         options, seed = decoding.options, decoding.seed
-        pairs = list(zip(self.voices, memories, strict=True))
-        alone = [find_candidates([voice], [memory], options, seed) for voice, memory in pairs]
+        pairs = list(zip(self.scorers, memories, strict=True))
+        alone = [find_candidates([scorer], [memory], options, seed) for scorer, memory in pairs]
         crosses = [v.decoder.read_memory(memory.memory, memory.lengths) for v, memory in pairs]
         together = []
         for point in self.points:
-            shares = zip(self.voices, point, strict=True)
-            voices = [replace(voice, likelihood_weight=share) for voice, share in shares]
-            drafts = find_drafts(voices, crosses, options, seed, self.pool)
-            judged = judge_drafts(voices, crosses, drafts, self.pool)
+            shares = zip(self.scorers, point, strict=True)
+            scorers = [replace(scorer, likelihood_weight=share) for scorer, share in shares]
+            hypotheses = find_hypotheses(scorers, crosses, options, seed, self.pool)
+            judged = judge_hypotheses(scorers, crosses, hypotheses, self.pool)
             if self.pool == "tokens":
-                judged = judged * len(voices)
+                judged = judged * len(scorers)
             together.append(
                 [
-                    score_candidates([voice], [memory.embedding], drafts, [likelihoods], options)
-                    for (voice, memory), likelihoods in zip(pairs, judged, strict=True)
+                    score_candidates(
+                        [scorer], [memory.embedding], hypotheses, [likelihoods], options
+                    )
+                    for (scorer, memory), likelihoods in zip(pairs, judged, strict=True)
                 ]
             )
         for clip in range(len(recordings)):

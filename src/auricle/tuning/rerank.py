@@ -9,8 +9,8 @@ import numpy as np
 
 from auricle.decoding.options import RerankWeights
 from auricle.metrics.bootstrap import Interval, bootstrap
-from auricle.tuning.candidate_table import Pool
-from auricle.tuning.clips import HeardClip
+from auricle.tuning.candidate_table import CandidateTable
+from auricle.tuning.clips import ClipCandidates
 from auricle.tuning.folds import folds
 from auricle.tuning.simplex import search_simplex
 from auricle.tuning.worth import metric
@@ -63,7 +63,7 @@ class RerankFit:
 
 
 def fit_rerank(
-    heard: Sequence[HeardClip],
+    heard: Sequence[ClipCandidates],
     metric_name: str = "cider_d",
     fold_count: int = 5,
     seed: int = 0,
@@ -79,7 +79,7 @@ def fit_rerank(
     """
     fold = folds([clip.group for clip in heard], fold_count, seed)
     label, of = metric(metric_name)
-    pool = Pool.of(heard, of(heard))
+    pool = CandidateTable.of(heard, of(heard))
     held_out, by_fold = np.empty(len(pool)), []
     for number in range(fold_count):
         row = fit_weights(pool.of_clips(fold != number))
@@ -103,7 +103,7 @@ def fit_rerank(
     )
 
 
-def fit_weights(pool: Pool) -> np.ndarray:
+def fit_weights(pool: CandidateTable) -> np.ndarray:
     """[T] the weights, adding up to 1, under which the pool's captions earn most.
 
     The search goes over terms divided by their spread, so that a step means as much in each.

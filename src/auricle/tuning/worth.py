@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from auricle.errors import MissingDependencyError, ModelError
-from auricle.tuning.clips import HeardClip
+from auricle.tuning.clips import ClipCandidates
 
 Worth = list[np.ndarray]  # of each clip [N], of its candidates in their order
 
 
-def cider_d(heard: Sequence[HeardClip]) -> Worth:
+def cider_d(heard: Sequence[ClipCandidates]) -> Worth:
     """CIDEr-D under the document frequencies of all clips' references: of each candidate what it
     would score if it were chosen, whatever is chosen elsewhere."""
     from auricle.metrics.cider import cider_d as corpus_cider_d
@@ -35,17 +35,17 @@ def cider_d(heard: Sequence[HeardClip]) -> Worth:
     return _by_clip(score.items, heard)
 
 
-def similarity(heard: Sequence[HeardClip]) -> Worth:
+def similarity(heard: Sequence[ClipCandidates]) -> Worth:
     """The mean cosine of all-MiniLM-L6-v2 with the references."""
     return _by_clip([row.mean() for row in _cosines(heard)], heard)
 
 
-def best_similarity(heard: Sequence[HeardClip]) -> Worth:
+def best_similarity(heard: Sequence[ClipCandidates]) -> Worth:
     """The cosine of all-MiniLM-L6-v2 with the nearest reference."""
     return _by_clip([row.max() for row in _cosines(heard)], heard)
 
 
-def _cosines(heard: Sequence[HeardClip]) -> list[np.ndarray]:
+def _cosines(heard: Sequence[ClipCandidates]) -> list[np.ndarray]:
     """Of each candidate of each clip, with the clip's references."""
     from auricle.text.embedder import MINILM, TextEmbedder
 
@@ -65,18 +65,18 @@ def _cosines(heard: Sequence[HeardClip]) -> list[np.ndarray]:
     return rows
 
 
-def _by_clip(values: Sequence[float], heard: Sequence[HeardClip]) -> Worth:
+def _by_clip(values: Sequence[float], heard: Sequence[ClipCandidates]) -> Worth:
     ends = np.cumsum([len(clip.candidates) for clip in heard])[:-1]
     return np.split(np.asarray(values, dtype=np.float64), ends)
 
 
-METRICS: dict[str, tuple[str, Callable[[Sequence[HeardClip]], Worth]]] = {
+METRICS: dict[str, tuple[str, Callable[[Sequence[ClipCandidates]], Worth]]] = {
     "cider_d": ("CIDEr-D", cider_d),
     "similarity": ("cosine of MiniLM with the references", similarity),
 }
 
 
-def metric(name: str) -> tuple[str, Callable[[Sequence[HeardClip]], Worth]]:
+def metric(name: str) -> tuple[str, Callable[[Sequence[ClipCandidates]], Worth]]:
     """(label, function) of a metric.
 
     Raises:
