@@ -19,6 +19,7 @@ import torch
 
 from auricle.audio.load import find_audio_files
 from auricle.decoding.steps import DecoderSteps
+from auricle.hub.ensemble import Ensemble
 from auricle.hub.folder import load_bundle
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import CaptionerConfig
@@ -59,7 +60,7 @@ def compare_captions(name: str, seeds: int) -> None:
         bundle = load_bundle(name)
         if precision:
             convert(bundle.model, precision)
-        captioner = Captioner(bundle)
+        captioner = Captioner(Ensemble.of(bundle))
         for method in ("nucleus", "beam", "greedy"):
             found = [
                 caption

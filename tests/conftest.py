@@ -11,6 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,12 @@ def write_sound() -> Callable[[Path, np.ndarray, int], Path]:
 def write_sound_file(path: Path, sound: np.ndarray, rate_hz: int) -> Path:
     if path.suffix in (".m4a", ".mp4", ".mkv", ".webm"):
         return _write_by_ffmpeg(path, sound, rate_hz)
-    kind = {"format": "OGG", "subtype": "OPUS"} if path.suffix == ".opus" else {}
+    kind: dict[str, Any] = {}
+    if path.suffix == ".opus":
+        kind = {"format": "OGG", "subtype": "OPUS"}
+    elif path.suffix == ".mp3":
+        mode = "VARIABLE" if ".vbr" in path.name else "CONSTANT"
+        kind = {"bitrate_mode": mode, "compression_level": 0.5}
     with soundfile.SoundFile(path, "w", rate_hz, 1, **kind) as file:
         for start in range(0, len(sound), 4096):  # libvorbis falls over a long array
             file.write(sound[start : start + 4096])

@@ -51,8 +51,9 @@ def make_ensemble(bundles, pool="candidates", weights=None):
     return Ensemble("together", config, tuple(bundles))
 
 
-def captioner_of(bundle):
-    captioner = Captioner(bundle)
+def captioner_of(model):
+    """Of an ensemble or a bundle, without a text embedder's model."""
+    captioner = Captioner(Ensemble.of(model) if isinstance(model, Bundle) else model)
     embedder = HashEmbedder()
     captioner.scorers = tuple(replace(scorer, embedder=embedder) for scorer in captioner.scorers)
     return captioner

@@ -8,11 +8,12 @@ import torch
 from torch.nn import functional as F
 
 import auricle
-from auricle.decoding.ensemble import AveragedSteps, encode_together, stepped_likelihoods
+from auricle.decoding.ensemble import AveragedSteps, stepped_likelihoods
 from auricle.decoding.hypothesis import Hypothesis
 from auricle.decoding.likelihood import log_likelihoods
 from auricle.decoding.steps import DecoderSteps
 from auricle.errors import ModelError
+from auricle.hearing import encode_together
 from auricle.hub.ensemble import (
     load_model,
     member_names,
@@ -46,11 +47,12 @@ def test_a_folder_round_trip(folder, bundles):
 
 
 def test_the_same_name_loads_a_single_model(folder):
-    assert isinstance(load_model(folder / "members" / "m0"), Bundle)
+    alone = load_model(folder / "members" / "m0")
+    assert [bundle.name for bundle in alone.bundles] == [alone.name]
 
 
 def test_a_loaded_ensemble_captions_and_saves_again(folder, sounds, tmp_path, monkeypatch):
-    monkeypatch.setattr("auricle.pipeline.TextEmbedder", lambda *a: HashEmbedder())
+    monkeypatch.setattr("auricle.hub.ensemble.TextEmbedder", lambda *a: HashEmbedder())
     captioner = auricle.Captioner.from_pretrained(folder, device="cpu")
     first = captioner.caption(sounds)
     captioner.save_pretrained(tmp_path / "again")
@@ -216,14 +218,17 @@ def test_every_member_proposes_and_judges_and_the_averages_are_weighted(bundles,
     single = [captioner_of(bundle) for bundle in bundles]
     assert {c.model for c in together.candidates} == {"m0", "m1"}
     with torch.inference_mode():
-        memories = [captioner.model.encode(sounds[:1]) for captioner in single]
+        memories = [captioner.models[0].encode(sounds[:1]) for captioner in single]
     for candidate in together.candidates:
         judged = []
         for captioner, memory in zip(single, memories, strict=True):
-            cross = captioner.model.decoder.read_memory(memory.memory, memory.lengths)
+            cross = captioner.models[0].decoder.read_memory(memory.memory, memory.lengths)
             judged.append(
                 log_likelihoods(
-                    captioner.model.decoder, cross, [[candidate.text]], captioner.tokenizer
+                    captioner.models[0].decoder,
+                    cross,
+                    [[candidate.text]],
+                    captioner.scorers[0].tokenizer,
                 )[0][0].mean
             )
         vector = HashEmbedder().embed([candidate.text])[0]

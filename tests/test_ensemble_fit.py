@@ -18,9 +18,10 @@ from auricle.hub.ensemble import (
 )
 from auricle.hub.folder import save_bundle
 from auricle.records import Candidate
-from auricle.tuning.clips import ClipCandidates, hear, read_clips
+from auricle.tuning.clips import ClipCandidates, read_clips
 from auricle.tuning.ensemble import FITTED, MEAN, Trials, Weights, fit_ensemble
 from auricle.tuning.panel import Opinions, Panel, token_points
+from auricle.watch import Watch
 from ensembles import (
     OPTIONS,
     RATE,
@@ -53,11 +54,9 @@ def manifest(sounds, tmp_path):
 
 
 def panel_of(ensemble, manifest, notes=None):
-    panel = Panel(ensemble)
-    embedder = HashEmbedder()
-    panel.scorers = tuple(replace(scorer, embedder=embedder) for scorer in panel.scorers)
+    panel = Panel(captioner_of(ensemble))
     notes = [] if notes is None else notes
-    heard = hear(panel, read_clips(manifest, notes.append), seed=2, on_note=notes.append)
+    heard = panel.hear(read_clips(manifest, notes.append), seed=2, watch=Watch(notes.append))
     return panel, heard
 
 
@@ -71,17 +70,17 @@ def test_a_table_chooses_what_the_ensemble_captions(bundles, manifest, pool):
     )
     notes = []
     panel, heard = panel_of(ensemble, manifest, notes)
-    assert len(heard) == len(panel.opinions) == 6
+    assert len(heard) == 6
     assert any("bad.wav" in note for note in notes)
     worth = [
-        [np.arange(len(o.together[point][0])) for o in panel.opinions]  # the place of the chosen
+        [np.arange(len(o.together[point][0])) for o in heard]  # the place of the chosen
         for point in range(len(panel.points))
     ]
     trials = Trials.of(heard, panel, worth)
     settings = [(panel.points[at], row) for at, row in ((0, (0.5, 0.5)), (-1, (0.1, 0.9)))]
     if pool == "candidates":
         settings += [((0.9, 0.1), (0.0, 1.0)), ((0.0, 1.0), (1.0, 0.0))]
-    paths = [manifest.parent / f"{clip.id}.wav" for clip in heard]
+    paths = [manifest.parent / f"{opinions.clip.id}.wav" for opinions in heard]
     for likelihood, similarity in settings:
         weights = Weights(likelihood, similarity)
         members = tuple(map(Member, ("m0", "m1"), likelihood, similarity))
@@ -90,17 +89,17 @@ def test_a_table_chooses_what_the_ensemble_captions(bundles, manifest, pool):
         point = 0 if pool == "candidates" else panel.points.index(likelihood)
         looked_up = [
             opinions.together[point][0][int(place)].text
-            for opinions, place in zip(panel.opinions, trials.earned(weights), strict=True)
+            for opinions, place in zip(heard, trials.earned(weights), strict=True)
         ]
         assert looked_up == [caption.caption for caption in said]
 
 
 def test_what_members_say_alone_is_what_they_caption(bundles, manifest):
-    panel, heard = panel_of(make_ensemble(bundles), manifest)
-    paths = [manifest.parent / f"{clip.id}.wav" for clip in heard]
+    _, heard = panel_of(make_ensemble(bundles), manifest)
+    paths = [manifest.parent / f"{opinions.clip.id}.wav" for opinions in heard]
     for number, bundle in enumerate(bundles):
         said = captioner_of(bundle).caption(paths, seed=2)
-        alone = [choose(opinions.alone[number]).text for opinions in panel.opinions]
+        alone = [choose(opinions.alone[number]).text for opinions in heard]
         assert alone == [caption.caption for caption in said]
 
 
@@ -108,7 +107,7 @@ def imagined(knowing, clips=60, seed=0):
     """A panel of two, the second of which knows (or not) the better of two candidates; the metric
     is written in their texts."""
     noise = np.random.default_rng(seed)
-    heard, opinions = [], []
+    heard = []
     for clip in range(clips):
         worth = noise.permutation([0.0, 1.0])
         judged = []
@@ -121,13 +120,11 @@ def imagined(knowing, clips=60, seed=0):
                 )
             )
         alone = tuple(tuple(rank(found)) for found in judged)
-        opinions.append(Opinions(alone, (tuple(judged),)))
-        heard.append(ClipCandidates(str(clip), str(clip), ("x",), judged[0]))
+        said = ClipCandidates(str(clip), str(clip), ("x",), judged[0])
+        heard.append(Opinions(said, alone, (tuple(judged),)))
     members = (Member("guesses"), Member("knows"))
     ensemble = SimpleNamespace(config=SimpleNamespace(members=members), decoding=OPTIONS)
-    panel = SimpleNamespace(
-        ensemble=ensemble, pool="candidates", points=[(0.5, 0.5)], opinions=opinions
-    )
+    panel = SimpleNamespace(ensemble=ensemble, pool="candidates", points=[(0.5, 0.5)])
     return heard, panel
 
 
@@ -176,7 +173,7 @@ def test_the_points_that_are_decoded_are_few_and_hold_mean_and_corners(members):
 
 @pytest.mark.parametrize("pool", ["candidates", "tokens"])
 def test_fit_from_the_command_line(bundles, manifest, tmp_path, monkeypatch, pool):
-    monkeypatch.setattr("auricle.pipeline.TextEmbedder", lambda *a: HashEmbedder())
+    monkeypatch.setattr("auricle.hub.ensemble.TextEmbedder", lambda *a: HashEmbedder())
     for number, bundle in enumerate(bundles):
         save_bundle(tmp_path / f"m{number}", bundle)
     out = tmp_path / "out"
@@ -207,7 +204,7 @@ def test_fit_of_one_model_or_of_an_ensemble_is_refused(folder, manifest, tmp_pat
 
 
 def test_fit_on_clips_that_nobody_can_read(bundles, manifest, tmp_path, monkeypatch):
-    monkeypatch.setattr("auricle.pipeline.TextEmbedder", lambda *a: HashEmbedder())
+    monkeypatch.setattr("auricle.hub.ensemble.TextEmbedder", lambda *a: HashEmbedder())
     rows = [line for line in manifest.read_text().splitlines() if "bad.wav" in line]
     manifest.write_text("\n".join(rows))
     for number, bundle in enumerate(bundles):

@@ -14,6 +14,7 @@ from auricle.decoding.likelihood import log_likelihoods
 from auricle.decoding.options import DecodeOptions
 from auricle.decoding.rerank import choose, rank
 from auricle.errors import AudioError, ModelError
+from auricle.hub.ensemble import Ensemble
 from auricle.hub.folder import Bundle, EmbedderSpec
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import debug_config
@@ -38,7 +39,7 @@ def bundle():
 
 @pytest.fixture
 def captioner(bundle):
-    captioner = Captioner(bundle)
+    captioner = Captioner(Ensemble.of(bundle))
     captioner.scorers = (replace(captioner.scorers[0], embedder=HashEmbedder()),)
     return captioner
 
@@ -119,21 +120,25 @@ def test_a_bad_file_is_reported_and_the_others_go_on(captioner, sounds, tmp_path
     soundfile.write(good, sounds[0], RATE)
     bad.write_text("not audio")
     failures = []
-    records = list(
-        captioner.stream([bad, good], on_error=lambda source, error: failures.append(source))
+    records = captioner.caption(
+        [bad, good], on_error=lambda source, error: failures.append((source, str(error)))
     )
-    assert failures == [bad]
+    assert [source for source, _ in failures] == [bad]
     assert [record.audio for record in records] == [str(good)]
+    failed, heard = captioner.stream([bad, good])
+    assert (failed.source, str(failed.error), failed.caption) == (*failures[0], None)
+    assert (heard.source, heard.error, heard.caption) == (good, None, records[0])
     with pytest.raises(AudioError, match=r"bad\.wav"):
         captioner.caption([bad, good])
 
 
 def test_a_long_recording_is_captioned_from_its_start_and_said_so(captioner):
-    notes = []
     long = np.random.default_rng(1).standard_normal(RATE * 33).astype(np.float32) * 0.1
-    record = next(captioner.stream([long], on_note=lambda source, note: notes.append(note)))
-    assert record.end_s == 30.0
-    assert notes == ["<array>: 33 s long; captioned its first 30 s"]
+    short = long[:RATE]
+    first, second = captioner.stream([long, short])
+    assert first.caption.end_s == 30.0
+    assert first.heard.note == "<array>: 33 s long; captioned its first 30 s"
+    assert second.heard.note is None
 
 
 def test_the_first_fluent_candidate_wins_and_the_best_when_none_is():
@@ -175,7 +180,7 @@ def test_upload_sends_the_model_folder(captioner, monkeypatch):
 
 def test_a_model_without_tokenizer_says_what_is_missing(bundle):
     with pytest.raises(ModelError, match=r"tokenizer\.json"):
-        Captioner(replace(bundle, tokenizer=None))
+        Captioner(Ensemble.of(replace(bundle, tokenizer=None)))
 
 
 def test_a_device_that_is_not_there(monkeypatch):
@@ -202,7 +207,7 @@ def test_confidence_comes_from_the_calibration_and_may_decline(bundle, sounds):
     measured = HeldOut(0.2, 0.25, 0.0, 0.1, 0.05, 0.7)
     feature = Feature("log_likelihood", -3.0, 1.0, 1.0)
     calibration = Calibration((feature,), 0.0, "nucleus", 0.5, "clips.jsonl", 40, 0.5, measured)
-    captioner = Captioner(replace(bundle, calibration=calibration))
+    captioner = Captioner(Ensemble.of(replace(bundle, calibration=calibration)))
     captioner.scorers = (replace(captioner.scorers[0], embedder=HashEmbedder()),)
     sure = captioner.caption(sounds[0])[0]
     best = next(candidate for candidate in sure.candidates if candidate.reason is None)
@@ -221,12 +226,12 @@ def test_a_model_keeps_its_calibration(bundle, tmp_path):
     measured = HeldOut(0.2, 0.25, 0.0, 0.1, 0.05, 0.7)
     feature = Feature("similarity", 0.4, 0.1, 0.8)
     calibration = Calibration((feature,), 0.3, "nucleus", 0.5, "clips.jsonl", 40, 0.5, measured)
-    Captioner(replace(bundle, calibration=calibration)).save_pretrained(tmp_path)
-    assert Captioner.from_pretrained(tmp_path, "cpu").bundle.calibration == calibration
+    Captioner(Ensemble.of(replace(bundle, calibration=calibration))).save_pretrained(tmp_path)
+    assert Captioner.from_pretrained(tmp_path, "cpu").ensemble.calibration == calibration
 
 
 def test_a_model_is_loaded_in_the_precision_asked_for(bundle, tmp_path, sounds):
-    Captioner(bundle).save_pretrained(tmp_path / "model")
+    Captioner(Ensemble.of(bundle)).save_pretrained(tmp_path / "model")
     captioner = Captioner.from_pretrained(tmp_path / "model", "cpu", "bf16")
     assert captioner.precision == "bf16"
     assert captioner.caption(sounds[0])[0].caption

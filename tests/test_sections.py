@@ -8,11 +8,12 @@ import soundfile
 
 from auricle.audio import readers
 from auricle.audio.load import load_audio, load_sections
+from auricle.audio.mp3 import ConstantRate
 from auricle.errors import AudioError
 from conftest import tone
 
 RATE = 16_000
-KINDS = ["wav", "flac", "ogg", "opus", "mp3", "m4a", "mp4", "mkv", "webm"]
+KINDS = ["wav", "flac", "ogg", "opus", "mp3", "vbr.mp3", "m4a", "mp4", "mkv", "webm"]
 IN_MILLISECONDS = ("mkv", "webm")  # what these containers round time stamps to
 
 
@@ -54,7 +55,7 @@ def test_a_peak_outside_the_section_leaves_its_level(tmp_path):
     assert np.abs(load_audio(tmp_path / "a.wav", RATE, 1.25, 1.75).waveform).max() == 1.0
 
 
-@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3", "m4a"])
+@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3", "vbr.mp3", "m4a"])
 def test_windows_read_front_to_back_decode_no_second_twice(
     tmp_path, write_sound, monkeypatch, kind
 ):
@@ -80,7 +81,7 @@ def test_windows_read_front_to_back_decode_no_second_twice(
         assert recording.end_s == pytest.approx(alone.end_s)
 
 
-@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3", "m4a"])
+@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3", "vbr.mp3", "m4a"])
 def test_a_late_section_decodes_no_more_than_an_early_one(tmp_path, write_sound, monkeypatch, kind):
     path = write_sound(tmp_path / f"a.{kind}", chirp(120.0, RATE), RATE)
     taken = []
@@ -101,7 +102,7 @@ def spied(reader: type, taken: list[int]):
     return blocks
 
 
-@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3", "m4a"])
+@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3", "vbr.mp3", "m4a"])
 def test_a_section_after_the_end_is_refused(tmp_path, write_sound, kind):
     path = write_sound(tmp_path / f"a.{kind}", chirp(3.0, RATE), RATE)
     for start_s in (3.5, 900.0):
@@ -110,7 +111,7 @@ def test_a_section_after_the_end_is_refused(tmp_path, write_sound, kind):
             load_audio(path, RATE, start_s, start_s + 10)
 
 
-@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3"])
+@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3", "vbr.mp3"])
 def test_sections_of_a_file_cut_short(tmp_path, write_sound, kind):
     path = write_sound(tmp_path / f"a.{kind}", chirp(60.0, RATE), RATE)
     content = path.read_bytes()
@@ -121,6 +122,51 @@ def test_sections_of_a_file_cut_short(tmp_path, write_sound, kind):
     np.testing.assert_allclose(section, whole.waveform[15 * RATE : 18 * RATE], atol=1e-6)
     with pytest.raises(AudioError, match="the section starts at 50 s"):
         load_audio(path, RATE, 50.0, 55.0)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("rate_hz", [8_000, 22_050, 44_100, 48_000])
+@pytest.mark.parametrize("quality", [0.1, 0.9])
+def test_frames_of_an_mp3_of_constant_rate_are_found_by_computing(
+    tmp_path, rate_hz, channels, quality
+):
+    """Of MPEG 1, 2 and 2.5, with and without the tag in which LAME writes its delay."""
+    sound = np.tile(chirp(20.0, rate_hz)[:, None], (1, channels))
+    path = tmp_path / "a.mp3"
+    kind = {"bitrate_mode": "CONSTANT", "compression_level": quality}
+    with soundfile.SoundFile(path, "w", rate_hz, channels, **kind) as file:
+        file.write(sound)
+    with path.open("rb") as stream:
+        rate = ConstantRate.of(stream)
+        assert rate is not None
+        assert rate.place(stream, 200) is not None
+        assert rate.place(stream, 10**9) is None
+    whole = load_audio(path, rate_hz).waveform
+    for start_s in (1.0, 12.3456, 19.0):
+        section = load_audio(path, rate_hz, start_s, start_s + 0.5).waveform
+        start = round(start_s * rate_hz)
+        np.testing.assert_allclose(section, whole[start : start + len(section)], atol=1e-6)
+
+
+@pytest.mark.parametrize("qualities", [(0.1, 0.9), (0.9, 0.1), (0.5, 0.5)])
+def test_joined_mp3s_are_read_right(tmp_path, qualities):
+    """Where frames stand elsewhere than computed, they are found all the same."""
+    parts = []
+    for number, quality in enumerate(qualities):
+        path = tmp_path / f"{number}.mp3"
+        kind = {"bitrate_mode": "CONSTANT", "compression_level": quality}
+        with soundfile.SoundFile(path, "w", RATE, 1, **kind) as file:
+            file.write(chirp(10.0, RATE))
+        parts.append(path.read_bytes())
+    joined = tmp_path / "joined.mp3"
+    joined.write_bytes(b"".join(parts))
+    whole = load_audio(joined, RATE).waveform
+    for start_s in (3, 8, 12, 18):
+        if len(whole) < (start_s + 1) * RATE:  # the first part's tag may say that all ends there
+            break
+        section = load_audio(joined, RATE, start_s, start_s + 1).waveform
+        expected = whole[start_s * RATE : (start_s + 1) * RATE]
+        np.testing.assert_allclose(section, expected, atol=1e-6)
 
 
 def test_arrays_and_open_files_have_sections_too(tmp_path, write_sound):

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict, replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from auricle.decoding.options import DecodeOptions, RerankWeights
 from auricle.decoding.rerank import choose, rank
 from auricle.decoding.terms import TERMS, score
 from auricle.errors import DataError, ModelError
+from auricle.hub.ensemble import Ensemble
 from auricle.hub.folder import Bundle, EmbedderSpec
 from auricle.metrics.cider import cider_d
 from auricle.metrics.ptb import tokenize
@@ -27,10 +27,11 @@ from auricle.records import Candidate
 from auricle.text.tokenizer import CaptionTokenizer
 from auricle.tuning import worth as metrics
 from auricle.tuning.candidate_table import CandidateTable
-from auricle.tuning.clips import ClipCandidates, hear, read_clips, sampling, with_decoding
+from auricle.tuning.clips import ClipCandidates, decode_clips, read_clips, sampling
 from auricle.tuning.folds import folds
 from auricle.tuning.rerank import FITTED, OWN, PAPERS, fit_rerank, fit_weights
 from auricle.tuning.simplex import search_simplex, simplex_grid
+from auricle.watch import Watch
 from hash_embedder import HashEmbedder
 
 RATE = 16_000
@@ -204,9 +205,9 @@ def bundle():
 @pytest.fixture
 def command(bundle, monkeypatch):
     """``command("rerank", ...)`` on a debug model, without a text embedder's model."""
-    monkeypatch.setattr("auricle.pipeline.TextEmbedder", HashEmbedder)
+    monkeypatch.setattr("auricle.hub.ensemble.TextEmbedder", HashEmbedder)
     monkeypatch.setattr("auricle.text.embedder.TextEmbedder", HashEmbedder)
-    monkeypatch.setattr("auricle.pipeline.load_model", lambda name, device: bundle)
+    monkeypatch.setattr("auricle.pipeline.load_model", lambda name, device: Ensemble.of(bundle))
     monkeypatch.setattr("auricle.fetch.names.resolve", lambda name: name)
     return lambda *words: CliRunner().invoke(app, list(map(str, words)))
 
@@ -230,12 +231,11 @@ def manifest(tmp_path):
 def test_a_manifest_is_heard_whatever_is_wrong_with_some_of_it(bundle, command, manifest):
     notes, progress = [], []
     clips = read_clips(manifest, notes.append)
-    captioner = Captioner(bundle)
-    found = hear(
-        captioner, clips, on_note=notes.append, on_progress=lambda *at: progress.append(at)
-    )
+    captioner = Captioner(Ensemble.of(bundle))
+    watch = Watch(notes.append, lambda *at: progress.append(at))
+    found = decode_clips(captioner, clips, watch=watch)
     assert [clip.id for clip in found] == ["0", "1", "2", "6", "7", "8", "9", "10", "11"]
-    assert progress[-1] == (11, 11)
+    assert progress[-1] == ("captioning", 11, 11)
     said = " | ".join(notes)
     for what in ("not a line of JSON", "without captions", "missing.wav", "digital silence"):
         assert what in said
@@ -243,16 +243,22 @@ def test_a_manifest_is_heard_whatever_is_wrong_with_some_of_it(bundle, command, 
     assert [c.text for c in found[4].candidates] == [c.text for c in alone.candidates]
 
 
-def test_what_the_captioner_itself_refuses_is_left_out(command, bundle, monkeypatch):
+def test_what_cannot_be_heard_is_left_out(command, bundle, tmp_path):
     """The clips after it keep their own captions."""
-    sounds = {str(i): np.full(RATE, 0.1 * i, np.float32) for i in range(1, 4)}
-    sounds["2"] = np.full(RATE, np.nan, np.float32)
-    monkeypatch.setattr("auricle.tuning.clips.load_clip", lambda clip, *_: sounds[clip.id])
-    clips = [Clip(SimpleNamespace(), ("x",), name, "val") for name in sounds]
+    clips = []
+    for number in range(1, 4):
+        sound = np.full(RATE, 0.1 * number if number != 2 else np.nan, np.float32)
+        soundfile.write(tmp_path / f"{number}.wav", sound, RATE, "FLOAT")
+        clips.append(Clip(tmp_path / f"{number}.wav", ("x",), str(number), "val"))
     notes = []
-    found = hear(Captioner(bundle), clips, on_note=notes.append)
+    captioner = Captioner(Ensemble.of(bundle))
+    found = decode_clips(captioner, clips, watch=Watch(notes.append))
     assert [clip.id for clip in found] == ["1", "3"]
     assert len(notes) == 1
+    alone = [captioner.caption(clip)[0].candidates for clip in (clips[0], clips[2])]
+    assert [[c.text for c in clip.candidates] for clip in found] == [
+        [c.text for c in candidates] for candidates in alone
+    ]
 
 
 def test_rerank_writes_a_tuned_model(command, manifest, tmp_path):
@@ -297,7 +303,7 @@ def test_confidence_calibrates_a_copy_and_checks_it(
     report = json.loads((out / "tuning.json").read_text())["confidence"]
     assert report["verdict"] in done.output
     calibrated = replace(bundle, calibration=saved)
-    monkeypatch.setattr("auricle.pipeline.load_model", lambda name, device: calibrated)
+    monkeypatch.setattr("auricle.pipeline.load_model", lambda name, device: Ensemble.of(calibrated))
     monkeypatch.setattr("auricle.fetch.names.resolve", lambda name: out)
     picture = tmp_path / "check.png"
     checked = command("confidence", out, "--data", manifest, "--check", "--plot", picture)
@@ -327,9 +333,10 @@ def test_what_cannot_be_tuned_on_is_refused(command, manifest, rows, options, me
 
 
 def test_a_model_that_searches_is_tuned_by_sampling(bundle):
-    beam = with_decoding(bundle, DecodeOptions("beam", candidates=4, max_length=100))
+    ensemble = Ensemble.of(bundle)
+    beam = ensemble.with_decoding(DecodeOptions("beam", candidates=4, max_length=100))
     assert sampling(beam) == DecodeOptions()
-    assert sampling(bundle) == bundle.decoding
+    assert sampling(ensemble) == bundle.decoding
 
 
 def test_an_unknown_metric_is_refused():

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from auricle.decoding.options import DecodeOptions
 from auricle.errors import DataError
+from auricle.hub.ensemble import Ensemble
 from auricle.hub.folder import Bundle, EmbedderSpec
 from auricle.metrics.retrieval import recall_at
 from auricle.model.captioner import AudioCaptioner
@@ -152,9 +153,11 @@ def test_the_model_is_put_back_when_something_breaks(model, tokenizer, waveforms
 
 
 def test_captions_are_those_of_the_pipeline(model, tokenizer, waveforms, monkeypatch):
-    monkeypatch.setattr("auricle.pipeline.TextEmbedder", lambda *_: type("E", (), {"embed": embed}))
+    monkeypatch.setattr(
+        "auricle.hub.ensemble.TextEmbedder", lambda *_: type("E", (), {"embed": embed})
+    )
     bundle = Bundle("debug", model.eval(), tokenizer, EmbedderSpec("none", ""), BEAM)
-    expected = [found.caption for found in Captioner(bundle).caption(waveforms)]
+    expected = [found.caption for found in Captioner(Ensemble.of(bundle)).caption(waveforms)]
     found = run(model.train(), tokenizer, waveforms, [4, 1, 0], [2, 3])
     assert [caption.caption for caption in found.captions] == expected
     assert [caption.references for caption in found.captions] == list(CAPTIONS)

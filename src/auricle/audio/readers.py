@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
+from auricle.audio.mp3 import MP3_PREROLL, Tail, tail_of
 from auricle.errors import AudioError
 
 if TYPE_CHECKING:
     import numpy as np
     from av import AudioFrame
+    from soundfile import SoundFile
 
 PREROLL_S = 0.2  # decoded before a section, for codecs whose packets build on those before
 BLOCK_FRAMES = 4096  # small, because a damaged block is lost as a whole
@@ -75,34 +77,45 @@ class SoundFileReader:
 
         self.damage: tuple[type[Exception], ...] = (soundfile.LibsndfileError,)
         self._stream = stream
-        self._open()
-
-    def _open(self) -> None:
-        import soundfile
-
-        self._stream.seek(0)
-        self._file = soundfile.SoundFile(self._stream)
-        # soundfile seeks after every read of a seekable file, and a seek makes libmpg123 forget
-        # the frames that the next one builds on: an mp3 read in blocks would come out broken.
-        self._file.seekable = lambda: False
-        self.rate_hz = self._file.samplerate
+        self._file = self._opened(stream)
+        self.rate_hz, self._frames = self._file.samplerate, self._file.frames
+        self._format = self._file.format
         self._begun = False
 
-    def blocks(self, start: int = 0) -> Iterator[np.ndarray]:
-        if start:
-            self._file.seek(min(start, self._file.frames))
-        elif self._begun:  # and not by a seek: after one that failed, no other succeeds
-            self._open()
-        self._begun = True
-        return self._read()
+    def _opened(self, stream: BinaryIO | Tail) -> SoundFile:
+        import soundfile
 
-    def _read(self) -> Iterator[np.ndarray]:
+        file = soundfile.SoundFile(stream)
+        # soundfile seeks after every read of a seekable file, and a seek makes libmpg123 forget
+        # the frames that the next one builds on: an mp3 read in blocks would come out broken.
+        file.seekable = lambda: False
+        return file
+
+    def blocks(self, start: int = 0) -> Iterator[np.ndarray]:
+        begun, self._begun = self._begun, True
+        start = min(start, self._frames)
+        if start and self._format == "MP3" and (tail := tail_of(self._stream, start)):
+            self._file = self._opened(tail)
+            return self._read(start - tail.skip, start)
+        if begun or start:  # anew, for after a seek that failed none succeeds
+            self._stream.seek(0)
+            self._file = self._opened(self._stream)
+        first = max(0, start - MP3_PREROLL) if self._format == "MP3" else start
+        if first:
+            self._file.seek(first)
+        return self._read(first, start)
+
+    def _read(self, place: int, start: int) -> Iterator[np.ndarray]:
+        """From ``start`` to the end, where the file stands at ``place``, before it."""
         while len(block := self._file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
-            yield block
+            sound = block[max(0, start - place) : self._frames - place]
+            if len(sound):
+                yield sound
+            place += len(block)
 
     def duration_s(self) -> float:
-        frames = self._file.frames
-        return frames / self.rate_hz if frames < 2**62 else 0.0  # libsndfile's "unknown" is 2^63-1
+        known = self._frames < 2**62  # libsndfile's "unknown" is 2^63-1
+        return self._frames / self.rate_hz if known else 0.0
 
     def close(self) -> None:
         self._file.close()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auricle.audio.load import load_audio
+from auricle.audio.load import Recording, load_audio
 from auricle.audio.mixing import (
     FADE_S,
     LEVEL_RANGE_DB,
@@ -20,8 +20,6 @@ from auricle.audio.mixing import (
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from auricle.audio.load import Recording
 
 TOGETHER, FOLLOWED_BY = RELATIONS = ("together", "followed by")
 
@@ -89,11 +87,25 @@ def load_clip(
 
     Raises AudioError: a recording is unreadable or damaged, or ends before its section starts.
     """
-    if clip.mix:
-        return load_mix(
-            clip, clip.mix, sample_rate_hz, max_duration_s, *seed, mix_range_db=mix_range_db
-        ).waveform
-    return load_section(clip, sample_rate_hz, max_duration_s).waveform
+    return load_recording(
+        clip, sample_rate_hz, max_duration_s, *seed, mix_range_db=mix_range_db
+    ).waveform
+
+
+def load_recording(
+    clip: Clip,
+    sample_rate_hz: int,
+    max_duration_s: float | None = None,
+    *seed: int,
+    mix_range_db: float = LEVEL_RANGE_DB,
+) -> Recording:
+    """As `load_clip`, with the name of the file and where in it the clip stands."""
+    if not clip.mix:
+        return load_section(clip, sample_rate_hz, max_duration_s)
+    waveform = load_mix(
+        clip, clip.mix, sample_rate_hz, max_duration_s, *seed, mix_range_db=mix_range_db
+    ).waveform
+    return Recording(str(clip.audio), waveform, len(waveform) / sample_rate_hz, sample_rate_hz)
 
 
 def load_mix(

@@ -1,4 +1,4 @@
-"""Several models at one clip: what is shared is computed once, what they say is averaged."""
+"""Several models that search as one: the average of their probabilities."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -14,23 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 from auricle.decoding.hypothesis import Hypothesis
 from auricle.decoding.likelihood import ROWS_TOGETHER, Likelihood
 from auricle.decoding.steps import Steps
-from auricle.model.captioner import AudioCaptioner, AudioMemory, padded
 from auricle.text.tokenizer import CaptionTokenizer
-
-
-def encode_together(
-    models: Sequence[AudioCaptioner], waveforms: Sequence[Tensor | np.ndarray]
-) -> list[AudioMemory]:
-    """`AudioCaptioner.encode` of the same clips by each model; an encoder they share runs once."""
-    batch, lengths = padded(waveforms, models[0].device)
-    heard: dict[int, tuple[Tensor, Tensor]] = {}
-    memories = []
-    for model in models:
-        key = id(model.encoder)
-        if key not in heard:
-            heard[key] = model.features(batch, lengths)
-        memories.append(model.encode_features(*heard[key]))
-    return memories
 
 
 class AveragedSteps:

@@ -2,47 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from itertools import islice
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from auricle.data.clip import load_clip
 from auricle.errors import AudioError, DataError
 from auricle.evaluation.predictions import Prediction
 from auricle.evaluation.references import Reference
 from auricle.metrics.bootstrap import Sums
 from auricle.metrics.registry import Measured
 from auricle.metrics.scores import Score
+from auricle.watch import Watch
 from auricle.writers import JsonLinesWriter
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
 
-    from auricle.pipeline import Captioner
+    from auricle.data.clip import Clip
+    from auricle.decoding.hypothesis import Scorer
+    from auricle.hearing import Heard
+    from auricle.pipeline import Captioner, Decoding
 
-OnError = Callable[[str, str], None]  # a clip's id, why it was not heard
-Progress = Callable[[int, int], None]  # clips heard, of how many
 RECALL_AT = (1, 5, 10)
 PRECISION_AT = 10  # mAP@10 is what DCASE's language-based retrieval is ranked by
+
+
+@dataclass(frozen=True)
+class ModelCaptions:
+    """What a model says of clips, under their ids; ``embeddings`` [E]: where its members' audio
+    embeddings, joined to one vector, place each clip."""
+
+    predictions: list[Prediction] = field(default_factory=list)
+    embeddings: dict[str, Tensor] = field(default_factory=dict)
 
 
 def caption_clips(
     captioner: Captioner,
     references: Sequence[Reference],
     output: Path,
-    on_error: OnError | None = None,
-    progress: Progress | None = None,
-    **settings: Any,
-) -> list[Prediction]:
-    """The model's caption of each clip whose recording can be heard, under the clip's id.
+    decoding: Decoding | None = None,
+    *,
+    batch_size: int = 8,
+    watch: Watch | None = None,
+) -> ModelCaptions:
+    """The model's caption of each clip whose recording can be heard; the others are noted.
 
     Args:
-        references: clips; one without a recording that can be read goes to ``on_error``.
         output: JSON Lines, written as the captions come; what a run leaves can be scored.
-        settings: of `Captioner.stream`.
+        decoding: by default the model's own.
 
     Raises:
         DataError: no clip has a recording, or ``output`` cannot be written.
@@ -52,60 +60,54 @@ def caption_clips(
             "the references name no recordings to caption; give a manifest, or the folder of the "
             "recordings with --audio"
         )
-    heard: list[Reference] = []
-    found: list[Prediction] = []
-
-    def waveforms() -> Iterator[np.ndarray]:
-        for reference, waveform in _sounds(captioner, references, on_error):
-            heard.append(reference)
-            yield waveform
-
+    watch, said = watch or Watch(), ModelCaptions()
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         file = output.open("w", encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise DataError(f"{output}: cannot be written ({error.strerror})") from error
     with file, JsonLinesWriter(file) as writer:
-        for caption in captioner.stream(waveforms(), **settings):
-            clip = heard[len(found)].id
-            writer.write(replace(caption, audio=clip))
-            where = f"{output}:{len(found) + 1}"
-            found.append(Prediction(clip, caption.caption, where, caption.candidates))
-            if progress:
-                progress(len(found), len(references))
-    return found
+        stream = captioner.stream(references, decoding, audio=_recording, batch_size=batch_size)
+        for done, found in enumerate(stream, 1):
+            clip = found.source.id
+            if found.caption:
+                writer.write(replace(found.caption, audio=clip))
+                where = f"{output}:{len(said.predictions) + 1}"
+                caption = found.caption
+                said.predictions.append(
+                    Prediction(clip, caption.caption, where, caption.candidates)
+                )
+                said.embeddings[clip] = _embedding(captioner.scorers, found.heard)
+            else:
+                watch.note(f"{clip}: {found.error}")
+            watch.progress("captioning", done, len(references))
+    return said
 
 
 def retrieval(
-    captioner: Captioner, references: Sequence[Reference], batch_size: int = 8
+    captioner: Captioner, references: Sequence[Reference], embeddings: dict[str, Tensor]
 ) -> list[Measured]:
     """R@k and mAP@10 between recordings and the captions by people, from the model's embeddings.
 
     The captions of a clip stay together when clips are drawn again. In an ensemble cosines are
     averaged by the members' weights.
 
+    Args:
+        embeddings: of the clips' recordings, by `caption_clips`.
+
     Raises:
         ModelError: the model's text embedder cannot be had.
     """
     import torch
 
-    from auricle.decoding.ensemble import encode_together
     from auricle.metrics.retrieval import average_precisions, hits, retrieval_ranks
 
-    heard, embeddings = [], []
-    sounds = _sounds(captioner, references, None)
-    with torch.inference_mode():
-        while batch := list(islice(sounds, batch_size)):
-            memories = encode_together(captioner.models, [waveform for _, waveform in batch])
-            heard_by = zip(captioner.scorers, memories, strict=True)
-            seen = [memory.embedding for scorer, memory in heard_by if scorer.embedder]
-            embeddings.append(_joined(captioner, seen))
-            heard += [reference for reference, _ in batch]
-    texts = [text for reference in heard for text in reference.captions]
-    embedded = [scorer.embedder.embed(texts) for scorer in captioner.scorers if scorer.embedder]
-    counts = [len(reference.captions) for reference in heard]
-    owner = torch.arange(len(heard)).repeat_interleave(torch.tensor(counts))
-    audio, text = torch.cat(embeddings).cpu(), _joined(captioner, embedded).cpu()
+    texts = [text for reference in references for text in reference.captions]
+    embedded = [s.embedder.embed(texts) for s in captioner.scorers if s.embedder]
+    counts = [len(reference.captions) for reference in references]
+    owner = torch.arange(len(references)).repeat_interleave(torch.tensor(counts))
+    audio = torch.stack([embeddings[reference.id] for reference in references])
+    text = _joined(captioner.scorers, embedded).cpu()
     ranks = retrieval_ranks(audio, text, owner)
     found = {
         **{f"R@{k}": {way: hits(r, k) for way, r in ranks.items()} for k in RECALL_AT},
@@ -132,28 +134,25 @@ def _measured(name: str, values: Tensor, counts: Sequence[int]) -> Measured:
     return Measured(Score(name, sums.value, tuple(items)), sums)
 
 
-def _joined(captioner: Captioner, embeddings: Sequence[Tensor]) -> Tensor:
+def _joined(scorers: Sequence[Scorer], embeddings: Sequence[Tensor]) -> Tensor:
     """One vector for the scorers' several, whose cosines are the weighted mean of theirs."""
     import torch
     from torch.nn import functional as F
 
-    weights = torch.tensor([v.similarity_weight for v in captioner.scorers if v.embedder])
+    weights = torch.tensor([s.similarity_weight for s in scorers if s.embedder])
     shares = (weights / weights.sum()).sqrt().tolist()
     unit = [F.normalize(embedding.float(), dim=-1) for embedding in embeddings]
     return torch.cat([s * rows for s, rows in zip(shares, unit, strict=True)], dim=-1)
 
 
-def _sounds(
-    captioner: Captioner, references: Sequence[Reference], on_error: OnError | None
-) -> Iterator[tuple[Reference, np.ndarray]]:
-    for reference in references:
-        if reference.audio is None:
-            if on_error:
-                on_error(reference.id, "no recording")
-            continue
-        try:
-            limit = captioner.max_duration_s
-            yield reference, load_clip(reference.audio, captioner.sample_rate_hz, limit)
-        except AudioError as error:
-            if on_error:
-                on_error(reference.id, str(error))
+def _embedding(scorers: Sequence[Scorer], heard: Heard[Reference]) -> Tensor:
+    """[E] of a clip, in the space where `_joined` puts texts."""
+    pairs = zip(scorers, heard.memories, strict=True)
+    embeddings = [memory.embedding for scorer, memory in pairs if scorer.embedder]
+    return _joined(scorers, embeddings)[0].cpu()
+
+
+def _recording(reference: Reference) -> Clip:
+    if reference.audio is None:
+        raise AudioError("no recording")
+    return reference.audio

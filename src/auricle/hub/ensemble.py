@@ -1,4 +1,6 @@
-"""Ensemble folders: several models that caption together, kept as one model folder.
+"""Ensembles: models that caption together. A model alone is an ensemble of one.
+
+A folder of one is a model folder (see `auricle.hub.folder`); a folder of several holds
 
 config.json         format, pool, decoding; each member's name and weights
 members/<name>/     a model folder each
@@ -12,7 +14,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,12 +22,14 @@ import torch
 
 from auricle.decoding.candidates import Pool
 from auricle.decoding.confidence import Calibration, load_calibration, save_calibration
+from auricle.decoding.hypothesis import Scorer
 from auricle.decoding.options import DecodeOptions, with_method
 from auricle.errors import ModelError
 from auricle.fetch.names import BUNDLED, resolve
 from auricle.hub.folder import (
     ENSEMBLE_FORMAT,
     Bundle,
+    EmbedderSpec,
     load_bundle,
     read_config,
     save_bundle,
@@ -33,6 +37,7 @@ from auricle.hub.folder import (
 )
 from auricle.model.captioner import AudioCaptioner
 from auricle.schema import build, check
+from auricle.text.embedder import TextEmbedder
 
 MEMBERS = "members"
 
@@ -93,7 +98,7 @@ class Member:
 
 @dataclass(frozen=True)
 class EnsembleConfig:
-    """What an ensemble's config.json says.
+    """How models work together: what the config.json of several says.
 
     Attributes:
         pool: "candidates": every member searches, and every member judges what any has found;
@@ -112,8 +117,6 @@ class EnsembleConfig:
 
     def __post_init__(self) -> None:
         names = [member.name for member in self.members]
-        if len(names) < 2:
-            raise ValueError(f"{len(names)} member(s): an ensemble has two or more")
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"two members are called {min(twice)!r}: give each its own name")
         for kind in ("likelihood_weight", "similarity_weight"):
@@ -123,10 +126,11 @@ class EnsembleConfig:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Models that caption together; equal encoders and tokenizers are one object.
+    """Models that caption together, or one alone; equal encoders are one object.
 
     Raises:
-        ModelError: the members cannot work together; says which and why.
+        ModelError: a model has no tokenizer, or the members cannot work together; says which and
+            why.
     """
 
     name: str
@@ -145,9 +149,12 @@ class Ensemble:
                     f"{self.name}: member {names[0]} hears {rates[0]} Hz and {name} {rate} Hz; "
                     "members of an ensemble hear the same sample rate"
                 )
-        for name, bundle in zip(names, self.bundles, strict=True):
+        for bundle in self.bundles:
             if bundle.tokenizer is None:
-                raise ModelError(f"{self.name}: member {name} has no tokenizer.json")
+                raise ModelError(
+                    f"{bundle.name}: the model folder has no tokenizer.json; put the tokenizer it "
+                    "was trained with there (facebook/bart-base's for the published architecture)"
+                )
         if self.config.pool == "tokens":
             for name, bundle in zip(names, self.bundles, strict=True):
                 if _vocabulary(bundle) != _vocabulary(self.bundles[0]):
@@ -156,15 +163,50 @@ class Ensemble:
                         "token probabilities average over one vocabulary: pool their candidates "
                         "instead (--pool candidates)"
                     )
-        share_encoders([bundle.model for bundle in self.bundles])
+        share_encoders(self.models)
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> Ensemble:
+        """A model alone."""
+        member = Member(member_names([bundle.name])[0])
+        config = EnsembleConfig((member,), decoding=bundle.decoding)
+        return cls(bundle.name, config, (bundle,), bundle.card, bundle.calibration)
+
+    @property
+    def models(self) -> tuple[AudioCaptioner, ...]:
+        return tuple(bundle.model for bundle in self.bundles)
 
     @property
     def decoding(self) -> DecodeOptions:
         return self.config.decoding
 
+    def with_decoding(self, options: DecodeOptions) -> Ensemble:
+        """The same with other decoding settings, for which it is not calibrated."""
+        return replace(self, config=replace(self.config, decoding=options), calibration=None)
 
-def load_model(name: str | Path, device: str | torch.device = "cpu") -> Bundle | Ensemble:
-    """A single model or an ensemble, whichever ``name`` is (see `load_bundle`).
+    def scorers(self) -> tuple[Scorer, ...]:
+        """The members as decoding sees them; a text embedder that some share is one object.
+
+        Raises:
+            ModelError: a text embedder cannot be had.
+        """
+        embedders: dict[EmbedderSpec, TextEmbedder] = {}
+        found = []
+        for member, bundle in zip(self.config.members, self.bundles, strict=True):
+            spec = bundle.embedder
+            if spec not in embedders:
+                embedders[spec] = TextEmbedder(spec.name, spec.prompt, bundle.model.device)
+            assert bundle.tokenizer is not None  # __post_init__ saw to it
+            shares = (member.likelihood_weight, member.similarity_weight)
+            scorer = Scorer(
+                member.name, bundle.model.decoder, bundle.tokenizer, embedders[spec], *shares
+            )
+            found.append(scorer)
+        return tuple(found)
+
+
+def load_model(name: str | Path, device: str | torch.device = "cpu") -> Ensemble:
+    """A model or an ensemble, whichever ``name`` is (see `load_bundle`).
 
     Raises:
         ModelError: no such model, or its folder is not complete.
@@ -172,8 +214,9 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> Bundle |
     folder = resolve(name)
     found = read_config(folder)
     if found.get("format") != ENSEMBLE_FORMAT:
-        return load_bundle(name, device)
+        return Ensemble.of(load_bundle(name, device))
     config = build(EnsembleConfig, found, str(folder / "config.json"))
+    _check_several(config.members, folder)
     bundles = [load_member(folder, member, device) for member in config.members]
     card = folder / "README.md"
     return Ensemble(
@@ -205,6 +248,7 @@ def assemble(
     Raises:
         ModelError: a model cannot be had, is an ensemble itself, or does not go with the others.
     """
+    _check_several(models, name)
     bundles = [load_bundle(model, device) for model in models]
     members = tuple(Member(member) for member in member_names(models))
     try:
@@ -215,12 +259,17 @@ def assemble(
 
 
 def save_ensemble(folder: str | Path, ensemble: Ensemble, dtype: torch.dtype | None = None) -> None:
-    """Write an ensemble folder with all its members; ``dtype`` as for `save_bundle`.
+    """Write the model folder of one, or that of several with all its members; ``dtype`` as for
+    `save_bundle`.
 
     Raises:
-        ModelError: ``folder`` holds a single model, which is not written over.
+        ModelError: ``folder`` holds a single model, which several do not write over.
     """
     folder = Path(folder)
+    if len(ensemble.bundles) == 1:
+        about = {name: getattr(ensemble, name) for name in ("decoding", "card", "calibration")}
+        save_bundle(folder, replace(ensemble.bundles[0], **about), dtype)
+        return
     if read_config(folder).get("format", ENSEMBLE_FORMAT) != ENSEMBLE_FORMAT:
         raise ModelError(f"{folder}: holds a single model; give the ensemble a folder of its own")
     for member, bundle in zip(ensemble.config.members, ensemble.bundles, strict=True):
@@ -230,6 +279,11 @@ def save_ensemble(folder: str | Path, ensemble: Ensemble, dtype: torch.dtype | N
         save_calibration(folder, ensemble.calibration)
     card = ensemble.card or ensemble_card(ensemble.name, ensemble.config)
     (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def _check_several(members: Sequence[object], name: object) -> None:
+    if len(members) < 2:
+        raise ModelError(f"{name}: {len(members)} member(s): an ensemble has two or more")
 
 
 def member_names(models: Iterable[str | Path]) -> list[str]:

@@ -36,6 +36,10 @@ class AudioMemory:
     def __len__(self) -> int:
         return self.memory.shape[0]
 
+    def __getitem__(self, clips: slice | list[int]) -> AudioMemory:
+        """Of some of the clips."""
+        return AudioMemory(self.memory[clips], self.lengths[clips], self.embedding[clips])
+
 
 class AudioCaptioner(nn.Module):
     """The published architecture (Wu et al., ICASSP 2024, figure 1).

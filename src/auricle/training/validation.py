@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import accumulate, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -266,7 +266,7 @@ def _captions(
     """The caption of each of ``rows``; only samples are worth embedding every candidate."""
     if not rows:
         return {}
-    some = AudioMemory(*(getattr(memory, f.name)[list(rows)] for f in fields(memory)))
+    some = memory[list(rows)]
     reranker = embedder if decoding.method == "nucleus" else None
     scorer = Scorer("", model.decoder, tokenizer, reranker)
     found = find_candidates([scorer], [some], decoding)

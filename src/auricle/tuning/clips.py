@@ -1,30 +1,27 @@
-"""A validation manifest heard once: of every clip all candidates with all their terms."""
+"""Clips of a validation manifest, decoded once: of every clip all candidates with all terms."""
 
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-
-from auricle.data.clip import Clip, load_clip
+from auricle.data.clip import Clip
 from auricle.data.manifest import read_lines
 from auricle.decoding.options import DecodeOptions
-from auricle.errors import AudioError, DataError
+from auricle.errors import DataError
 from auricle.files import atomic_writer
-from auricle.hub.ensemble import Ensemble
-from auricle.hub.folder import Bundle
 from auricle.records import Candidate
+from auricle.watch import Note, Watch
 
 if TYPE_CHECKING:
+    from auricle.hearing import Heard
+    from auricle.hub.ensemble import Ensemble
     from auricle.pipeline import Captioner
 
-OnNote = Callable[[str], None]
-OnProgress = Callable[[int, int], None]  # clips done, of all
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -39,15 +36,20 @@ class ClipCandidates:
     references: tuple[str, ...]
     candidates: tuple[Candidate, ...]
 
+    @classmethod
+    def of(cls, clip: Clip, candidates: Sequence[Candidate]) -> ClipCandidates:
+        references = tuple(text for text in clip.captions if text.strip())
+        return cls(clip.id, clip.source or str(clip.audio), references, tuple(candidates))
 
-def read_clips(path: str | os.PathLike[str], on_note: OnNote) -> list[Clip]:
+
+def read_clips(path: str | os.PathLike[str], note: Note) -> list[Clip]:
     """The clips of a manifest that have captions; lines and clips that cannot serve are noted.
 
     Raises:
         DataError: no manifest, or no clip in it with captions.
     """
     clips, without = [], 0
-    for _, clip in read_lines(path, lambda _, error: on_note(str(error))):
+    for _, clip in read_lines(path, lambda _, error: note(str(error))):
         if any(text.strip() for text in clip.captions):
             clips.append(clip)
         else:
@@ -58,87 +60,53 @@ def read_clips(path: str | os.PathLike[str], on_note: OnNote) -> list[Clip]:
             'give each clip its "captions"'
         )
     if without:
-        on_note(f"{path}: {without} clips without captions were left out")
+        note(f"{path}: {without} clips without captions were left out")
     return clips
 
 
-def hear(
+def decode_clips(
     captioner: Captioner,
     clips: Sequence[Clip],
     *,
     candidates: int | None = None,
     seed: int = 0,
-    batch_size: int = 8,
-    on_note: OnNote,
-    on_progress: OnProgress | None = None,
+    watch: Watch | None = None,
 ) -> list[ClipCandidates]:
-    """Decode every clip once, by the captioner's own settings, with every term.
+    """Every clip decoded by the captioner's own settings, with every term.
 
     What cannot be read, or is digital silence, is noted and left out.
     """
-    waiting: deque[tuple[np.ndarray, Clip]] = deque()
-    done = 0
-
-    def waveforms() -> Iterator[np.ndarray]:
-        for clip in clips:
-            try:
-                sound = load_clip(clip, captioner.sample_rate_hz, captioner.max_duration_s)
-            except AudioError as error:
-                refuse(str(error))
-                continue
-            waiting.append((sound, clip))
-            yield sound
-
-    def refuse(why: str) -> None:
-        nonlocal done
-        done += 1
-        on_note(why)
-
-    def on_error(source: Any, error: AudioError) -> None:
-        row = next(i for i, (sound, _) in enumerate(waiting) if sound is source[0])
-        refuse(f"{waiting[row][1].audio}: {error}")
-        del waiting[row]
-
-    heard = []
-    stream = captioner.stream(
-        waveforms(),
-        candidates=candidates,
-        seed=seed,
-        batch_size=batch_size,
-        every_term=True,
-        on_error=on_error,
-    )
-    for caption in stream:
-        clip = waiting.popleft()[1]
-        done += 1
-        if caption.candidates:
-            references = tuple(text for text in clip.captions if text.strip())
-            group = clip.source or str(clip.audio)
-            heard.append(ClipCandidates(clip.id, group, references, caption.candidates))
-        else:
-            on_note(f"{clip.audio}: digital silence; it was left out")
-        if on_progress:
-            on_progress(done, len(clips))
-    return heard
+    decoding = captioner.decoding(candidates=candidates, seed=seed, every_term=True)
+    found = ((c.heard, c.caption) for c in captioner.stream(clips, decoding))
+    return [
+        ClipCandidates.of(clip, caption.candidates)
+        for clip, caption in usable(found, len(clips), watch or Watch())
+    ]
 
 
-def sampling(model: Bundle | Ensemble) -> DecodeOptions:
-    """The settings by which ``model`` samples; of one that searches, the defaults."""
-    return model.decoding if model.decoding.method == "nucleus" else DecodeOptions()
+def usable(
+    found: Iterable[tuple[Heard[Clip], T | None]], total: int, watch: Watch
+) -> Iterator[tuple[Clip, T]]:
+    """Clips in which something was heard, each with what was found; the others are noted."""
+    for done, (heard, result) in enumerate(found, 1):
+        if heard.error:
+            watch.note(str(heard.error))
+        elif heard.silent:
+            watch.note(f"{heard.source.audio}: digital silence; it was left out")
+        elif result is not None:
+            yield heard.source, result
+        watch.progress("captioning", done, total)
 
 
-def with_decoding(model: Bundle | Ensemble, options: DecodeOptions) -> Bundle | Ensemble:
-    """``model`` with other decoding settings, for which it is not calibrated."""
-    if isinstance(model, Ensemble):
-        config = replace(model.config, decoding=options)
-        return replace(model, config=config, calibration=None)
-    return replace(model, decoding=options, calibration=None)
+def sampling(ensemble: Ensemble) -> DecodeOptions:
+    """The settings by which ``ensemble`` samples; of one that searches, the defaults."""
+    return ensemble.decoding if ensemble.decoding.method == "nucleus" else DecodeOptions()
 
 
-def write_heard(path: Path, heard: Iterable[ClipCandidates]) -> None:
+def write_candidates(path: Path, clips: Iterable[ClipCandidates]) -> None:
     """One line of JSON per clip, every candidate with every term."""
     import json
 
     with atomic_writer(path) as file:
-        for clip in heard:
+        for clip in clips:
             file.write(json.dumps(asdict(clip), ensure_ascii=False) + "\n")

@@ -18,7 +18,7 @@ from auricle.records import Candidate
 from auricle.tuning.candidate_table import CandidateTable
 from auricle.tuning.clips import ClipCandidates
 from auricle.tuning.folds import folds
-from auricle.tuning.panel import Panel, Row
+from auricle.tuning.panel import Opinions, Panel, Row
 from auricle.tuning.simplex import DIVISIONS, search_simplex, simplex_grid
 from auricle.tuning.worth import Worth, metric
 
@@ -62,16 +62,17 @@ class Trials:
     @classmethod
     def of(
         cls,
-        heard: Sequence[ClipCandidates],
+        heard: Sequence[Opinions],
         panel: Panel,
         worth: Sequence[Worth],
     ) -> Trials:
         """``worth``: of the candidates that were found together, at each point."""
         rerank = panel.ensemble.decoding.rerank
+        clips = [opinions.clip for opinions in heard]
         tables = {}
         for number, point in enumerate(panel.points):
-            judged = [opinions.together[number] for opinions in panel.opinions]
-            tables[point] = _table(heard, judged, worth[number], rerank)
+            judged = [opinions.together[number] for opinions in heard]
+            tables[point] = _table(clips, judged, worth[number], rerank)
         return cls(tables, panel.pool == "candidates")
 
     def earned(self, weights: Weights) -> np.ndarray:
@@ -186,7 +187,7 @@ class EnsembleFit:
 
 
 def fit_ensemble(
-    heard: Sequence[ClipCandidates],
+    heard: Sequence[Opinions],
     panel: Panel,
     *,
     fitted: bool = True,
@@ -205,14 +206,15 @@ def fit_ensemble(
     if not heard:
         raise DataError("no clip could be heard, so that nothing can be compared: give other clips")
     names = [member.name for member in panel.ensemble.config.members]
-    fold = folds([clip.group for clip in heard], fold_count, seed) if fitted else np.zeros(0)
+    clips = [opinions.clip for opinions in heard]
+    fold = folds([clip.group for clip in clips], fold_count, seed) if fitted else np.zeros(0)
     label, of = metric(metric_name)
     # One call for everything, since some metrics start a program for each.
     said = [
-        [tuple(choose(o.alone[m]) for m in range(len(names))) for o in panel.opinions],
-        *([o.together[at][0] for o in panel.opinions] for at in range(len(panel.points))),
+        [tuple(choose(o.alone[m]) for m in range(len(names))) for o in heard],
+        *([o.together[at][0] for o in heard] for at in range(len(panel.points))),
     ]
-    worth = _in_parts(of, heard, said)
+    worth = _in_parts(of, clips, said)
     trials, mean = Trials.of(heard, panel, worth[1:]), Weights.mean(len(names))
     ways = dict(zip(names, np.stack(worth[0], axis=1), strict=True))
     best = max(names, key=lambda name: ways[name].mean())

@@ -1,22 +1,27 @@
-"""What the members of an ensemble find in a clip, and what each thinks of what any has found."""
+"""Panel of an ensemble's members: what each finds in a clip, and what each thinks of what any has
+found."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
+from auricle.data.clip import Clip
 from auricle.decoding.candidates import find_candidates, find_hypotheses, judge_hypotheses
-from auricle.decoding.ensemble import encode_together
 from auricle.decoding.rerank import score_candidates
-from auricle.hub.ensemble import Ensemble
-from auricle.pipeline import Captioner, Decoding
+from auricle.hearing import Heard, HeardBatch, hear_each
 from auricle.records import Candidate
+from auricle.tuning.clips import ClipCandidates, usable
 from auricle.tuning.simplex import simplex_grid
+from auricle.watch import Watch
 
 if TYPE_CHECKING:
-    from auricle.audio.load import Recording
+    from auricle.pipeline import Captioner, Decoding
 
 DECODES = 10  # settings of likelihood weights that are decoded where tokens are pooled
 
@@ -25,65 +30,87 @@ Row = tuple[float, ...]  # a weight for each member, 1 in all
 
 @dataclass(frozen=True)
 class Opinions:
-    """Of one clip.
+    """Of the members on one clip.
 
     Attributes:
+        clip: its references and the first member's candidates.
         alone: of each member what it says by itself, best first.
         together: at each point of likelihood weights, what is found together as each member judges
             it, ordered by text.
     """
 
+    clip: ClipCandidates
     alone: tuple[tuple[Candidate, ...], ...]
     together: tuple[tuple[tuple[Candidate, ...], ...], ...]
 
 
-class Panel(Captioner):
-    """An ensemble's captioner that keeps its members' opinions of every clip it hears.
+class Panel:
+    """The members of a captioner's ensemble, each of which is asked about every clip.
 
     Each clip is encoded once, and decoded by every member alone and by all of them: once, or for
     pool "tokens" at each of its points.
 
     Attributes:
-        points: the likelihood weights under which all decode together. CandidateTable "candidates"
-            has one, the mean, for they do not change what it finds.
-        opinions: of the clips that had candidates, in their order.
+        points: the likelihood weights under which all decode together. Pool "candidates" has one,
+            the mean, for they do not change what it finds.
     """
 
-    def __init__(self, ensemble: Ensemble) -> None:
-        super().__init__(ensemble)
-        self.ensemble, self.pool = ensemble, ensemble.config.pool
-        self.points = token_points(len(ensemble.bundles))
+    def __init__(self, captioner: Captioner) -> None:
+        self.captioner, self.ensemble = captioner, captioner.ensemble
+        self.pool = self.ensemble.config.pool
+        self.points = token_points(len(captioner.models))
         if self.pool == "candidates":
             del self.points[1:]
-        self.opinions: list[Opinions] = []
 
-    def _candidates(self, recordings: list[Recording], decoding: Decoding) -> list[list[Candidate]]:
-        memories = encode_together(self.models, [r.waveform for r in recordings])
+    def hear(
+        self,
+        clips: Sequence[Clip],
+        *,
+        candidates: int | None = None,
+        seed: int = 0,
+        watch: Watch | None = None,
+    ) -> list[Opinions]:
+        """The opinions on every clip in which something can be heard; the others are noted."""
+        decoding = self.captioner.decoding(candidates=candidates, seed=seed)
+        found = hear_each(self.captioner.models, clips, partial(self._ask, decoding=decoding))
+        return [opinions for _, opinions in usable(found, len(clips), watch or Watch())]
+
+    @torch.inference_mode()
+    def _ask(
+        self, batch: HeardBatch[Clip], decoding: Decoding
+    ) -> list[tuple[Heard[Clip], Opinions | None]]:
+        if not batch.audible:
+            return [(heard, None) for heard in batch.heard]
         options, seed = decoding.options, decoding.seed
-        pairs = list(zip(self.scorers, memories, strict=True))
+        memories = batch.memories_of(batch.audible)
+        pairs = list(zip(self.captioner.scorers, memories, strict=True))
         alone = [find_candidates([scorer], [memory], options, seed) for scorer, memory in pairs]
-        crosses = [v.decoder.read_memory(memory.memory, memory.lengths) for v, memory in pairs]
+        crosses = [s.decoder.read_memory(memory.memory, memory.lengths) for s, memory in pairs]
         together = []
         for point in self.points:
-            shares = zip(self.scorers, point, strict=True)
-            scorers = [replace(scorer, likelihood_weight=share) for scorer, share in shares]
+            scorers = [
+                replace(scorer, likelihood_weight=share)
+                for scorer, share in zip(self.captioner.scorers, point, strict=True)
+            ]
             hypotheses = find_hypotheses(scorers, crosses, options, seed, self.pool)
             judged = judge_hypotheses(scorers, crosses, hypotheses, self.pool)
             if self.pool == "tokens":
                 judged = judged * len(scorers)
             together.append(
                 [
-                    score_candidates(
-                        [scorer], [memory.embedding], hypotheses, [likelihoods], options
-                    )
-                    for (scorer, memory), likelihoods in zip(pairs, judged, strict=True)
+                    score_candidates([scorer], [memory.embedding], hypotheses, [own], options)
+                    for (scorer, memory), own in zip(pairs, judged, strict=True)
                 ]
             )
-        for clip in range(len(recordings)):
-            by_text = (tuple(_by_text(member[clip]) for member in point) for point in together)
-            its_own = tuple(tuple(member[clip]) for member in alone)
-            self.opinions.append(Opinions(its_own, tuple(by_text)))
-        return alone[0]
+        opinions: dict[int, Opinions] = {
+            row: Opinions(
+                ClipCandidates.of(batch.heard[row].source, alone[0][clip]),
+                tuple(tuple(member[clip]) for member in alone),
+                tuple(tuple(_by_text(member[clip]) for member in point) for point in together),
+            )
+            for clip, row in enumerate(batch.audible)
+        }
+        return [(heard, opinions.get(row)) for row, heard in enumerate(batch.heard)]
 
 
 def token_points(members: int) -> list[Row]:
@@ -100,5 +127,5 @@ def token_points(members: int) -> list[Row]:
     return [tuple(map(float, row)) for row in rows]
 
 
-def _by_text(candidates: list[Candidate]) -> tuple[Candidate, ...]:
+def _by_text(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     return tuple(sorted(candidates, key=lambda candidate: candidate.text))

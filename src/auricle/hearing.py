@@ -1,0 +1,205 @@
+"""Hearing: sources are loaded ahead, batched by length and encoded once; each keeps its place.
+
+sources ──► load (threads, ahead) ──► batches of like length ──► encode ──► Heard, in their order
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import islice
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from auricle.audio.load import AudioInput, Recording, load_audio
+from auricle.audio.lookahead import in_order
+from auricle.data.clip import Clip, load_recording
+from auricle.errors import AudioError
+from auricle.model.captioner import AudioCaptioner, AudioMemory, padded
+
+Source: TypeAlias = "AudioInput | np.ndarray | Tensor | Clip | Recording"
+
+BATCH_SIZE = 8
+WINDOW = 4  # batches whose recordings are sorted by length together
+SILENCE_PEAK = 10 ** (-80 / 20)  # -80 dBFS: under the last bits of a 16-bit recording
+
+S = TypeVar("S")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, eq=False)
+class Heard(Generic[S]):
+    """A source with what was heard of it, or why nothing was.
+
+    Attributes:
+        source: as it was given.
+        recording: None where there is an ``error``.
+        memories: of this clip by each model, [1, T, D] with its length.
+        partial: only the start of a longer recording was heard.
+    """
+
+    source: S
+    recording: Recording | None = None
+    memories: tuple[AudioMemory, ...] = ()
+    error: AudioError | None = None
+    partial: bool = False
+
+    @property
+    def silent(self) -> bool:
+        """Whether the recording holds digital silence."""
+        return self.recording is not None and is_silent(self.recording.waveform)
+
+    @property
+    def note(self) -> str | None:
+        """What the user should know of how it was heard."""
+        if not self.partial or self.recording is None:
+            return None
+        recording, heard_s = self.recording, self.recording.end_s - self.recording.start_s
+        return (
+            f"{recording.name}: {recording.duration_s:.0f} s long; "
+            f"captioned its first {heard_s:.0f} s"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class HeardBatch(Generic[S]):
+    """Sources that were heard together; ``memories``: of all B clips by each model, [B, T, D]. A
+    source that could not be heard makes a batch of its own, without memories."""
+
+    heard: tuple[Heard[S], ...]
+    memories: tuple[AudioMemory, ...] = ()
+
+    @cached_property
+    def audible(self) -> list[int]:
+        """Places of the clips in which there is something to recognise."""
+        return [row for row, heard in enumerate(self.heard) if heard.recording and not heard.silent]
+
+    def memories_of(self, rows: list[int]) -> tuple[AudioMemory, ...]:
+        """Of some clips by each model."""
+        if len(rows) == len(self.heard):
+            return self.memories
+        return tuple(memory[rows] for memory in self.memories)
+
+
+def hear(
+    models: Sequence[AudioCaptioner],
+    sources: Iterable[S],
+    *,
+    audio: Callable[[S], Source] | None = None,
+    batch_size: int = BATCH_SIZE,
+) -> Iterator[Heard[S]]:
+    """What each of ``sources`` sounds like to ``models``, in the order given; failures in their
+    place. The arguments are those of `hear_each`."""
+    return hear_each(models, sources, lambda batch: batch.heard, audio=audio, batch_size=batch_size)
+
+
+def hear_each(
+    models: Sequence[AudioCaptioner],
+    sources: Iterable[S],
+    work: Callable[[HeardBatch[S]], Sequence[R]],
+    *,
+    audio: Callable[[S], Source] | None = None,
+    batch_size: int = BATCH_SIZE,
+) -> Iterator[R]:
+    """The results of ``work`` on batches of ``sources``, in the order of the sources.
+
+    Args:
+        models: they hear the same sample rate; an encoder they share runs once.
+        sources: recordings (`AudioInput`); arrays and tensors [L] at the models' sample rate; clips
+            of manifests with their sections and mixes; recordings that are loaded already; or
+            anything of which ``audio`` gives one of these. ``audio`` may raise AudioError.
+        work: gives one result for each source of the batch.
+        batch_size: recordings that are encoded together; neither it nor the order of the sources
+            changes what is heard.
+    """
+    rate_hz = models[0].encoder.sample_rate_hz
+    limit_s = min(model.config.max_duration_s for model in models)
+    loaded = in_order(partial(_load, audio, rate_hz, limit_s), sources)
+    while window := list(islice(loaded, WINDOW * batch_size)):
+        results: dict[int, R] = {}
+        place = 0
+        for rows in _batches(window, batch_size):
+            batch = _encode(models, [window[row] for row in rows])
+            results.update(zip(rows, work(batch), strict=True))
+            while place in results:
+                yield results.pop(place)
+                place += 1
+
+
+def load(source: Source, sample_rate_hz: int, max_duration_s: float | None = None) -> Recording:
+    """Any source as a recording at ``sample_rate_hz``: at most ``max_duration_s`` from its start.
+
+    Raises AudioError: it cannot be read.
+    """
+    if isinstance(source, Recording):
+        return source
+    if isinstance(source, Clip):
+        return load_recording(source, sample_rate_hz, max_duration_s)
+    given: Any = (source, sample_rate_hz) if hasattr(source, "shape") else source
+    return load_audio(given, sample_rate_hz, end_s=max_duration_s)
+
+
+def is_silent(waveform: np.ndarray) -> bool:
+    """Whether a waveform [L] is digital silence, in which there is nothing to recognise."""
+    return bool(np.abs(waveform).max(initial=0.0) <= SILENCE_PEAK)
+
+
+def encode_together(
+    models: Sequence[AudioCaptioner], waveforms: Sequence[Tensor | np.ndarray]
+) -> tuple[AudioMemory, ...]:
+    """`AudioCaptioner.encode` of the same clips by each model; an encoder they share runs once."""
+    batch, lengths = padded(waveforms, models[0].device)
+    features: dict[int, tuple[Tensor, Tensor]] = {}
+    memories = []
+    for model in models:
+        key = id(model.encoder)
+        if key not in features:
+            features[key] = model.features(batch, lengths)
+        memories.append(model.encode_features(*features[key]))
+    return tuple(memories)
+
+
+def _load(audio: Callable[[S], Source] | None, rate_hz: int, limit_s: float, source: S) -> Heard[S]:
+    try:
+        sound: Any = audio(source) if audio else source
+        recording = load(sound, rate_hz, limit_s)
+    except AudioError as error:
+        return Heard(source, error=error)
+    whole = not isinstance(sound, Clip | Recording)
+    return Heard(source, recording, partial=whole and recording.duration_s > recording.end_s + 0.05)
+
+
+def _batches(window: Sequence[Heard[S]], batch_size: int) -> list[list[int]]:
+    """Places of the window that go together: recordings of like length, and each failure alone.
+    The batch with the first place of the window comes first, and so on."""
+    lengths = {
+        place: len(heard.recording.waveform)
+        for place, heard in enumerate(window)
+        if heard.recording
+    }
+    order = sorted(lengths, key=lengths.__getitem__)
+    batches = [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
+    batches += [[place] for place in range(len(window)) if place not in lengths]
+    return sorted(batches, key=min)
+
+
+@torch.inference_mode()
+def _encode(models: Sequence[AudioCaptioner], loaded: Sequence[Heard[S]]) -> HeardBatch[S]:
+    waveforms = [heard.recording.waveform for heard in loaded if heard.recording]
+    if not waveforms:
+        return HeardBatch(tuple(loaded))
+    memories = encode_together(models, waveforms)
+    found = tuple(
+        Heard(
+            heard.source,
+            heard.recording,
+            tuple(memory[row : row + 1] for memory in memories),
+            partial=heard.partial,
+        )
+        for row, heard in enumerate(loaded)
+    )
+    return HeardBatch(found, memories)
