@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from auricle.audio.level import level_dbfs
 from auricle.audio.load import load_audio
-from auricle.audio.mixing import FADE_S, draw, level_dbfs
+from auricle.audio.mixing import FADE_S, draw
 from auricle.data.clip import Clip, load_clip
 from auricle.data.manifest import parse_mix, read_manifest, write_manifest
 from auricle.errors import DataError
