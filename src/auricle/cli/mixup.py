@@ -247,7 +247,7 @@ def render(
                 # Of the manifest that still has what to mix: of rendered ones the source.
                 source = done.manifest if on_the_fly else manifest
                 shown = write_preview(
-                    source, page, preview, rendering, progress=lambda number, _: progress(number)
+                    source, page, preview, rendering, progress=lambda _, done, __: progress(done)
                 )
             say("note", f"{page}: {shown} to listen to")
         if done.failed:
