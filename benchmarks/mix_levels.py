@@ -1,4 +1,4 @@
-"""Levels of rendered mixes of real sounds: uniform within ±5 dB, whichever recording is the longer?
+"""Levels of rendered mixes of real sounds: uniform within ±5 dB, the longer one first or second?
 
     python benchmarks/mix_levels.py FOLDER [--mixes 200] [--seed 0]
 
@@ -22,8 +22,9 @@ import numpy as np
 from scipy import stats
 
 from auricle.audio.header import audio_files
+from auricle.audio.level import level_dbfs
 from auricle.audio.load import load_audio
-from auricle.audio.mixing import FADE_S, LEVEL_RANGE_DB, SILENCE_DBFS, level_dbfs
+from auricle.audio.mixing import FADE_S, LEVEL_RANGE_DB, SILENCE_DBFS
 from auricle.data.clip import Clip, load_clip
 from auricle.data.manifest import parse_mix, read_manifest, write_manifest
 from auricle.mixup.render import Rendering, mixups, render

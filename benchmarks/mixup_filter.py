@@ -1,4 +1,4 @@
-"""What `auricle mixup filter` catches: 2,000 good mix-ups, and 1,000 answers broken on purpose.
+"""The filter of `auricle mixup filter` on 2,000 good mix-ups and 1,000 answers broken on purpose.
 
     python benchmarks/mixup_filter.py CAPTIONS_CSV [--fluency NAME] [--mixups FILE] [--show]
 

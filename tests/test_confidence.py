@@ -18,10 +18,11 @@ from auricle.decoding.confidence import (
 from auricle.errors import DataError, ModelError
 from auricle.fetch.names import BUNDLED
 from auricle.records import Candidate
+from auricle.report.plots import draw_reliability
 from auricle.tuning import confidence as tuning
 from auricle.tuning.clips import ClipCandidates
 from auricle.tuning.confidence import RIDGE, fit_confidence, logistic, measure_confidence, regress
-from auricle.tuning.reliability import auc, bins, calibration_error, draw_diagram, reliability
+from auricle.tuning.reliability import auc, bins, calibration_error, reliability
 
 RESAMPLES = 200  # enough for what is asserted here
 MEASURED = HeldOut(0.2, 0.25, 0.01, 0.09, 0.05, 0.7)
@@ -214,5 +215,5 @@ def test_the_diagram_is_a_picture(tmp_path):
     rng = np.random.default_rng(0)
     sure = rng.random(50)
     found = reliability(sure, rng.random(50) < sure, [str(i) for i in range(50)])
-    draw_diagram(found, "a model on clips", tmp_path / "new" / "diagram.png")
+    draw_reliability(found, "a model on clips", tmp_path / "new" / "diagram.png")
     assert (tmp_path / "new" / "diagram.png").read_bytes().startswith(b"\x89PNG")

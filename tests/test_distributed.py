@@ -21,7 +21,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import debug_config
-from auricle.model.likelihood import IGNORE_ID
+from auricle.model.teacher_forcing import IGNORE_ID
 from auricle.training import loop
 from auricle.training.batch import Batch
 from auricle.training.config import SpecAugmentConfig, TrainingConfig

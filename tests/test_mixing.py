@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from auricle.audio.mixing import draw, follow, level_dbfs, mix, share_of_room, shares_of_time
+from auricle.audio.level import level_dbfs
+from auricle.audio.mixing import draw, follow, mix, share_of_room, shares_of_time
 from auricle.data import Clip, read_manifest, write_manifest
 from auricle.data.clip import Mix
 from auricle.data.manifest import parse_mix

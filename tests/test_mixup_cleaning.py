@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from auricle.mixup.cleaning import REASONS, clean, unpacked
-from auricle.mixup.filtering import order
-from auricle.mixup.stems import content, distinctive, speaks_of_both
+from auricle.mixup.stems import content, distinctive, order, speaks_of_both
 
 CAPTIONS = ("A dog barks repeatedly", "Rain falls on a metal roof as thunder rumbles")
 GOOD = "A dog barks repeatedly while rain falls on a metal roof"

@@ -119,8 +119,9 @@ def test_rejected_rows_are_kept_with_their_reason(tmp_path, row):
     path = write(tmp_path / "m.jsonl", rows)
     with path.open("a") as file:
         file.write('{"pair": "x"}\n{"pair": 9, "au')  # the last as a killed run leaves it
-    done: list[int] = []
-    found = filter_mixups(path, tmp_path / "out" / "kept.jsonl", Stutterers(), progress=done.append)
+    told: list[tuple[str, int, int]] = []
+    output = tmp_path / "out" / "kept.jsonl"
+    found = filter_mixups(path, output, Stutterers(), progress=lambda *now: told.append(now))
     assert found.kept == 1
     assert list(found.rejected.items()) == [
         ("broken row", 1),
@@ -132,7 +133,7 @@ def test_rejected_rows_are_kept_with_their_reason(tmp_path, row):
     assert set(found.rejected) <= set(ALL_REASONS)
     assert found.examples["empty"] == [""] * EXAMPLES
     assert found.examples["disfluent"] == ["A dog er barks while rain falls"]
-    assert done[-1] == len(rows)
+    assert told == [("filtering", len(rows) + 1, len(rows) + 2)]
     assert found.listed == tmp_path / "out" / "kept.rejected.jsonl"
     listed = [json.loads(line) for line in found.listed.read_text().splitlines()]
     assert len(listed) == found.rejected.total()

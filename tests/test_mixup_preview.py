@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import re
 import sys
 from collections.abc import Callable
@@ -18,8 +19,8 @@ from auricle.data.clip import Clip, Mix, load_clip
 from auricle.data.manifest import parse_mix, read_manifest, write_manifest
 from auricle.errors import DataError, MissingDependencyError
 from auricle.mixup.render import Rendering, mixups
-from auricle.report import mixups as picture_module
-from auricle.report.mixups import picture, places, write_preview
+from auricle.report.clip import mark_height, picture, spectrogram
+from auricle.report.mixups import places, write_preview
 
 RATE = 16_000
 
@@ -47,11 +48,11 @@ def manifest(tmp_path: Path, write_tone: Callable[..., Path]) -> Path:
 
 
 def test_the_page_holds_what_is_mixed(manifest: Path, tmp_path: Path) -> None:
-    page, done = tmp_path / "new" / "preview.html", []
+    page, told = tmp_path / "new" / "preview.html", []
     rendering = Rendering(seed=2)
-    told = lambda *numbers: done.append(numbers)  # noqa: E731
-    assert write_preview(manifest, page, 4, rendering, progress=told) == 4
-    assert done == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    tell = lambda *now: told.append(now)  # noqa: E731
+    assert write_preview(manifest, page, 4, rendering, progress=tell) == 4
+    assert told == [("preview", done, 4) for done in (1, 2, 3, 4)]
     text = page.read_text()
     assert "<b>" not in text
     assert not re.search(r"(src|href)=(?!\"data:)", text)  # nothing beside the file
@@ -95,6 +96,8 @@ def test_levels_and_relations_are_said(manifest: Path, tmp_path: Path) -> None:
     assert "0.0 to 2.0 s</td>" in text
     assert "2.0 to 2.4 s</td>" in text
     assert "&lt;b&gt;short.wav, 0.1 to its end" in text
+    assert '<div class=first style="margin-left: 0.000%; width: 83.333%">' in text
+    assert '<div class=second style="margin-left: 83.333%; width: 16.667%">' in text
 
 
 def test_places(manifest: Path) -> None:
@@ -122,19 +125,30 @@ def test_what_cannot_be_mixed_makes_room(manifest: Path, tmp_path: Path) -> None
 
 
 def test_very_short_and_silent_sounds_have_a_picture(manifest: Path) -> None:
-    clip, other = next(mixups(manifest))
-    mixed = Rendering().mixed(clip, other)
-    for waveform in (np.zeros(RATE, np.float32), mixed.waveform[:200]):
-        assert picture(replace(mixed, waveform=waveform), RATE)
-    tone = np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE).astype(np.float32)
-    loudest = picture_module._spectrogram(tone, RATE).argmax(axis=0)
-    assert (loudest[2:-2] == round(1000 * picture_module.WINDOW_S)).all()
+    silence, mixed = np.zeros(RATE, np.float32), Rendering().mixed(*next(mixups(manifest)))
+    for waveform in (silence, mixed.waveform[:200]):
+        assert picture(waveform, RATE).startswith(b"\xff\xd8")
+    assert not spectrogram(silence, RATE).any()
+
+
+@pytest.mark.parametrize("rate_hz", [16_000, 44_100])
+def test_a_tone_is_drawn_at_its_pitch(rate_hz: int) -> None:
+    mels = np.linspace(*(1127 * math.log1p(hz / 700) for hz in (20, 8000)), 130)[1:-1]
+    hz = 700 * math.expm1(mels[60] / 1127)
+    tone = np.sin(2 * np.pi * hz * np.arange(rate_hz) / rate_hz).astype(np.float32)
+    drawn = spectrogram(tone, rate_hz)
+    assert drawn.shape == (128, 98)
+    assert (drawn[:, 2:-2].argmax(axis=0) == 60).all()
+    assert (drawn.min(), drawn.max()) == (0.0, pytest.approx(1.0))
+    assert mark_height(hz) == pytest.approx(60.5 / 128)
+    softer = spectrogram(0.1 * tone, rate_hz)  # 20 dB, of the 80 that are drawn
+    np.testing.assert_allclose(softer[60], drawn[60], atol=1e-3)
 
 
 def test_without_matplotlib_it_says_what_to_install(
     manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingDependencyError, match=r"auricle\[data\]"):
         write_preview(manifest, tmp_path / "p.html", 1)
     assert not (tmp_path / "p.html").exists()

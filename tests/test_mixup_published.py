@@ -10,7 +10,7 @@ import pytest
 from auricle.data import Clip, write_manifest
 from auricle.errors import DataError
 from auricle.mixup.answers import read_rows
-from auricle.mixup.published import import_published
+from auricle.mixup.published_mixups import import_published
 
 
 @pytest.fixture

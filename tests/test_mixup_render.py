@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from auricle.audio.level import level_dbfs
 from auricle.audio.load import load_audio
-from auricle.audio.mixing import FADE_S, draw, level_dbfs
+from auricle.audio.mixing import FADE_S, draw
 from auricle.data.clip import Clip, load_clip
 from auricle.data.manifest import parse_mix, read_manifest, write_manifest
 from auricle.errors import DataError
@@ -52,10 +53,11 @@ def manifest(tmp_path: Path, sounds: list[Path]) -> Path:
 
 
 def test_files_hold_what_training_would_hear(manifest: Path, tmp_path: Path) -> None:
-    done: list[int] = []
-    found = render(manifest, tmp_path / "out", Rendering(seed=3), workers=2, progress=done.append)
+    told: list[tuple[str, int, int]] = []
+    tell = lambda *now: told.append(now)  # noqa: E731
+    found = render(manifest, tmp_path / "out", Rendering(seed=3), workers=2, progress=tell)
     assert (found.made, found.there, found.failed) == (3, 0, 0)
-    assert done == [1, 2, 3]
+    assert told == [("rendering", done, 3) for done in (1, 2, 3)]
     clips = list(read_manifest(found.manifest))
     for source, clip in zip(read_manifest(manifest), clips, strict=True):
         assert (clip.id, clip.captions, clip.licence) == (source.id, ("both",), "CC0")

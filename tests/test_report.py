@@ -23,7 +23,7 @@ from auricle.evaluation.table import figure, markdown, missing_lines
 from auricle.metrics import evaluate
 from auricle.metrics.scores import Missing, Score
 from auricle.records import Candidate
-from auricle.report.clip import duration_s, show
+from auricle.report.clip import clip_player, duration_s
 from auricle.report.evaluation import ends, page, write_report
 from auricle.report.plots import against, distributions
 
@@ -110,7 +110,7 @@ def test_a_page_and_the_same_as_json_and_markdown(found, tmp_path):
     told = []
     paths = write_report(found, tmp_path / "new" / "report", lambda *done: told.append(done))
     assert [path.name for path in paths] == ["report.html", "report.json", "report.md"]
-    assert told == [(n, 4) for n in range(1, 5)]
+    assert told == [("report", n, 4) for n in range(1, 5)]
     stored = json.loads(paths[1].read_text(encoding="utf-8"))
     assert stored == json.loads(json.dumps(as_json(found)))
     assert stored["clips_of_references"] == 5
@@ -167,10 +167,12 @@ def test_drawings_are_the_same_for_the_same_figures():
 
 def test_the_shortest_sound_has_a_picture(write_tone):
     tone = write_tone("tone.wav", 1.0)
-    shown = show(Clip(tone, ("x",), "0", "test", start_s=0.5, end_s=0.51))
-    assert shown.picture[:2] == b"\xff\xd8"  # a JPEG
+    shown = clip_player(Clip(tone, ("x",), "0", "test", start_s=0.5, end_s=0.51), "0")
+    (image,) = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', shown)
+    assert base64.b64decode(image)[:2] == b"\xff\xd8"  # a JPEG
     section = Clip(write_tone("long.wav", 3.0), ("x",), "0", "test", start_s=1.0, end_s=2.5)
-    assert show(section).seconds == pytest.approx(1.5)
+    ticks = re.findall(r">([\d.]+) s<", clip_player(section, "0"))
+    assert ticks == ["0", "0.2", "0.4", "0.6", "0.8", "1", "1.2", "1.4"]
     assert duration_s(section) == 1.5
     assert duration_s(None) != duration_s(None)  # not a number
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from auricle.audio.level import level_dbfs
 from auricle.audio.load import load_audio
-from auricle.audio.mixing import FADE_S, draw, follow, level_dbfs, mix
+from auricle.audio.mixing import FADE_S, draw, follow, mix
 from auricle.data.clip import Clip, Mix, load_clip, load_mix
 from auricle.data.manifest import parse_mix
 from auricle.errors import AudioError

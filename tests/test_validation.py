@@ -14,7 +14,7 @@ from auricle.hub.folder import Bundle, EmbedderSpec
 from auricle.metrics.retrieval import recall_at
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import debug_config
-from auricle.model.likelihood import decoder_inputs
+from auricle.model.teacher_forcing import decoder_inputs
 from auricle.pipeline import Captioner
 from auricle.text.tokenizer import CaptionTokenizer
 from auricle.training.batch import pad_audio

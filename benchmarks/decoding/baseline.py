@@ -17,7 +17,7 @@ from auricle.decoding.hypothesis import Hypothesis
 from auricle.decoding.likelihood import Likelihood
 from auricle.decoding.rerank import rank, score_candidates
 from auricle.model.captioner import AudioMemory
-from auricle.model.likelihood import IGNORE_ID, decoder_inputs, token_nll
+from auricle.model.teacher_forcing import IGNORE_ID, decoder_inputs, token_nll
 from auricle.records import Candidate
 from auricle.text.tokenizer import strip_punctuation
 

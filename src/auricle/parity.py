@@ -28,7 +28,7 @@ from auricle.hub.published import load_published
 from auricle.hub.published_names import published_name
 from auricle.model.captioner import AudioCaptioner, AudioMemory
 from auricle.model.lengths import valid_mask
-from auricle.model.likelihood import decoder_inputs, token_nll
+from auricle.model.teacher_forcing import decoder_inputs, token_nll
 from auricle.training.objective import info_nce, label_smoothed_nll
 
 TOLERANCE = 1e-4  # relative to the largest golden value of the stage

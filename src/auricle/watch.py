@@ -9,10 +9,11 @@ from typing import Any, TypeAlias
 Progress: TypeAlias = Callable[[str, int, int], None]  # stage, how much is done, of how much
 UNKNOWN = 0  # of how much, where the total is not known
 Note: TypeAlias = Callable[[str], None]  # one line that the user should read
+OnSkip: TypeAlias = Callable[[str, str], None]  # "file:line" or id of a row, why it is left out
 
 
 def silent(*_: Any) -> None:
-    """The watcher that looks away: the default of every ``progress`` and ``note``."""
+    """The watcher that looks away: the default of every ``progress``, ``note`` and ``on_skip``."""
 
 
 @dataclass(frozen=True)

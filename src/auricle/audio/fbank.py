@@ -63,7 +63,7 @@ def _povey_window(device: torch.device, dtype: torch.dtype) -> Tensor:
 @lru_cache(maxsize=4)
 def _mel_filters(device: torch.device, dtype: torch.dtype) -> Tensor:
     """Triangular filters equally spaced on Kaldi's mel scale, [257, 128]; the Nyquist row is 0."""
-    low, high = _mel(LOW_HZ), _mel(HIGH_HZ)
+    low, high = mel(LOW_HZ), mel(HIGH_HZ)
     step = (high - low) / (MEL_BINS + 1)
     left = low + torch.arange(MEL_BINS).unsqueeze(1) * step
     bin_hz = SAMPLE_RATE_HZ / FFT_SIZE * torch.arange(FFT_SIZE // 2)
@@ -74,5 +74,5 @@ def _mel_filters(device: torch.device, dtype: torch.dtype) -> Tensor:
     return F.pad(filters, (0, 1)).T.contiguous().to(device, dtype)
 
 
-def _mel(hertz: float) -> float:
+def mel(hertz: float) -> float:
     return 1127.0 * math.log(1.0 + hertz / 700.0)

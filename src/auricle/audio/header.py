@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from auricle.audio.load import SUFFIXES
+from auricle.audio.load import find_audio_files
 from auricle.errors import AudioError
 
 
@@ -28,8 +28,4 @@ def probe(path: Path) -> tuple[int, float]:
 
 def audio_files(folder: Path) -> list[Path]:
     """The audio files below ``folder``, sorted; none where there is no such folder."""
-    from auricle.audio.load import find_audio_files
-
-    if not folder.is_dir():
-        return []
-    return [path for path in find_audio_files([folder])[0] if path.suffix.lower() in SUFFIXES]
+    return find_audio_files([folder])[0] if folder.is_dir() else []

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
+from auricle.audio.level import within_full_scale
 from auricle.errors import AudioError
 
 if TYPE_CHECKING:
@@ -91,10 +92,10 @@ def load_sections(
         for start_s, end_s in sections:
             mono, duration_s = window.section(start_s, end_s)
             _check(mono, rate_hz, name, start_s)
-            waveform = _at_rate(mono, rate_hz, sample_rate_hz)
+            waveform = at_rate(mono, rate_hz, sample_rate_hz)
             if end_s is not None:
                 waveform = waveform[: round((end_s - start_s) * sample_rate_hz)]
-            yield Recording(name, _within_full_scale(waveform), duration_s, sample_rate_hz, start_s)
+            yield Recording(name, within_full_scale(waveform), duration_s, sample_rate_hz, start_s)
 
 
 def source_name(source: AudioInput) -> str:
@@ -293,19 +294,13 @@ def _check(mono: np.ndarray, rate_hz: int, name: str, start_s: float) -> None:
         )
 
 
-def _at_rate(mono: np.ndarray, rate_hz: int, sample_rate_hz: int) -> np.ndarray:
+def at_rate(mono: np.ndarray, rate_hz: int, sample_rate_hz: int) -> np.ndarray:
+    """float32 [L] at ``rate_hz``, resampled to ``sample_rate_hz``."""
     if rate_hz == sample_rate_hz:
         return mono
     import soxr
 
     return soxr.resample(mono, rate_hz, sample_rate_hz)
-
-
-def _within_full_scale(waveform: np.ndarray) -> np.ndarray:
-    """A copy: ``waveform`` may be a view of a longer section."""
-    import numpy as np
-
-    return (waveform / max(1.0, float(np.abs(waveform).max()))).astype(np.float32, copy=False)
 
 
 def _checked_rate(rate_hz: int, name: str) -> int:

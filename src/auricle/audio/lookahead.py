@@ -1,4 +1,4 @@
-"""Work done by threads a little ahead of whoever takes the results."""
+"""Results in order, computed by threads a little ahead of their reader."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ def in_order(
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
-        finally:  # when interrupted, do not wait for what nobody asks for any more
+        finally:  # after an interruption the rest is not waited for
             for future in waiting:
                 future.cancel()

@@ -1,4 +1,4 @@
-"""A clip's sound: its samples, and whether they can be decoded, are loud enough, are clipped."""
+"""Measures of a clip's sound: duration, level, clipping, a digest of its samples."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auricle.audio.header import probe
+from auricle.audio.level import level_dbfs
 from auricle.audio.load import load_audio
 
 if TYPE_CHECKING:
     import numpy as np
-
 
 FULL_SCALE = 0.98  # converters and editors leave a margin of up to 0.2 dB when they clip
 FLAT_RUN = 3  # equal samples: at 8 kHz and up, no wave's own peak stays within 1/32768 longer
@@ -46,12 +46,11 @@ def measure(path: Path, start_s: float | None = None, end_s: float | None = None
     rate_hz, declared_s = probe(path)
     recording = load_audio(path, rate_hz, start_s or 0.0, end_s)
     waveform = recording.waveform
-    deviation = float(waveform.std(dtype=np.float64))
     pcm = np.clip(np.round(waveform * 32768), -32768, 32767).astype("<i2")  # as decoders scale
     return SoundMeasures(
         duration_s=len(waveform) / rate_hz,
         sample_rate_hz=rate_hz,
-        level_dbfs=max(FLOOR_DBFS, 20 * float(np.log10(max(deviation, 1e-9)))),
+        level_dbfs=max(FLOOR_DBFS, level_dbfs(waveform)),
         clipped=_clipped(waveform),
         missing_s=max(0.0, declared_s - recording.duration_s),
         digest=hashlib.blake2b(pcm.tobytes(), digest_size=16).hexdigest(),

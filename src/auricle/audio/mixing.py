@@ -4,8 +4,8 @@ A manifest's row is a mix-up where it has the key
 
     "mix": {"audio": path, "start_s"?, "end_s"?, "level_db"?, "offset_s"?, "relation"?}
 
-beside its own ``audio``, the first recording. What is left out of level and offset is drawn anew
-whenever the clip is read. The relation is "together" (the default: one lies inside the other) or
+beside its own ``audio``, the first recording. A level or an offset that is left out is drawn each
+time the clip is read. The relation is "together" (the default: one lies inside the other) or
 "followed by" (the second starts where the first ends).
 """
 
@@ -14,9 +14,10 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from auricle.audio.level import level_dbfs, within_full_scale
+
 if TYPE_CHECKING:
     import numpy as np
-
 
 LEVEL_RANGE_DB = 5.0  # published: the levels differ by -5 to +5 dB
 SILENCE_DBFS = -80.0  # under it there is dither to amplify, not a sound
@@ -52,7 +53,7 @@ def mix(first: np.ndarray, second: np.ndarray, level_db: float, offset: float) -
     start = round(offset * (len(longer) - len(shorter)))
     mixed = longer.astype(np.float32)  # a copy
     mixed[start : start + len(shorter)] += shorter
-    return _within_full_scale(mixed)
+    return within_full_scale(mixed)
 
 
 def follow(first: np.ndarray, second: np.ndarray, level_db: float, fade: int = 0) -> np.ndarray:
@@ -67,11 +68,11 @@ def follow(first: np.ndarray, second: np.ndarray, level_db: float, fade: int = 0
     ramp = (np.arange(fade, dtype=np.float32) + 0.5) / max(1, fade)
     joined[len(first) - fade : len(first)] *= ramp[::-1]
     joined[len(first) : len(first) + fade] *= ramp
-    return _within_full_scale(joined)
+    return within_full_scale(joined)
 
 
 def shares_of_time(lengths: tuple[int, int], longest: int) -> tuple[int, int]:
-    """What is heard of two recordings that follow each other in at most ``longest`` samples.
+    """The samples heard of two recordings that follow each other in at most ``longest`` samples.
 
     Both are cut to half of it, or one to what a shorter other leaves: the end of the second alone
     would often be all of it, and captions speak of both.
@@ -88,23 +89,9 @@ def share_of_room(offset_s: float, samples: tuple[int, int], sample_rate_hz: int
     return min(1.0, offset_s * sample_rate_hz / room) if room else 0.0
 
 
-def level_dbfs(waveform: np.ndarray) -> float:
-    """RMS in dB below full scale, without the mean: an offset is not heard."""
-    import numpy as np
-
-    deviation = float(waveform.std(dtype=np.float64)) if len(waveform) else 0.0
-    return 20 * float(np.log10(max(deviation, 1e-9)))
-
-
 def _scaled(first: np.ndarray, second: np.ndarray, level_db: float) -> np.ndarray:
     """``second`` with an RMS ``level_db`` below that of ``first``; as it is if either is silent."""
     levels = level_dbfs(first), level_dbfs(second)
     if min(levels) <= SILENCE_DBFS:
         return second
     return second * 10 ** ((levels[0] - level_db - levels[1]) / 20)
-
-
-def _within_full_scale(waveform: np.ndarray) -> np.ndarray:
-    import numpy as np
-
-    return waveform / max(1.0, float(np.abs(waveform).max(initial=0.0)))

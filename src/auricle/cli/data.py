@@ -207,8 +207,8 @@ def card(
         for table in tables(splits):
             print_table(table.title, table.columns, table.rows)
         if output:
-            from auricle.data.plots import draw
             from auricle.files import atomic_writer
+            from auricle.report.card_plots import draw
 
             plots = draw(splits, output)
             with atomic_writer(output / "card.md") as file:

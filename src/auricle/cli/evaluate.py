@@ -270,9 +270,9 @@ def _write_report(found: Assessment, folder: Path) -> None:
 
     lines = Lines()
 
-    def progress(done: int, total: int) -> None:
+    def progress(stage: str, done: int, total: int) -> None:
         if sys.stderr.isatty():
-            lines.show("report", "report", done, total, [f"{done}/{total}"], [], done == total)
+            lines.show(stage, stage, done, total, [f"{done}/{total}"], [], done == total)
 
     try:
         paths = write_report(found, folder, progress)

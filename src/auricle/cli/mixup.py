@@ -132,7 +132,7 @@ def import_(
     """Take over the published 50,000 mix-ups of Clotho (slseanwu/clotho-chatgpt-mixup-50K)."""
     with exit_codes():
         from auricle.cli.generation import reasons
-        from auricle.mixup.published import import_published
+        from auricle.mixup.published_mixups import import_published
 
         found = import_published(published, manifest, output, split)
         say("note", f"{output}: {found.rows:,} mix-ups")
@@ -182,7 +182,9 @@ def filter_(
             if threshold is not None:
                 detector.threshold = threshold
         with TaskProgress("filtering", _lines(mixups)) as progress:
-            found = filter_mixups(mixups, output, detector, max_words, progress)
+            found = filter_mixups(
+                mixups, output, detector, max_words, lambda _, done, __: progress(done)
+            )
         judge = f"{detector.name}, over {detector.threshold:.3g}" if detector else "not asked for"
         _show(found, f"disfluent: {judge}")
         say("note", f"{output}: {found.kept:,} mix-ups, the others in {found.listed}")
@@ -231,7 +233,7 @@ def render(
             told: dict[str, Any] = {
                 "workers": workers,
                 "on_skip": lambda *skip: skipped.append(skip),
-                "progress": progress,
+                "progress": lambda _, done, __: progress(done),
             }
             if on_the_fly:
                 done = refer(manifest, output, **told)
@@ -247,7 +249,7 @@ def render(
                 # Of the manifest that still has what to mix: of rendered ones the source.
                 source = done.manifest if on_the_fly else manifest
                 shown = write_preview(
-                    source, page, preview, rendering, progress=lambda number, _: progress(number)
+                    source, page, preview, rendering, progress=lambda _, done, __: progress(done)
                 )
             say("note", f"{page}: {shown} to listen to")
         if done.failed:

@@ -134,8 +134,8 @@ def confidence(
         from auricle.errors import ModelError
         from auricle.fetch.names import resolve
         from auricle.pipeline import Captioner
+        from auricle.report.plots import draw_reliability
         from auricle.tuning.confidence import fit_confidence, measure_confidence
-        from auricle.tuning.reliability import draw_diagram
         from auricle.tuning.results import check_output, is_same, write_report
 
         if output and not (in_place := is_same(output, resolve(model))):
@@ -163,7 +163,7 @@ def confidence(
                 typer.echo(str(output))
         if plot:
             title = f"{model} on {data.stem}" + ("" if check else ", held out")
-            draw_diagram(found, title, plot)
+            draw_reliability(found, title, plot)
             typer.echo(str(plot))
 
 

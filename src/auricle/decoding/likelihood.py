@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from auricle.decoding.hypothesis import Hypothesis, Scorer
 from auricle.model.bart import BartDecoder, CrossMemory
-from auricle.model.likelihood import IGNORE_ID, decoder_inputs
+from auricle.model.teacher_forcing import IGNORE_ID, decoder_inputs
 from auricle.text.tokenizer import CaptionTokenizer
 
 ROWS_TOGETHER = 64  # of captions; bounds the memory of hidden states

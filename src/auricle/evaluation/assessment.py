@@ -1,4 +1,4 @@
-"""Scores together with the clips they are of: what tables, JSON and the report page show."""
+"""Scores together with their clips: the content of tables, JSON and the report page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from auricle.metrics.evaluation import Evaluation
 from auricle.metrics.scores import Score
 from auricle.text.fluency.detector import CLASSES, DESCRIPTIONS, NAMED
 
-# What clips are ranked by: the first of these that there is, whatever stands in for its parts.
+# Clips are ranked by the first of these that there is, under any label.
 RANKED_BY = ("SPIDEr-FL", "SPIDEr", "FENSE", "CIDEr-D", "SBERT similarity", "METEOR", "ROUGE-L")
 
 
@@ -29,7 +29,7 @@ class Assessment:
         return ranking(self.evaluation.scores)
 
     def fault(self, clip: int) -> str | None:
-        """What the fluency detector finds wrong with a clip's caption, in words."""
+        """The fluency error of a clip's caption in words, if the detector finds one."""
         for score in self.evaluation.scores:
             if len(score.details) == len(CLASSES) and score.items[clip]:
                 kinds = {name: score.details[name][clip] for name in CLASSES if name != "error"}
@@ -39,7 +39,7 @@ class Assessment:
 
 
 def ranking(scores: Sequence[Score]) -> Score | None:
-    """The first of `RANKED_BY` among ``scores``, whatever its label."""
+    """The first of `RANKED_BY` among ``scores``, under any label."""
     for wanted in RANKED_BY:
         for score in scores:
             if score.items and score.name.partition(" (")[0] == wanted:
@@ -72,10 +72,8 @@ def as_json(assessment: Assessment) -> dict[str, Any]:
 
 
 def _item(assessment: Assessment, number: int) -> dict[str, Any]:
-    prediction, reference = (
-        assessment.pairs.predictions[number],
-        assessment.pairs.references[number],
-    )
+    prediction = assessment.pairs.predictions[number]
+    reference = assessment.pairs.references[number]
     scores = assessment.evaluation.scores
     return {
         "id": reference.id,

@@ -1,4 +1,4 @@
-"""Two systems on the same clips: what differs, how surely, and where."""
+"""The comparison of two systems on the same clips: differences, how sure they are, where."""
 
 from __future__ import annotations
 

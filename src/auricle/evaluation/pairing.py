@@ -1,4 +1,4 @@
-"""Which prediction belongs to which clip; whatever fits nowhere is named, never dropped."""
+"""Pairs of predictions and clips; a row that fits nowhere is named, never dropped."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Pairs:
         return [reference.captions for reference in self.references]
 
     def only(self, ids: Container[str]) -> Pairs:
-        """Those of the clips called so."""
+        """The pairs of the clips with these ids."""
         both = zip(self.predictions, self.references, strict=True)
         kept = [(prediction, clip) for prediction, clip in both if clip.id in ids]
         predictions, references = zip(*kept, strict=True)
@@ -134,7 +134,7 @@ def _index(clips: Sequence[Reference]) -> dict[str, list[int]]:
 
 
 def _find(name: str, index: dict[str, list[int]]) -> list[int]:
-    """The clips that ``name`` may mean: one, or why it is none: several or nothing."""
+    """The numbers of the clips that ``name`` may mean: one if it is clear, several, or none."""
     path = PurePath(name.strip())
     several: list[int] = []
     for tried in dict.fromkeys((name.strip(), path.name, path.stem)):

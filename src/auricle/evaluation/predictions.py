@@ -1,4 +1,4 @@
-"""Predictions: what a system says of each clip, from a DCASE CSV or JSON Lines."""
+"""Predictions: a system's caption of each clip, from a DCASE CSV or JSON Lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""References: what people said of each clip, from a manifest, or the CSV of Clotho or AudioCaps."""
+"""References: people's captions of each clip, from a manifest, or Clotho's or AudioCaps' CSV."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Reference:
     """A clip that people described.
 
     Attributes:
-        id: what it is called in reports.
+        id: its name in reports.
         captions: one or more.
         where: "captions.csv:17".
         names: what a prediction may call it, the surest first: ids, file names, stems.
@@ -44,7 +44,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class References:
-    """What a file says of its clips.
+    """The clips of a file with their captions.
 
     Attributes:
         faulty, faults: clips that cannot be used as they stand there, and why.
@@ -180,7 +180,7 @@ def _checked(
 
 
 def _notes(clips: tuple[Reference, ...]) -> tuple[str, ...]:
-    """Which clips have another number of references than most."""
+    """A note of the clips that have another number of references than most."""
     counts = Counter(len(clip.captions) for clip in clips)
     if len(counts) == 1:
         return ()

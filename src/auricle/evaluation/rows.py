@@ -19,7 +19,7 @@ NAMED = 5  # rows of one reason named one by one
 
 @dataclass(frozen=True)
 class Faults:
-    """What is wrong in one file or between two, in the order found; each is a `LeftOut`."""
+    """The faults in one file or between two, in the order found; each is a `LeftOut`."""
 
     found: tuple[LeftOut, ...] = ()
 
@@ -56,7 +56,7 @@ def rows_of(path: Path, required: Sequence[str] = ()) -> Iterator[tuple[int, dic
 
 
 def check_encoding(path: Path) -> None:
-    """Refuse what is not UTF-8, for a name read wrongly belongs to no clip.
+    """Refuse a file that is not UTF-8: a name read wrongly belongs to no clip.
 
     Raises:
         DataError: names the lines.

@@ -1,4 +1,4 @@
-"""Scores as text: rows of a table, Markdown, and what a reader of them should know."""
+"""Scores as text: rows of a table, Markdown, remarks for their reader."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def markdown(assessment: Assessment) -> str:
 
 
 def remarks(assessment: Assessment) -> dict[str, list[str]]:
-    """What a reader of the scores should know, by title."""
+    """Remarks for a reader of the scores, by title."""
     pairs = assessment.pairs
     found = {
         "Missing, and what brings it": missing_lines(assessment.evaluation.missing),

@@ -19,9 +19,10 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import FileIO
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, get_args
+from typing import Any, Literal, get_args
 
 from auricle.data.manifest import section
 from auricle.errors import DataError
@@ -37,13 +38,12 @@ _START = b'{"pair": '  # of every line
 
 @dataclass(frozen=True, slots=True)
 class MixupRow:
-    """A pair of captions and what a model made of them. Where there are two, the first is of the
-    first clip.
+    """A pair of captions and a model's answer. Of two values the first is the first clip's.
 
     ``pair``: place in the order that ``seed`` fixes, from 0; ``audio`` can be opened as it stands;
-    ``sections``: (start_s, end_s) of each clip, None for two whole recordings; ``prompt``: the
-    version of what was asked; ``answer``: as the model gave it; ``relation``: how the two sounds
-    stand in time, None where the answer alone says it.
+    ``sections``: (start_s, end_s) of each clip, None for two whole recordings; ``prompt``: its
+    version; ``answer``: as the model gave it; ``relation``: how the two sounds stand in time, None
+    where the answer alone says it.
     """
 
     pair: int
@@ -185,7 +185,7 @@ def sort_rows(path: Path) -> bool:
     return True
 
 
-def _lock(file: BinaryIO | Any, path: Path) -> None:
+def _lock(file: FileIO, path: Path) -> None:
     try:
         import fcntl
     except ImportError:  # no such locks on this system
@@ -198,7 +198,7 @@ def _lock(file: BinaryIO | Any, path: Path) -> None:
         ) from error
 
 
-def _mend(file: BinaryIO | Any, path: Path) -> None:
+def _mend(file: FileIO, path: Path) -> None:
     """End a last line that lacks nothing but its end; cut one off that lacks more."""
     for line in deque(raw_lines(path, "mix-ups"), 1):
         if line.content.endswith(b"\n"):

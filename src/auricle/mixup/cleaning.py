@@ -1,6 +1,6 @@
-"""From a language model's answer to a caption, or the reason why it is none.
+"""Cleaning of a language model's answers: each becomes a caption, or has a reason why it is none.
 
-Packing is taken off: quotes, "Sure, here is a mix of the two captions:", word counts, what is said
+Packing is taken off: quotes, "Sure, here is a mix of the two captions:", word counts, remarks
 after the caption. Of several sentences the first is kept if it speaks of both recordings. It often
 speaks of the first alone, one sentence for each; taken for the mix, it would teach a captioner to
 leave out what can be heard. Joining the sentences instead would be writing captions, not cleaning.
@@ -83,8 +83,8 @@ _FAULTS = {"talk of a language model": TALK, "repetition": REPETITION}  # others
 
 @dataclass(frozen=True, slots=True)
 class CleanedAnswer:
-    """``text``: the caption, or what was left of the answer; ``reason``: one of `REASONS` why it
-    is no caption, None if it is one."""
+    """``text``: the caption, or the rest of the answer; ``reason``: one of `REASONS` why that is no
+    caption, None if it is one."""
 
     text: str
     reason: str | None = None

@@ -1,7 +1,7 @@
 """Answers of a language model behind an OpenAI-compatible server: hosted, vLLM, Ollama, llama.cpp.
 
-The openai package speaks to it. Patience is ours, for it is shared: while a server asks for a
-pause, no request is sent.
+The openai package speaks to it. Retries are our own, because all requests share them: while a
+server asks for a pause, no request is sent.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import random
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from auricle.errors import MissingDependencyError, ProviderError
 
@@ -46,7 +46,7 @@ class ClientConfig:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model wrote, and the tokens it was billed for; None where the server is silent."""
+    """The model's text, and the tokens it was billed for; None where the server gives no count."""
 
     text: str
     prompt_tokens: int | None = None
@@ -130,17 +130,13 @@ class Client:
                 if attempt + 1 < self.config.tries:
                     await self._wait(error, attempt, reason)
         self._give_up(reason)
-        raise AssertionError
 
     async def _ask(self, messages: list[dict[str, str]]) -> Answer:
         options = {"temperature": self.config.temperature, "max_tokens": self.config.max_tokens}
-        given: dict[str, Any] = {name: v for name, v in options.items() if v is not None}
+        request: dict[str, Any] = {"model": self.config.model, "messages": messages}
+        request |= {name: value for name, value in options.items() if value is not None}
         try:
-            reply: Any = await self._client.chat.completions.create(
-                model=self.config.model,
-                messages=messages,  # type: ignore[arg-type]
-                **given,
-            )
+            reply: Any = await self._client.chat.completions.create(**request)
         except ValueError as error:  # the body is no JSON
             raise _Garbage("no chat completion in the reply") from error
         return self._read(reply)
@@ -203,7 +199,7 @@ class Client:
     def _last_chance(self, refused: bool) -> bool:
         return refused and not self._answered and self._failed + 1 >= REFUSALS
 
-    def _give_up(self, reason: str, refused: bool = False) -> None:
+    def _give_up(self, reason: str, refused: bool = False) -> NoReturn:
         self._failed += 1
         if self._failed >= GIVEN_UP and not refused:
             raise ProviderError(
@@ -245,7 +241,7 @@ def _key() -> str:
     """The environment's key, "" if there is none."""
     key = os.environ.get(KEY, "").strip()
     if not (key.isascii() and key.isprintable()):  # the error of the HTTP library would show it
-        raise ProviderError(f"{KEY}: holds characters that no key has; set it anew")
+        raise ProviderError(f"{KEY}: holds characters that no key has; set it again")
     return key
 
 

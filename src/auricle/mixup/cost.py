@@ -1,4 +1,4 @@
-"""What a generation has done, what it has cost, and what is left."""
+"""The status of a generation: rows done, tokens and their cost, time left."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from auricle.watch import silent
+
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a million tokens cost, in any currency, as the provider lists it."""
+    """The price of a million tokens, in any currency, as the provider lists it."""
 
     prompt: float
     completion: float
@@ -18,7 +20,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class TokenCount:
-    """TokenCount read and written by the model."""
+    """Tokens read and written by the model."""
 
     prompt: float = 0
     completion: float = 0
@@ -37,8 +39,8 @@ class TokenCount:
 
 @dataclass(frozen=True, slots=True)
 class GenerationStatus:
-    """How far a generation is. ``done`` of ``total`` rows are in the file, ``made`` of them by this
-    run; ``failed`` pairs are left for the next one.
+    """The state of a generation. Of ``total`` rows ``done`` are in the file, ``made`` of them by
+    this run; ``failed`` pairs are left for the next one.
 
     ``tokens``: of this run so far; ``expected``: of this run in all; ``per_s``: rows a second.
     """
@@ -65,7 +67,7 @@ class GenerationStatus:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run did: rows ``found`` in the file and rows ``made``, pairs that ``failed`` by
+    """The result of a run: rows ``found`` in the file and rows ``made``, pairs that ``failed`` by
     reason, and pairs ``skipped`` because they cannot be mixed."""
 
     found: int
@@ -85,16 +87,15 @@ OnProgress = Callable[[GenerationStatus], None]
 
 
 class Meter:
-    """Counts what a run does, and tells ``progress``."""
+    """A count of what a run does, told to ``progress``."""
 
     def __init__(
-        self, total: int, found: int, expected: TokenCount, progress: OnProgress | None
+        self, total: int, found: int, expected: TokenCount, progress: OnProgress = silent
     ) -> None:
         self._start_s = time.monotonic()
         self._progress = progress
         self._failed: Counter[str] = Counter()
         self._found = found
-        self._at_start = expected
         self._now = GenerationStatus(found, total, 0, 0, 0, TokenCount(), expected, 0.0)
         self._tell()
 
@@ -119,19 +120,12 @@ class Meter:
         self._tell()
 
     def summary(self, skipped: Counter[str] | None = None) -> Summary:
-        now = self._now
-        seconds = time.monotonic() - self._start_s
+        now, seconds = self._now, time.monotonic() - self._start_s
         return Summary(
-            self._found,
-            now.made,
-            self._failed,
-            skipped or Counter(),
-            now.retries,
-            now.tokens,
-            seconds,
-        )
+            self._found, now.made, self._failed, skipped or Counter(),
+            now.retries, now.tokens, seconds,
+        )  # fmt: skip
 
     def _tell(self) -> None:
         self._now = replace(self._now, seconds=time.monotonic() - self._start_s)
-        if self._progress:
-            self._progress(self._now)
+        self._progress(self._now)

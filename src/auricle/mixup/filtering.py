@@ -1,4 +1,4 @@
-"""Generated mix-ups to a manifest that training reads; the others beside it, with the reason.
+"""Generated mix-ups filtered into a manifest for training; the others beside it, with the reason.
 
 mixups.jsonl ─► cleaned ─► fluent ─► kept.jsonl
                    └─────────┴─────► kept.rejected.jsonl
@@ -7,10 +7,9 @@ mixups.jsonl ─► cleaned ─► fluent ─► kept.jsonl
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,16 +17,16 @@ from typing import TYPE_CHECKING, Any
 from auricle.data.clip import FOLLOWED_BY, TOGETHER, Clip, Mix
 from auricle.data.manifest import to_json
 from auricle.errors import DataError
-from auricle.files import atomic_writer
+from auricle.files import atomic_writer, raw_lines
 from auricle.mixup.answers import MixupRow, read_rows
 from auricle.mixup.answers import to_json as row_to_json
 from auricle.mixup.cleaning import REASONS, CleanedAnswer, clean
 from auricle.mixup.prompts import MAX_WORDS
-from auricle.mixup.stems import content, distinctive
+from auricle.mixup.stems import order
+from auricle.watch import Progress, silent
 
 if TYPE_CHECKING:
     from auricle.text.fluency import FluencyDetector
-
 
 DISFLUENT = "disfluent"
 AGAIN = "pair there already"
@@ -39,14 +38,14 @@ READ_AT_ONCE = 512  # rows whose captions are judged together
 
 @dataclass(frozen=True)
 class Filtering:
-    """What `filter_mixups` did: rows kept, of those the ones whose recordings follow each other,
-    rows rejected by reason, the first answers of each, and where the rejected ones are listed."""
+    """The result of `filter_mixups`: rows kept, of those the ones whose recordings follow each
+    other, rows rejected by reason, the first answers of each, and the file that lists them."""
 
     kept: int
     in_turn: int
-    rejected: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, list[str]] = field(default_factory=dict)
-    listed: Path = Path()
+    rejected: Counter[str]
+    examples: dict[str, list[str]]
+    listed: Path
 
 
 def filter_mixups(
@@ -54,14 +53,14 @@ def filter_mixups(
     output: Path,
     detector: FluencyDetector | None,
     max_words: int = MAX_WORDS,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress = silent,
 ) -> Filtering:
-    """Write what can be learned from of the rows of ``mixups`` to the manifest ``output``.
+    """Write the rows of ``mixups`` that can be learned from to the manifest ``output``.
 
     Both it and ``output`` with the suffix .rejected.jsonl appear whole or not at all. A row is a
     clip whose "mix" is the other recording (`auricle.audio.mixing`), with the id "mixup-<pair>" in
     the split "train"; its key "mixup" says what it was made of. Where the row leaves it open, the
-    caption tells whether one recording follows the other (`auricle.mixup.filtering`). Without a
+    caption tells whether one recording follows the other (`auricle.mixup.stems.order`). Without a
     ``detector`` nothing is disfluent. ``progress`` is told the rows that are done.
 
     Raises DataError: ``mixups`` cannot be read, or is ``output``.
@@ -69,6 +68,7 @@ def filter_mixups(
     listed = output.with_suffix(".rejected.jsonl")
     if mixups.resolve() in (output.resolve(), listed.resolve()):
         raise DataError(f"{mixups}: would be overwritten; give another output")
+    total = sum(1 for _ in raw_lines(mixups, "mix-ups"))
     kept = in_turn = done = 0
     seen: set[int] = set()
     rejected: Counter[str] = Counter()
@@ -100,8 +100,7 @@ def filter_mixups(
                 kept += 1
                 in_turn += clip.mix is not None and clip.mix.relation == FOLLOWED_BY
             done += len(chunk)
-            if progress:
-                progress(done)
+            progress("filtering", done + rejected[BROKEN_ROW], total)
     by_reason = Counter({name: rejected[name] for name in ALL_REASONS if rejected[name]})
     return Filtering(kept, in_turn, by_reason, dict(examples), listed)
 
@@ -152,31 +151,3 @@ def _licence(licences: Sequence[str | None]) -> str | None:
     if not any(licences):
         return None
     return " and ".join(dict.fromkeys(name or "not stated" for name in licences))
-
-
-_JOINT = re.compile(
-    r"\b(?:(?P<then>followed by|and then|then|before|after which)|(?P<after>after))\b",
-    re.IGNORECASE,
-)
-
-
-def order(text: str, captions: tuple[str, str]) -> tuple[int, int] | None:
-    """(0, 1): ``text`` says that the first caption's sounds end before the second's begin; (1, 0):
-    the other way round; None: it says neither.
-
-    It must say so of all it takes from them: on either side of "followed by", "then", "before" or
-    "after" stands what one caption has of its own, and nothing of the other's.
-    """
-    own = distinctive(captions)
-    for joint in _JOINT.finditer(text):
-        before = _only(content(text[: joint.start()]), own)
-        after = _only(content(text[joint.end() :]), own)
-        if before is not None and after is not None and before != after:
-            return (after, before) if joint["after"] else (before, after)
-    return None
-
-
-def _only(found: frozenset[str], own: tuple[frozenset[str], frozenset[str]]) -> int | None:
-    """The caption that alone has something of ``found`` for its own."""
-    first, second = (bool(found & words) for words in own)
-    return None if first == second else int(second)

@@ -15,6 +15,7 @@ from auricle.mixup.cost import Meter, OnProgress, Summary, TokenCount
 from auricle.mixup.grammar import VERSION, NotMixed, mix_captions
 from auricle.mixup.pairs import CaptionPairs
 from auricle.mixup.prompts import MAX_WORDS, PAPER, Prompt
+from auricle.watch import silent
 
 CHARACTERS_PER_TOKEN = 4.0  # OpenAI's rule of thumb for English text
 MESSAGE_TOKENS = 8  # around the text of a chat of one message
@@ -28,7 +29,7 @@ def generate(
     count: int,
     config: ClientConfig,
     prompt: Prompt = PAPER,
-    progress: OnProgress | None = None,
+    progress: OnProgress = silent,
 ) -> Summary:
     """Have a model mix pairs 0 to ``count`` - 1 that ``output`` lacks; see `auricle.mixup.answers`.
 
@@ -76,12 +77,12 @@ def generate_by_grammar(
     output: str | os.PathLike[str],
     pairs: CaptionPairs,
     count: int,
-    progress: OnProgress | None = None,
+    progress: OnProgress = silent,
 ) -> Summary:
     """The same without a model: ``count`` rows of the first pairs that grammar can mix.
 
-    CaptionPairs that it cannot are skipped, and counted by reason; there may be fewer rows than
-    ``count`` if the manifest has no more pairs. Raises DataError as `generate`.
+    The other pairs are skipped, and counted by reason; there may be fewer rows than ``count`` if
+    the manifest has no more pairs. Raises DataError as `generate`.
     """
     output = Path(output)
     there = _found(output, pairs, VERSION, VERSION, "local")
@@ -148,7 +149,7 @@ def _found(
 
 
 def estimate(pairs: CaptionPairs, numbers: Sequence[int], prompt: Prompt = PAPER) -> TokenCount:
-    """TokenCount that the pairs ``numbers`` will take, from the length of some of them."""
+    """The tokens that the pairs ``numbers`` will take, from the length of some of them."""
     sample = numbers[:: max(1, len(numbers) // SAMPLE)]
     total = TokenCount()
     for number in sample:
@@ -163,7 +164,7 @@ def _tokens(messages: list[dict[str, str]]) -> float:
 
 
 def _billed(answer: Answer, messages: list[dict[str, str]]) -> TokenCount:
-    """As the server counted, or by rule of thumb."""
+    """Tokens as the server counted them, or by rule of thumb."""
     prompt, completion = answer.prompt_tokens, answer.completion_tokens
     return TokenCount(
         _tokens(messages) if prompt is None else prompt,

@@ -1,8 +1,8 @@
 """Captions mixed by grammar, for where there is no language model.
 
 "A man speaks" and "A dog barks" become "A man speaks, while a dog barks", "A man speaks as a dog
-barks in the background" or "A man speaks followed by a dog barking". What the rules are not sure
-of they leave alone: there are always more pairs.
+barks in the background" or "A man speaks followed by a dog barking". A pair that the rules are
+not sure of is left out: there are always more.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""CaptionPairs of captions of different recordings, in an order that a seed fixes.
+"""Pairs of captions of different recordings, in an order that a seed fixes.
 
 The pairs of a manifest are numbered and the numbers shuffled by a permutation that can be computed
 at any place, so that pair 49,999 takes no longer than pair 0, none comes twice, and nothing but a
@@ -176,7 +176,7 @@ class CaptionPairs:
 
 
 def permuted(place: int, size: int, seed: int) -> int:
-    """Where ``place`` of ``size`` comes in the order of ``seed``: a permutation of range(size).
+    """The place of ``place`` in the order of ``seed``: a permutation of range(``size``).
 
     A Feistel network over the next power of four, walked along until it is back in the range.
     """

@@ -226,7 +226,7 @@ class _Reader:
         return inside and self.tokens[place] in w.THIRD_PERSON
 
     def _number(self) -> str:
-        """Of the last verb."""
+        """The number of the last verb."""
         verb = self.tokens[self._verbs[-1]]
         return "singular" if verb in w.THIRD_PERSON or verb in ("is", "was") else "plural"
 

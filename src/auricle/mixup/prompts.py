@@ -1,4 +1,4 @@
-"""What a language model is asked, under a version that every row names."""
+"""Prompts: the request to a language model, under a version that every row names."""
 
 from __future__ import annotations
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from auricle.audio.header import probe
 from auricle.audio.load import SAMPLE_RATES_HZ
@@ -22,16 +23,17 @@ from auricle.audio.mixing import LEVEL_RANGE_DB
 from auricle.data.clip import Clip, Mix, Mixed, load_mix
 from auricle.data.manifest import read_lines, write_manifest
 from auricle.errors import AudioError, DataError
-from auricle.files import portable
+from auricle.files import portable, raw_lines
 from auricle.mixup.waveforms import FORMATS, read_comment, write_waveform
+from auricle.watch import OnSkip, Progress, silent
 
-OnSkip = Callable[[str, str], None]  # (place or id of the row, why)
-Progress = Callable[[int], None]
+_Named: TypeAlias = tuple[Clip, Mix, str]  # a row, what is mixed into it, the name of its file
+_Made: TypeAlias = tuple[Clip, Clip | str, bool]  # a row, its clip or why there is none, if new
 
 
 @dataclass(frozen=True)
 class Rendering:
-    """How mix-ups become sound.
+    """The options by which mix-ups become sound.
 
     ``mix_range_db``: within which levels differ that a row leaves open, either way (published: 5);
     ``max_duration_s``: as the model hears them; ``seed`` fixes, with a row's id, what is drawn.
@@ -65,7 +67,7 @@ class Rendering:
 
 @dataclass(frozen=True)
 class Rendered:
-    """Mix-ups that were mixed, that were there already, and that could not be; what they are in."""
+    """Counts of mix-ups: mixed, there already, failed; and the manifest that holds them."""
 
     made: int
     there: int
@@ -78,106 +80,90 @@ def render(
     folder: Path,
     rendering: Rendering | None = None,
     workers: int | None = None,
-    on_skip: OnSkip | None = None,
-    progress: Progress | None = None,
+    on_skip: OnSkip = silent,
+    progress: Progress = silent,
 ) -> Rendered:
     """Mix every row of ``manifest`` into a file below ``folder``, and write their manifest there.
 
     A row keeps all but its "mix"; its key "mixed" names both recordings, the level and the offset.
     Files that an earlier call finished, of the same recordings in the same way, stay as they are.
-    What cannot be mixed goes to ``on_skip``.
+    What cannot be mixed goes to ``on_skip``. ``progress`` is told the rows that are done.
 
     Raises DataError: ``manifest`` cannot be read, or has nothing that can be mixed.
     """
-    make = partial(_make, folder, rendering or Rendering())
-    rows = _named(mixups(manifest, on_skip := _Counted(on_skip)))
-    counts = {True: 0, False: 0}
-
-    def clips() -> Iterator[Clip]:
-        for clip, found, new in in_order(make, rows, workers):
-            if isinstance(found, str):
-                on_skip(clip.id, found)
-            else:
-                counts[new] += 1
-                yield found
-            if progress:
-                progress(sum(counts.values()) + on_skip.count)
-
-    return _written(manifest, folder, clips(), on_skip, counts)
+    make = partial(_rendered, folder, rendering or Rendering())
+    return _written(manifest, folder, make, workers, on_skip, partial(progress, "rendering"))
 
 
 def refer(
     manifest: Path,
     folder: Path,
     workers: int | None = None,
-    on_skip: OnSkip | None = None,
-    progress: Progress | None = None,
+    on_skip: OnSkip = silent,
+    progress: Progress = silent,
 ) -> Rendered:
     """The rows of ``manifest`` whose recordings can both be opened, as the manifest of ``folder``,
     for training to mix them: level and offset stay open. Otherwise as `render`."""
-    on_skip = _Counted(on_skip)
-    counts = {True: 0, False: 0}
-
-    def clips() -> Iterator[Clip]:
-        for (clip, _), wrong in in_order(_unreadable, mixups(manifest, on_skip), workers):
-            if wrong:
-                on_skip(clip.id, wrong)
-            else:
-                counts[True] += 1
-                yield clip
-            if progress:
-                progress(counts[True] + on_skip.count)
-
-    return _written(manifest, folder, clips(), on_skip, counts)
+    return _written(manifest, folder, _checked, workers, on_skip, partial(progress, "checking"))
 
 
-def mixups(manifest: Path, on_skip: OnSkip | None = None) -> Iterator[tuple[Clip, Mix]]:
+def mixups(manifest: Path, on_skip: OnSkip = silent) -> Iterator[tuple[Clip, Mix]]:
     """The rows of ``manifest`` with what is mixed into them; rows without go to ``on_skip``."""
 
     def broken(line: int, error: DataError) -> None:
-        if on_skip:
-            on_skip(f"{manifest}:{line}", str(error).removeprefix(f"{manifest}:{line}: "))
+        on_skip(f"{manifest}:{line}", str(error).removeprefix(f"{manifest}:{line}: "))
 
     for line, clip in read_lines(manifest, broken):
-        if other := clip.mix:
-            yield clip, other
-        elif on_skip:
+        if clip.mix:
+            yield clip, clip.mix
+        else:
             on_skip(f"{manifest}:{line}", 'not a mix-up: it has no "mix"')
 
 
-class _Counted:
-    """Calls another, if there is one, counts how often, and keeps the first reason."""
+def _written(
+    manifest: Path,
+    folder: Path,
+    make: Callable[[_Named], _Made],
+    workers: int | None,
+    on_skip: OnSkip,
+    progress: Callable[[int, int], None],
+) -> Rendered:
+    """The manifest of ``folder``, of what ``make`` makes of each mix-up."""
+    target = folder / "manifest.jsonl"
+    if target.resolve() == manifest.resolve():
+        raise DataError(f"{manifest}: would be overwritten; give another output folder")
+    total = sum(1 for _ in raw_lines(manifest, "manifest"))
+    counts, skips = Counter[bool](), _Skips(on_skip)
 
-    def __init__(self, on_skip: OnSkip | None) -> None:
+    def clips() -> Iterator[Clip]:
+        for row, found, new in in_order(make, _named(mixups(manifest, skips)), workers):
+            if isinstance(found, str):
+                skips(row.id, found)
+            else:
+                counts[new] += 1
+                yield found
+            progress(counts.total() + skips.count, total)
+        if not counts:
+            raise DataError(f"{manifest}: no mix-up that can be mixed; {skips.first or 'no rows'}")
+
+    write_manifest(target, clips())
+    return Rendered(counts[True], counts[False], skips.count, target)
+
+
+class _Skips:
+    """An `OnSkip` that calls another, counts the rows, and keeps the first reason."""
+
+    def __init__(self, on_skip: OnSkip) -> None:
         self.count, self.first, self._on_skip = 0, "", on_skip
 
     def __call__(self, where: str, why: str) -> None:
         self.count += 1
         self.first = self.first or f"the first, {where}: {why}"
-        if self._on_skip:
-            self._on_skip(where, why)
+        self._on_skip(where, why)
 
 
-def _written(
-    manifest: Path, folder: Path, clips: Iterator[Clip], skipped: _Counted, counts: dict[bool, int]
-) -> Rendered:
-    target = folder / "manifest.jsonl"
-    if target.resolve() == manifest.resolve():
-        raise DataError(f"{manifest}: would be overwritten; give another output folder")
-
-    def some() -> Iterator[Clip]:
-        yield from clips
-        if not sum(counts.values()):
-            raise DataError(
-                f"{manifest}: no mix-up that can be mixed; {skipped.first or 'no rows'}"
-            )
-
-    write_manifest(target, some())
-    return Rendered(counts[True], counts[False], skipped.count, target)
-
-
-def _named(rows: Iterator[tuple[Clip, Mix]]) -> Iterator[tuple[Clip, Mix, str]]:
-    """With a file name of its own for each, whatever its id, in any file system."""
+def _named(rows: Iterator[tuple[Clip, Mix]]) -> Iterator[_Named]:
+    """Each row with a file name of its own that any file system takes."""
     taken: set[str] = set()
     for clip, other in rows:
         plain = name = re.sub(r"[^\w.-]", "_", clip.id).strip(".")[:80] or "_"
@@ -189,10 +175,8 @@ def _named(rows: Iterator[tuple[Clip, Mix]]) -> Iterator[tuple[Clip, Mix, str]]:
         yield clip, other, name
 
 
-def _make(
-    folder: Path, rendering: Rendering, row: tuple[Clip, Mix, str]
-) -> tuple[Clip, Clip | str, bool]:
-    """(the row, its clip of a finished file or what is wrong, whether it was mixed just now)."""
+def _rendered(folder: Path, rendering: Rendering, row: _Named) -> _Made:
+    """The clip of a finished file."""
     clip, other, name = row
     path = folder / "audio" / f"{name}.{rendering.format}"
     try:
@@ -218,7 +202,7 @@ def _make(
 
 
 def _request(clip: Clip, other: Mix, rendering: Rendering) -> str:
-    """What a file was made of, in a few letters: it is made anew when that changes."""
+    """A digest of what a file is made of: another one, and the file is rendered again."""
     parts: list[Any] = [clip.id, asdict(rendering), asdict(other), clip.start_s, clip.end_s]
     for path in (clip.audio, other.audio):
         try:
@@ -231,10 +215,12 @@ def _request(clip: Clip, other: Mix, rendering: Rendering) -> str:
     return hashlib.blake2b(json.dumps(parts, default=str).encode(), digest_size=12).hexdigest()
 
 
-def _unreadable(row: tuple[Clip, Mix]) -> tuple[tuple[Clip, Mix], str]:
+def _checked(row: _Named) -> _Made:
+    """The row as it stands, if both its recordings can be opened."""
+    clip, other, _ = row
     try:
-        for part in row:
+        for part in (clip, other):
             probe(part.audio)
     except AudioError as error:
-        return row, str(error)
-    return row, ""
+        return clip, str(error), False
+    return clip, clip, True

@@ -1,10 +1,12 @@
-"""What a caption speaks of: the stems of its words, without those that every caption has.
+"""Stems of a caption's content words: they tell what a mixed text took from either caption.
 
-It tells which of two captions a text was taken from. Stems are cut by rule ("barking", "barks",
-"barked" -> "bark"): good enough to compare English words, not to be read.
+Stems are cut by rule ("barking", "barks", "barked" -> "bark"): good enough to compare English
+words, not to be read.
 """
 
 from __future__ import annotations
+
+import re
 
 from auricle.data.captions import words
 
@@ -17,6 +19,10 @@ _COMMON = frozenset(
     " audible accompanied together meanwhile simultaneously also very".split()
 )
 _SUFFIXES = ("ing", "ed", "ly", "es", "s")
+_JOINT = re.compile(
+    r"\b(?:followed by|and then|then|before|after which|(?P<after>after))\b",
+    re.IGNORECASE,
+)
 
 
 def content(text: str) -> frozenset[str]:
@@ -25,7 +31,7 @@ def content(text: str) -> frozenset[str]:
 
 
 def distinctive(captions: tuple[str, str]) -> tuple[frozenset[str], frozenset[str]]:
-    """What only the first of two captions speaks of, and what only the second."""
+    """The content that only the first of two captions has, and that only the second has."""
     first, second = map(content, captions)
     return first - second, second - first
 
@@ -40,6 +46,28 @@ def speaks_of_both(text: str, captions: tuple[str, str]) -> bool:
         found & (own or content(caption))
         for own, caption in zip(distinctive(captions), captions, strict=True)
     )
+
+
+def order(text: str, captions: tuple[str, str]) -> tuple[int, int] | None:
+    """(0, 1): ``text`` says that the first caption's sounds end before the second's begin; (1, 0):
+    the other way round; None: it says neither.
+
+    It must say so of all it takes from them: on either side of "followed by", "then", "before" or
+    "after" stands what one caption has of its own, and nothing of the other's.
+    """
+    own = distinctive(captions)
+    for joint in _JOINT.finditer(text):
+        before = _only(content(text[: joint.start()]), own)
+        after = _only(content(text[joint.end() :]), own)
+        if before is not None and after is not None and before != after:
+            return (after, before) if joint["after"] else (before, after)
+    return None
+
+
+def _only(found: frozenset[str], own: tuple[frozenset[str], frozenset[str]]) -> int | None:
+    """The caption that alone has something of ``found`` for its own."""
+    first, second = (bool(found & words) for words in own)
+    return None if first == second else int(second)
 
 
 def _stem(word: str) -> str:

@@ -1,4 +1,4 @@
-"""Files of waveforms that say of themselves, in a tag, how they were made."""
+"""Waveform files with a comment tag that tells how they were made."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def write_waveform(
 
 
 def read_comment(path: Path) -> dict[str, Any]:
-    """What `write_waveform` was told of ``path``; empty for a file that it did not write."""
+    """The comment that `write_waveform` put into ``path``; empty for a file of another writer."""
     import soundfile
 
     try:

@@ -1,4 +1,4 @@
-"""What mixing captions by grammar knows of English: verbs of sounds, and what makes them."""
+"""English words for mixing captions by grammar: verbs of sounds, and the nouns that make them."""
 
 from __future__ import annotations
 

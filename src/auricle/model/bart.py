@@ -22,7 +22,7 @@ POSITION_OFFSET = 2  # BART's position tables leave their first two entries unus
 
 @dataclass(frozen=True)
 class ClipRows:
-    """Which row is whose, for rows in any order and any number per clip.
+    """The clip of each row, for rows in any order and any number per clip.
 
     Attributes:
         slots: [B, N] the rows of each clip, N the most that one has; any row where it has fewer.
@@ -34,7 +34,7 @@ class ClipRows:
 
     @classmethod
     def of(cls, clip: Tensor, clips: int) -> ClipRows | None:
-        """From the clip [R] of each row; None where the rows need no sorting."""
+        """Made from the clip [R] of each row; None where the rows need no sorting."""
         if clips == 1:
             return None
         counts = clip.bincount(minlength=clips)

@@ -88,7 +88,7 @@ class Beats(Encoder):
     def transform(
         self, waveforms: Tensor, lengths: Tensor, augment: Augment | None = None
     ) -> tuple[Tensor, Tensor]:
-        """What `forward` gives, of all clips at once."""
+        """`forward` of all clips at once."""
         x, lengths = self.embed_patches(waveforms, lengths, augment)
         x = self.add_positions(x, lengths)
         bias = self.position_bias(x.shape[1])

@@ -21,7 +21,7 @@ from auricle.model.pooling import EmbeddingHead
 
 @dataclass(frozen=True)
 class AudioMemory:
-    """What decoding needs of B clips, computed once.
+    """Everything that decoding needs of B clips, computed once.
 
     Attributes:
         memory: [B, T, D] Conformer output.
@@ -135,7 +135,7 @@ def _initialise(module: nn.Module) -> None:
     """Normal weights of standard deviation 0.02, zero biases (published training set-up)."""
     if isinstance(module, nn.Linear | nn.Embedding | nn.Conv1d):
         nn.init.normal_(module.weight, std=0.02)
-        if getattr(module, "bias", None) is not None:
-            nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+    if isinstance(module, nn.Linear | nn.Conv1d) and module.bias is not None:
+        nn.init.zeros_(module.bias)
     if isinstance(module, nn.Embedding) and module.padding_idx is not None:
         nn.init.zeros_(module.weight[module.padding_idx])

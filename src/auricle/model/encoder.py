@@ -1,4 +1,4 @@
-"""The contract every frozen feature extractor keeps."""
+"""The encoder contract: waveforms in, features out, for every frozen feature extractor."""
 
 from __future__ import annotations
 

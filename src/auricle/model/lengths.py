@@ -1,4 +1,4 @@
-"""Lengths travel between the blocks of the model; masks are made from them where they are used."""
+"""Lengths, which travel between the blocks of the model, and the masks made from them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def published_lengths(lengths: Tensor, size_in: int, size_out: int) -> Tensor:
     """The lengths the published system arrives at when a block turns ``size_in`` steps into fewer.
 
     It cuts the padding mask into ``size_out`` equal groups, drops the remainder at the end, and
-    keeps a step that has anything valid in its group, whatever the block's true receptive field
+    keeps a step that has anything valid in its group, unlike the block's true receptive field
     (quirk 1 of the published system). Only for parity: in a padded batch these lengths are wrong.
     """
     group = size_in // size_out

@@ -1,6 +1,6 @@
 """Layers whose weights are laid out once for the kernels that read them: inference on a CPU.
 
-They take and give float32 whatever they multiply in, so that everything between them (attention,
+They take and give float32 in every precision, so that everything between them (attention,
 LayerNorm, softmax) stays float32. A row's result does not depend on the rows beside it.
 """
 

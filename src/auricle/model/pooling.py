@@ -116,8 +116,8 @@ def build_pooling(config: EmbeddingConfig, dim: int, published_behaviour: bool) 
 
 
 def places(lengths: Tensor, frames: int) -> Tensor:
-    """Where in its clip each frame stands, from 0 for the first to 1 for the last, as the cosines
-    of 1 to `PLACES` half turns: [B, frames, PLACES] float32."""
+    """The place of each frame in its clip, from 0 to 1, as the cosines of 1 to `PLACES` half turns:
+    [B, frames, PLACES] float32."""
     share = torch.arange(frames, device=lengths.device) / (lengths - 1).clamp(min=1).unsqueeze(1)
     turns = torch.arange(1, PLACES + 1, device=lengths.device)
     return (math.pi * share.unsqueeze(-1) * turns).cos()

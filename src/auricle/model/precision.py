@@ -1,4 +1,4 @@
-"""In what numbers a loaded model computes: float32, bfloat16, float16 or 8-bit integers.
+"""Precision: the numbers that a loaded model computes in, from float32 to 8-bit integers.
 
 On a CPU the layers with weights are replaced by those of `auricle.model.packing`, which round what
 they multiply; all else stays float32. On a GPU the whole model takes the other type, but for YAMNet
@@ -34,7 +34,7 @@ LARGE_MODEL = 50_000_000  # parameters; in a small one other things than product
 
 
 def choose_precision(device: torch.device, parameters: int | None = None) -> tuple[Precision, str]:
-    """What `auto` takes on ``device`` for a model of so many ``parameters``, and why in a sentence.
+    """The choice of `auto` on ``device`` for a model of so many ``parameters``, and why.
 
     ``parameters``: None for a large model. 8-bit integers are never taken: they change too many
     captions (see `benchmarks/precision.py`).

@@ -42,9 +42,7 @@ STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
 CLASSES = 521
 DIMS = {"scores": CLASSES, "embeddings": CHANNELS[-1], "both": CLASSES + CHANNELS[-1]}
 
-FRAMES_PER_CHUNK = (
-    4096  # of the front end, over the whole batch: about 13 MB of samples and spectrum
-)
+FRAMES_PER_CHUNK = 4096  # of the front end, over the batch: about 13 MB of samples and spectrum
 PATCHES_PER_CHUNK = 32  # of the network: the fastest on a CPU, whose cache still holds a layer
 
 
@@ -118,8 +116,8 @@ class Yamnet(Encoder):
         """Features [B, T, dim] float32, zero after a clip's end, and their lengths [B] in frames.
 
         ``waveforms``: [B, L] float32 mono in [-1, 1] at 16 kHz; ``lengths``: LongTensor [B] in
-        samples; ``augment`` changes the log-mel frames [B, T, 64]. Whatever stands after a clip's
-        length is not heard. Autocast is switched off: the logarithm of the mel magnitudes needs
+        samples; ``augment`` changes the log-mel frames [B, T, 64]. Samples after a clip's
+        length are not heard. Autocast is switched off: the logarithm of the mel magnitudes needs
         float32.
         """
         with torch.autocast(waveforms.device.type, enabled=False):
@@ -128,7 +126,7 @@ class Yamnet(Encoder):
     def encode(
         self, waveforms: Tensor, lengths: Tensor, augment: Augment | None = None
     ) -> tuple[Tensor, Tensor]:
-        """What `forward` gives, in the arithmetic it chose."""
+        """`forward` in the arithmetic that it chose."""
         lengths = lengths.to(waveforms.device)
         counts = self.frame_counts(lengths)
         steps = int(counts.max())

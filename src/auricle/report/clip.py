@@ -1,45 +1,135 @@
-"""A clip's sound and its picture, small enough to lie in a page."""
+"""The clip player: a sound under its log-mel spectrogram, as HTML that lies in a page."""
 
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from html import escape
+from itertools import count
+from string import Template
+from typing import TYPE_CHECKING, Literal
 
 from auricle.audio.header import probe
+from auricle.audio.load import at_rate
 from auricle.data.clip import Clip, load_clip
 from auricle.errors import AudioError
-from auricle.report.page import mp3
+from auricle.report.page import data_uri
 
 if TYPE_CHECKING:
     import numpy as np
 
 MAX_S = 30.0  # of longer recordings the start is shown, as it is captioned
-RANGE = 1.4  # of normalised log-mel energies, 80 dB
+RANGE = 1.4  # of normalised log-mel energies: 80 dB
 WIDTH = 800  # pixels at most
 ROWS = 2  # pixels of a mel bin
 QUALITY = 80
 EMPTY_BIN = 3  # holds the floor always (see `auricle.audio.fbank`)
+MARKS_HZ = (250, 1000, 4000)
+TICKS = 10  # of the time axis at most
+
+PLAYER = Template("""$bars<div class=picture><img src="$picture" alt="$alt">$marks\
+<div class=time><i></i></div></div>
+<div class=axis>$ticks</div>
+<audio controls preload=metadata src="$sound"></audio>""")
+
+Codec = Literal["mp3", "flac"]  # a fifth of the size; lossless. Every browser plays both
+_CODECS: dict[Codec, tuple[str, str]] = {
+    "mp3": ("audio/mpeg", "MPEG_LAYER_III"),
+    "flac": ("audio/flac", "PCM_16"),
+}
 
 
-class Shown(NamedTuple):
-    """``sound`` an MP3, ``picture`` a JPEG of its log-mel spectrogram; how long both last."""
-
-    sound: bytes
-    picture: bytes
-    seconds: float
-
-
-def show(clip: Clip) -> Shown:
-    """The first `MAX_S` seconds of ``clip``.
+def clip_player(clip: Clip, name: str) -> str:
+    """The player of the first `MAX_S` seconds of ``clip``.
 
     Raises:
         AudioError: it cannot be read.
     """
     from auricle.audio.fbank import SAMPLE_RATE_HZ
 
-    waveform = load_clip(clip, SAMPLE_RATE_HZ, MAX_S)
-    seconds = len(waveform) / SAMPLE_RATE_HZ
-    return Shown(mp3(waveform, SAMPLE_RATE_HZ), spectrogram(waveform), seconds)
+    return player(load_clip(clip, SAMPLE_RATE_HZ, MAX_S), SAMPLE_RATE_HZ, name)
+
+
+def player(
+    waveform: np.ndarray,
+    rate_hz: int,
+    name: str,
+    codec: Codec = "mp3",
+    parts_s: Sequence[tuple[float, float]] = (),
+) -> str:
+    """The player of ``waveform``, float32 [L] at ``rate_hz``, called ``name``.
+
+    ``parts_s``: up to two spans (begin, end) in seconds, each drawn as a bar above the picture.
+    """
+    seconds = len(waveform) / rate_hz
+    bars = "".join(
+        f'<div class={colour} style="margin-left: {100 * begin_s / seconds:.3f}%; '
+        f'width: {100 * (end_s - begin_s) / seconds:.3f}%"></div>'
+        for colour, (begin_s, end_s) in zip(("first", "second"), parts_s, strict=False)
+    )
+    return PLAYER.substitute(
+        bars=f"<div class=bars>{bars}</div>\n" if bars else "",
+        picture=data_uri("image/jpeg", picture(waveform, rate_hz)),
+        alt=escape(f"spectrogram of {name}"),
+        marks="".join(
+            f'<span style="bottom: {100 * mark_height(hertz):.1f}%">{hertz:,} Hz</span>'
+            for hertz in MARKS_HZ
+        ),
+        ticks="".join(
+            f'<span style="left: {100 * time_s / seconds:.3f}%">{time_s:g} s</span>'
+            for time_s in _ticks(seconds)
+        ),
+        sound=data_uri(_CODECS[codec][0], encoded(waveform, rate_hz, codec)),
+    )
+
+
+def encoded(waveform: np.ndarray, rate_hz: int, codec: Codec) -> bytes:
+    """float32 [L] as the bytes of a sound file."""
+    import soundfile
+
+    file = io.BytesIO()
+    soundfile.write(file, waveform, rate_hz, _CODECS[codec][1], format=codec)
+    return file.getvalue()
+
+
+def picture(waveform: np.ndarray, rate_hz: int) -> bytes:
+    """The `spectrogram` of float32 [L] as a JPEG, low frequencies at the bottom."""
+    from matplotlib import image
+
+    energies = spectrogram(waveform, rate_hz).repeat(ROWS, axis=0)
+    file = io.BytesIO()
+    image.imsave(
+        file,
+        energies,
+        vmin=0,
+        vmax=1,
+        cmap="magma",
+        origin="lower",
+        format="jpeg",
+        pil_kwargs={"quality": QUALITY},
+    )
+    return file.getvalue()
+
+
+def spectrogram(waveform: np.ndarray, rate_hz: int) -> np.ndarray:
+    """Log-mel energies of float32 [L] at 16 kHz: [128, W], 1 the loudest, 0 `RANGE` below it.
+
+    The mel scale gives most of the height to what ears tell apart, and to what the model hears.
+    Silence is 0.
+    """
+    import numpy as np
+    import torch
+
+    from auricle.audio.fbank import SAMPLE_RATE_HZ, WINDOW, fbank
+
+    waveform = at_rate(waveform, rate_hz, SAMPLE_RATE_HZ)
+    padded = np.pad(waveform, (0, max(0, WINDOW - len(waveform))))
+    frames = fbank(torch.from_numpy(padded)[None])[0]  # [T, 128]
+    floor = float(frames[0, EMPTY_BIN])
+    frames[:, EMPTY_BIN] = (frames[:, EMPTY_BIN - 1] + frames[:, EMPTY_BIN + 1]) / 2
+    shrunk = torch.nn.functional.adaptive_avg_pool1d(frames.T[None], min(WIDTH, len(frames)))[0]
+    lowest = max(floor, float(shrunk.max()) - RANGE)
+    return ((shrunk - lowest) / RANGE).clamp(min=0).numpy()
 
 
 def duration_s(clip: Clip | None) -> float:
@@ -53,29 +143,16 @@ def duration_s(clip: Clip | None) -> float:
     return end_s - (clip.start_s or 0.0)
 
 
-def spectrogram(waveform: np.ndarray) -> bytes:
-    """A JPEG of the log-mel energies of float32 [L] at 16 kHz, low frequencies at the bottom."""
-    import numpy as np
-    import torch
-    from matplotlib import image
+def mark_height(hertz: float) -> float:
+    """The place of a frequency in the picture, from 0 at its bottom to 1."""
+    from auricle.audio.fbank import HIGH_HZ, LOW_HZ, MEL_BINS, mel
 
-    from auricle.audio.fbank import WINDOW, fbank
+    step = (mel(HIGH_HZ) - mel(LOW_HZ)) / (MEL_BINS + 1)
+    return ((mel(hertz) - mel(LOW_HZ)) / step - 0.5) / MEL_BINS  # bin k is centred on step k + 1
 
-    padded = np.pad(waveform, (0, max(0, WINDOW - len(waveform))))
-    frames = fbank(torch.from_numpy(padded)[None])[0]  # [T, 128]
-    frames[:, EMPTY_BIN] = (frames[:, EMPTY_BIN - 1] + frames[:, EMPTY_BIN + 1]) / 2
-    width = min(WIDTH, len(frames))
-    shrunk = torch.nn.functional.adaptive_avg_pool1d(frames.T[None], width)[0]  # [128, W]
-    picture = shrunk.flip(0).repeat_interleave(ROWS, dim=0).numpy()
-    loudest = float(picture.max())
-    file = io.BytesIO()
-    image.imsave(
-        file,
-        picture,
-        vmin=loudest - RANGE,
-        vmax=loudest,
-        cmap="magma",
-        format="jpeg",
-        pil_kwargs={"quality": QUALITY},
-    )
-    return file.getvalue()
+
+def _ticks(seconds: float) -> Iterator[float]:
+    """Round times of the axis: steps of 1, 2 or 5 times a power of ten."""
+    steps = (base * 10.0**power for power in count(-2) for base in (1, 2, 5))
+    step_s = next(step for step in steps if seconds <= TICKS * step)
+    return (number * step_s for number in range(int(seconds / step_s) + 1))

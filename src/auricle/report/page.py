@@ -1,36 +1,60 @@
-"""HTML pages that need nothing but themselves: sounds and pictures lie inside, a player marks the
-time in the picture."""
+"""The page shell: HTML that needs nothing but itself, with one style and one player script."""
 
 from __future__ import annotations
 
 import base64
-import io
-from typing import TYPE_CHECKING
+from html import escape
+from string import Template
 
-if TYPE_CHECKING:
-    import numpy as np
+FIRST, SECOND = "#2f7ebc", "#d9822b"  # colours of two things beside each other
 
-STYLE = """\
-body { font: 16px/1.45 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
-  padding: 0 1rem; color: #1c1c1c; background: #f6f6f4 }
-h1 { font-size: 1.4rem; margin-bottom: 0 }
-h2 { font-size: 1.15rem; margin: 0 }
-section { background: #fff; border: 1px solid #ddd; border-radius: 6px; margin: 1.2rem 0;
-  padding: 1rem }
-.facts, .file { color: #666; font-size: .85rem }
-.facts { margin: .2rem 0 .6rem }
-.picture { position: relative }
-.picture img { display: block; width: 100% }
-.time { position: absolute; left: 0; width: 100%; top: 0; bottom: 0; cursor: pointer }
-.time i { position: absolute; top: 0; bottom: 0; width: 2px; background: #4cd964; opacity: 0 }
-audio { width: 100%; margin: .5rem 0 }
-table { border-spacing: 0; width: 100% }
-td { padding: .1rem 1rem .1rem 0; vertical-align: top }
+_STYLE = f"""\
+body {{ font: 16px/1.45 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
+  padding: 0 1rem; color: #1c1c1c; background: #f6f6f4 }}
+h1 {{ font-size: 1.4rem; margin-bottom: .3rem }}
+h2 {{ font-size: 1.15rem; margin: 0 }}
+h2 + p {{ margin-top: 0 }}
+section {{ background: #fff; border: 1px solid #ddd; border-radius: 6px; margin: 1.2rem 0;
+  padding: 1rem }}
+ul {{ margin: .1rem 0 .6rem; padding-left: 1.2rem }}
+summary {{ cursor: pointer; color: #2f6ea5 }}
+.part {{ margin: 2.2rem 0 .4rem; font-size: 1.25rem }}
+.facts, .label, .file {{ color: #666; font-size: .85rem }}
+.facts {{ margin: .2rem 0 .6rem }}
+.label {{ margin: .6rem 0 0 }}
+.bad {{ color: #a33 }}
+.first {{ background: {FIRST} }}
+.second {{ background: {SECOND} }}
+.bars div {{ height: .5rem; margin-bottom: 2px }}
+.picture {{ position: relative }}
+.picture img {{ display: block; width: 100%; height: 10rem; object-fit: fill }}
+.picture span {{ position: absolute; left: .3rem; transform: translateY(50%); color: #fff;
+  font-size: .7rem; text-shadow: 0 0 3px #000 }}
+.time {{ position: absolute; inset: 0; cursor: pointer }}
+.time i {{ position: absolute; top: 0; bottom: 0; width: 2px; background: #4cd964; opacity: 0 }}
+.axis {{ position: relative; height: 1.2rem; color: #666; font-size: .75rem }}
+.axis span {{ position: absolute; transform: translateX(-50%); white-space: nowrap }}
+audio {{ width: 100%; margin: .3rem 0 .5rem }}
+table {{ border-spacing: 0; width: 100% }}
+td {{ padding: .1rem 1rem .1rem 0; vertical-align: top }}
+.sources td:first-child {{ white-space: nowrap; width: 9rem }}
+.file {{ text-align: right; padding-right: 0; overflow-wrap: anywhere; max-width: 14rem }}
+.dot {{ display: inline-block; width: .75rem; height: .75rem; border-radius: 2px;
+  margin-right: .5rem }}
+.wide {{ overflow-x: auto }}
+.figures td, .figures th {{ text-align: right; font-variant-numeric: tabular-nums;
+  padding: .15rem 0 .15rem .9rem; white-space: nowrap; font-weight: normal }}
+.figures th {{ color: #666; font-size: .85rem; border-bottom: 1px solid #ddd }}
+.figures td:first-child, .figures th:first-child {{ text-align: left; padding-left: 0;
+  white-space: normal; min-width: 12rem }}
+.chosen {{ font-weight: 600 }}
+.panels {{ display: flex; flex-wrap: wrap; gap: .5rem }}
+.panels svg {{ width: 18rem; max-width: 100%; height: auto }}
 """
 
-# Of a <section> with a picture (`.picture` > img + `.time`) and an <audio>: the time is drawn in
-# the picture, a click there goes to it, and one sound plays at a time.
-PLAYER = """\
+# In each <section> with a player (`auricle.report.clip`) the script draws the time into the
+# picture; a click in the picture goes to that time; one sound plays at a time.
+_SCRIPT = """\
 for (const audio of document.querySelectorAll("section audio")) {
   const time = audio.closest("section").querySelector(".time")
   const line = time.firstChild
@@ -52,25 +76,29 @@ for (const audio of document.querySelectorAll("section audio")) {
 }
 """
 
+_PAGE = Template("""<!DOCTYPE html>
+<html lang=en>
+<meta charset=utf-8>
+<meta name=viewport content="width=device-width, initial-scale=1">
+<title>$title</title>
+<style>
+$style</style>
+<h1>$title</h1>
+<p class=facts>$facts</p>
+$body
+<script>
+$script</script>
+</html>
+""")
+
+
+def html_page(title: str, facts: str, body: str) -> str:
+    """A whole page; ``title`` and ``facts`` are plain text, ``body`` is HTML."""
+    return _PAGE.substitute(
+        title=escape(title), facts=escape(facts), body=body, style=_STYLE, script=_SCRIPT
+    )
+
 
 def data_uri(kind: str, content: bytes) -> str:
     """``content`` of the media type ``kind`` as an address that holds it."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def flac(waveform: np.ndarray, rate_hz: int) -> bytes:
-    """16 bits, lossless."""
-    return _encoded(waveform, rate_hz, "FLAC", "PCM_16")
-
-
-def mp3(waveform: np.ndarray, rate_hz: int) -> bytes:
-    """A fifth of what FLAC takes, and played by every browser."""
-    return _encoded(waveform, rate_hz, "MP3", "MPEG_LAYER_III")
-
-
-def _encoded(waveform: np.ndarray, rate_hz: int, format: str, subtype: str) -> bytes:
-    import soundfile
-
-    file = io.BytesIO()
-    soundfile.write(file, waveform, rate_hz, subtype, format=format)
-    return file.getvalue()

@@ -1,9 +1,10 @@
-"""The report's drawings as SVG, by matplotlib, which comes with the extra "data"."""
+"""Plots by matplotlib, which comes with the extra "data": SVG for pages, PNG for files."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,12 +12,14 @@ import numpy as np
 from auricle.errors import MissingDependencyError
 from auricle.metrics.bootstrap import bootstrap
 from auricle.metrics.scores import Score
+from auricle.report.page import FIRST, SECOND
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOUR, MARK = "#2f7ebc", "#d9822b"
+    from auricle.tuning.reliability import Reliability
+
 PANEL_INCHES = (3.0, 2.1)
 BINS = 30
 GROUPS = 6  # of clips, by what a score is plotted against
@@ -24,12 +27,12 @@ LEAST = 12  # clips from which groups are drawn
 
 
 def require_matplotlib() -> None:
-    """Raises MissingDependencyError where it is not installed."""
+    """Raises MissingDependencyError where matplotlib is not installed."""
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise MissingDependencyError(
-            'the report is drawn by matplotlib, which is not installed: pip install "auricle[data]"'
+            'plots are drawn by matplotlib, which is not installed: pip install "auricle[data]"'
         ) from error
 
 
@@ -38,8 +41,8 @@ def distributions(scores: Sequence[Score]) -> list[str]:
     drawings = []
     for score in scores:
         figure, axes = _panel()
-        axes.hist(score.items, bins=BINS, color=COLOUR)
-        axes.axvline(float(np.mean(score.items)), color=MARK)
+        axes.hist(score.items, bins=BINS, color=FIRST)
+        axes.axvline(float(np.mean(score.items)), color=SECOND)
         axes.set_title(score.name, fontsize=8)
         axes.set_ylabel("clips")
         drawings.append(_svg(figure))
@@ -52,14 +55,63 @@ def against(score: Score, quantities: dict[str, Sequence[float]]) -> list[str]:
     drawings = []
     for name, values in quantities.items():
         figure, axes = _panel()
-        known = np.isfinite(np.asarray(values, dtype=np.float64))
-        x, y = np.asarray(values, dtype=np.float64)[known], np.asarray(score.items)[known]
-        axes.plot(x, y, ".", color=COLOUR, alpha=0.5, markersize=5, markeredgewidth=0)
+        x, y = np.asarray(values, dtype=np.float64), np.asarray(score.items)
+        x, y = x[known := np.isfinite(x)], y[known]
+        axes.plot(x, y, ".", color=FIRST, alpha=0.5, markersize=5, markeredgewidth=0)
         _draw_groups(axes, x, y)
         axes.set_title(score.name, fontsize=8)
         axes.set_xlabel(name)
         drawings.append(_svg(figure))
     return drawings
+
+
+def draw_reliability(found: Reliability, title: str, path: Path) -> None:
+    """The reliability diagram as PNG: stated against observed, with 95 % intervals.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+    require_matplotlib()
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.8, 5.2), dpi=150, layout="constrained")
+    axes = figure.add_subplot()
+    rows = [(b.confidence, b.right, *b.interval()) for b in found.bins]
+    stated, observed, lows, highs = np.array(rows).T
+    axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle="--", label="kept exactly")
+    axes.axhline(found.right_share, color="0.8", linewidth=1, label="base rate")
+    axes.errorbar(
+        stated,
+        observed,
+        [observed - lows, highs - observed],
+        fmt="o-",
+        capsize=3,
+        clip_on=False,
+        label="observed, 95 % interval",
+    )
+    for b, low, high in zip(found.bins, lows, highs, strict=True):
+        above = high < 0.93
+        axes.annotate(
+            str(b.clips),
+            (b.confidence, high if above else low),
+            (0, 3 if above else -3),
+            textcoords="offset points",
+            ha="center",
+            va="bottom" if above else "top",
+            fontsize=8,
+            color="0.4",
+        )
+    axes.set(
+        xlim=(0, 1),
+        ylim=(0, 1),
+        aspect="equal",
+        title=title,
+        xlabel="confidence (numbers: clips)",
+        ylabel="share of captions that are right",
+    )
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
 
 
 def _draw_groups(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
@@ -70,7 +122,7 @@ def _draw_groups(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
     for number in np.unique(group):
         mean, low, high = bootstrap(y[group == number])
         span = [[mean - low], [high - mean]]
-        axes.errorbar(x[group == number].mean(), mean, span, fmt="o", color=MARK, markersize=4)
+        axes.errorbar(x[group == number].mean(), mean, span, fmt="o", color=SECOND, markersize=4)
 
 
 def _panel() -> tuple[Figure, Axes]:
@@ -86,11 +138,9 @@ def _panel() -> tuple[Figure, Axes]:
 
 
 def _svg(figure: Figure) -> str:
-    """The element alone, that a page may hold it; the same for the same figures."""
+    """The <svg> element alone, for a page to hold; the same for the same figures."""
     import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    FigureCanvasSVG(figure)
     file = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "auricle"}):
         figure.savefig(file, format="svg", metadata={"Date": None})

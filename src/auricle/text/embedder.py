@@ -49,7 +49,7 @@ class TextEmbedder:
     def embed(self, texts: Sequence[str]) -> Tensor:
         """N captions -> [N, E] float32, L2-normalised; a text seen before is not embedded again.
 
-        Of millions of clips the texts are not all kept: past `REMEMBERED` the memory starts anew.
+        Of millions of clips the texts are not all kept: past `REMEMBERED` the memory is emptied.
         """
         if len(self._known) > REMEMBERED:
             self._known.clear()
@@ -76,7 +76,7 @@ def _minilm(folder: Path, prompt: str, device: torch.device) -> Encode:
 
 
 def _sentences(folder: Path, prompt: str, device: torch.device) -> Encode:
-    """By sentence-transformers, without the progress bar that transformers draws by default."""
+    """sentence-transformers, without the progress bar that transformers draws by default."""
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
@@ -98,7 +98,7 @@ def _sentences(folder: Path, prompt: str, device: torch.device) -> Encode:
 
 
 def _folder(name: str) -> Path:
-    """Where the sentence-transformers model called ``name`` is."""
+    """The folder of the sentence-transformers model called ``name``."""
     if name == MINILM:
         return _minilm_folder()
     return Path(name) if Path(name).is_dir() else download(name, EMBEDDER_FILES)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from auricle.model.likelihood import IGNORE_ID
+from auricle.model.teacher_forcing import IGNORE_ID
 
 
 @dataclass(frozen=True)

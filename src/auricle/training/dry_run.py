@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from auricle.model.likelihood import IGNORE_ID
+from auricle.model.teacher_forcing import IGNORE_ID
 from auricle.training.batch import Batch
 from auricle.training.examples import Examples
 from auricle.training.job import Job, paired_job, unpaired_job

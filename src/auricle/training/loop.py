@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from auricle.errors import AuricleError, MissingDependencyError, TrainingError
 from auricle.model.captioner import AudioCaptioner
-from auricle.model.likelihood import IGNORE_ID
+from auricle.model.teacher_forcing import IGNORE_ID
 from auricle.training.batch import Batch, Batches
 from auricle.training.checkpoints import Best, State, keep_best, load_best, resume, save
 from auricle.training.config import SpecAugmentConfig, TrainingConfig, ValidationConfig

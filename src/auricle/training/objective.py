@@ -11,7 +11,7 @@ from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 
 from auricle.model.captioner import AudioCaptioner, AudioMemory
-from auricle.model.likelihood import IGNORE_ID, decoder_inputs
+from auricle.model.teacher_forcing import IGNORE_ID, decoder_inputs
 from auricle.training.batch import Batch
 from auricle.training.config import SpecAugmentConfig, TrainingConfig
 from auricle.training.specaugment import spec_augment

@@ -23,7 +23,7 @@ from auricle.metrics.bootstrap import Interval, bootstrap
 from auricle.metrics.cider import cider_d_simple
 from auricle.metrics.retrieval import hits, retrieval_ranks
 from auricle.model.captioner import AudioCaptioner, AudioMemory
-from auricle.model.likelihood import IGNORE_ID, decoder_inputs
+from auricle.model.teacher_forcing import IGNORE_ID, decoder_inputs
 from auricle.text.embedder import TextEmbedder
 from auricle.text.tokenizer import CaptionTokenizer
 from auricle.training.batch import pad_labels

@@ -1,14 +1,12 @@
-"""How well stated probabilities are kept: Brier score, calibration error, ranking, the diagram."""
+"""Reliability of stated probabilities: Brier score, calibration error, ranking."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from auricle.errors import MissingDependencyError
 from auricle.metrics.bootstrap import CONFIDENCE, RESAMPLES, Interval
 
 PER_BIN = 8  # clips at least
@@ -152,63 +150,3 @@ def _interval(value: float, drawn: Sequence[float]) -> Interval:
     known = np.asarray(drawn)[np.isfinite(drawn)]
     low, high = np.quantile(known, (tail, 1 - tail)) if len(known) else (np.nan, np.nan)
     return Interval(float(value), float(low), float(high))
-
-
-def draw_diagram(found: Reliability, title: str, path: Path) -> None:
-    """The reliability diagram as PNG: stated against observed, with 95 % intervals.
-
-    Raises:
-        MissingDependencyError: matplotlib is not installed.
-    """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingDependencyError(
-            'plots are drawn by matplotlib, which is not installed: pip install "auricle[data]"'
-        ) from error
-
-    figure = Figure(figsize=(4.8, 5.2), dpi=150, layout="constrained")  # no display needed
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    stated = [b.confidence for b in found.bins]
-    observed = [b.right for b in found.bins]
-    limits = [b.interval() for b in found.bins]
-    errors = [
-        [o - low for o, (low, _) in zip(observed, limits, strict=True)],
-        [high - o for o, (_, high) in zip(observed, limits, strict=True)],
-    ]
-    axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle="--", label="kept exactly")
-    axes.axhline(found.right_share, color="0.8", linewidth=1, label="base rate")
-    axes.errorbar(
-        stated,
-        observed,
-        errors,
-        fmt="o-",
-        capsize=3,
-        clip_on=False,
-        label="observed, 95 % interval",
-    )
-    for b, (low, high) in zip(found.bins, limits, strict=True):
-        above = high < 0.93
-        axes.annotate(
-            str(b.clips),
-            (b.confidence, high if above else low),
-            (0, 3 if above else -3),
-            textcoords="offset points",
-            ha="center",
-            va="bottom" if above else "top",
-            fontsize=8,
-            color="0.4",
-        )
-    axes.set(
-        xlim=(0, 1),
-        ylim=(0, 1),
-        aspect="equal",
-        title=title,
-        xlabel="confidence (numbers: clips)",
-        ylabel="share of captions that are right",
-    )
-    figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)

@@ -1,4 +1,4 @@
-"""Is a caption a whole, fluent sentence? Our own small detector, and the published one of FENSE.
+"""Fluency detectors, which tell whole, fluent captions: our own small one, and that of FENSE.
 
     load_detector().fluent(["a dog barks and"])  # [False]
 
@@ -69,5 +69,5 @@ def default_detector() -> FluencyDetector:
 
 
 def is_fluent(caption: str) -> bool:
-    """What the default detector says of one caption."""
+    """The default detector's verdict on one caption."""
     return default_detector().fluent([caption])[0]

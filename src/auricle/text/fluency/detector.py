@@ -1,4 +1,4 @@
-"""What a fluency detector is: texts in, probabilities of the FENSE error classes out."""
+"""The fluency detector contract: texts in, probabilities of the FENSE error classes out."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def _run(stems: Sequence[str], j: int, i: int) -> int:
 
 
 class FluencyNetwork(nn.Module):
-    """Where, and in which class, a caption has an error."""
+    """Errors of a caption, by word and by class."""
 
     def __init__(self, config: FluencyConfig) -> None:
         super().__init__()

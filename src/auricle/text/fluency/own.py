@@ -66,7 +66,7 @@ class OwnDetector(FluencyDetector):
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> OwnDetector:
-        """What `save` wrote.
+        """The detector that `save` wrote.
 
         Raises:
             ModelError: a file is missing or not in this format.

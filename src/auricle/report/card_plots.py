@@ -1,4 +1,4 @@
-"""The plots of a data card, by matplotlib, which comes with the extra "data"."""
+"""The plots of a data card, as PNG files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auricle.data.card import SplitStatistics
-from auricle.errors import MissingDependencyError
+from auricle.report.plots import require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,21 +23,15 @@ Splits = dict[str, SplitStatistics]
 def draw(splits: Splits, folder: Path) -> list[Path]:
     """Draw every plot into ``folder`` as PNG; their paths.
 
-    Raises MissingDependencyError without matplotlib.
+    Raises MissingDependencyError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingDependencyError(
-            'plots are drawn by matplotlib, which is not installed: pip install "auricle[data]"'
-        ) from error
+    require_matplotlib()
+    from matplotlib.figure import Figure
 
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, plot in PLOTS.items():
-        figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")  # no display needed
-        FigureCanvasAgg(figure)
+        figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")
         plot(figure.add_subplot(), splits)
         paths.append(folder / f"{name}.png")
         figure.savefig(paths[-1])

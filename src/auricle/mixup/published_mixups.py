@@ -20,6 +20,7 @@ from auricle.data.manifest import read_manifest
 from auricle.errors import DataError
 from auricle.files import atomic_writer
 from auricle.mixup.answers import MixupRow, to_json
+from auricle.mixup.pairs import Pair
 
 MODEL, PROMPT = "ChatGPT", "published"
 
@@ -35,7 +36,7 @@ class Imported:
 
 
 class _Entry(NamedTuple):
-    """A pair's file names, its mix-ups, and its captions in whatever shape."""
+    """A pair's file names, its mix-ups, and its captions in any of their shapes."""
 
     names: list[str]
     texts: list[Any]
@@ -94,22 +95,9 @@ def _row(
         return "recording not in the manifest"
     if first.id == second.id:
         return "both recordings the same"
-    own = tuple((clip.captions or ("",))[0] for clip in (first, second))
-    sections = (first.start_s, first.end_s), (second.start_s, second.end_s)
-    return MixupRow(
-        pair=number,
-        ids=(first.id, second.id),
-        audio=(first.audio, second.audio),
-        captions=captions or (own[0], own[1]),
-        prompt=PROMPT,
-        model=MODEL,
-        provider="published",
-        seed=0,
-        answer=text,
-        sections=sections if any(map(any, sections)) else None,
-        licences=(first.licence, second.licence),
-        sources=(first.source, second.source),
-    )
+    first_own, second_own = ((clip.captions or ("",))[0] for clip in (first, second))
+    made_of = Pair(number, 0, (first, second), captions or (first_own, second_own))
+    return made_of.row(text, prompt=PROMPT, model=MODEL, provider="published")
 
 
 def _entries(path: Path) -> list[Any]:
