@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from auricle.text.normalise import words
+
 _MARKUP = re.compile(
     r"<[/!]?[a-z][^>]*>|&#?\w+;|\*\*|```|[{}\[\]|\\]|^\s*(#|[-*]\s)", re.IGNORECASE
 )
@@ -24,7 +26,6 @@ _ASSISTANT = re.compile(
     r"\bthe (two )?(audio )?captions?\b",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 # People write "beep beep beep" and "over and over and then", so four times, and no final "and".
 _STUTTER = re.compile(r"\b(\S+)(?: \1){3}\b|\b(\S+(?: \S+){0,8} (?!and\b)\S+) \2\b")
 PHRASE_WORDS, PHRASE_TIMES = 4, 3  # people write "followed by a man" twice, hardly three times
@@ -37,16 +38,6 @@ class CaptionLimits:
 
     min_words: int = 2
     max_words: int = 60
-
-
-def words(caption: str) -> list[str]:
-    """The words of a caption in lower case, without punctuation and numbers."""
-    return _WORD.findall(caption.lower())
-
-
-def normalised(caption: str) -> str:
-    """What two captions have in common that differ in case, spaces or punctuation only."""
-    return " ".join(words(caption))
 
 
 def faults(caption: str, limits: CaptionLimits | None = None) -> Iterator[str]:

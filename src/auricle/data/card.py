@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from auricle.audio.header import probe
-from auricle.data.captions import words
 from auricle.data.clip import Clip
 from auricle.data.leaks import SPLIT_RANK, canonical_split
 from auricle.data.manifest import read_manifest
 from auricle.errors import AudioError
+from auricle.text.normalise import words
 
 UNKNOWN = "not given"
 BATCH = 1024  # clips whose headers are read before the next are

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from auricle.audio.lookahead import in_order
 from auricle.audio.measure import FLOOR_DBFS, SoundMeasures, measure
-from auricle.data.captions import CaptionLimits, faults, normalised
+from auricle.data.captions import CaptionLimits, faults
 from auricle.data.clip import Clip
 from auricle.data.leaks import file_name, find_leaks, source_of
 from auricle.data.manifest import read_lines
 from auricle.errors import AudioError, DataError
+from auricle.text.normalise import as_compared
 
 # Kind of finding -> what becomes of it in a cleaned manifest.
 ROW, CAPTION, KEPT = "row dropped", "caption dropped", "kept"
@@ -150,7 +151,7 @@ def _caption_findings(row: _Row, limits: CaptionLimits) -> Iterator[Finding]:
     seen: dict[str, int] = {}
     for number, caption in enumerate(row.clip.captions):
         wrong = list(faults(caption, limits))
-        key = normalised(caption) or caption
+        key = as_compared(caption) or caption
         if "empty" in wrong:
             yield row.finding("empty caption", "no text", number)
         elif wrong:

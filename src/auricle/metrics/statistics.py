@@ -11,7 +11,7 @@ import numpy as np
 from auricle.metrics.bootstrap import Sums
 from auricle.metrics.ngrams import Tokens
 from auricle.metrics.scores import Score
-from auricle.text.normalise import normalise
+from auricle.text.normalise import as_judged
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,8 +47,8 @@ def length_spread(captions: Sequence[Tokens]) -> tuple[Score, Sums]:
 
 def novel(captions: Sequence[str], training: Iterable[str]) -> Score:
     """The share of captions that no training caption equals, but for capitals and punctuation."""
-    known = {normalise(text) for text in training}
-    each = tuple(float(normalise(text) not in known) for text in captions)
+    known = {as_judged(text) for text in training}
+    each = tuple(float(as_judged(text) not in known) for text in captions)
     return Score("Novel captions", float(np.mean(each)), each)
 
 

@@ -6,7 +6,7 @@ It tells which of two captions a text was taken from. Stems are cut by rule ("ba
 
 from __future__ import annotations
 
-from auricle.data.captions import words
+from auricle.text.normalise import words
 
 _COMMON = frozenset(
     "a an the and or but while as with of to at from for into in on by near off out up down over"

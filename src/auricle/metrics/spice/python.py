@@ -18,7 +18,7 @@ from auricle.metrics.java import missing_metric
 from auricle.metrics.ptb import by_rules
 from auricle.metrics.scores import Score
 from auricle.metrics.spice.official import check
-from auricle.text.tokenizer import strip_punctuation
+from auricle.text.normalise import as_written
 
 NAME = "SPICE (spice-py)"
 
@@ -64,4 +64,4 @@ def spice_py(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> 
 
 def _plain(caption: str) -> str:
     """Lower-case words without punctuation, as SPICE is given them, found without Java."""
-    return " ".join(by_rules(caption) or strip_punctuation(caption.lower()).split())
+    return " ".join(by_rules(caption) or as_written(caption).split())
