@@ -13,8 +13,8 @@ import soundfile
 from auricle.audio.measure import measure
 from auricle.data.captions import CaptionLimits, faults
 from auricle.data.check import Limits, check
-from auricle.data.cleaning import clean
 from auricle.data.clip import Clip
+from auricle.data.dropping import clean
 from auricle.data.leaks import find_leaks, source_of
 from auricle.data.manifest import read_manifest, write_manifest
 from auricle.errors import AudioError

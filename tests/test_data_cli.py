@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from auricle.cli.data import app
-from auricle.data.card import UNKNOWN, survey, tables
 from auricle.data.clip import Clip
+from auricle.data.data_card import UNKNOWN, survey, tables
 from auricle.data.manifest import read_manifest, write_manifest
 
 

@@ -158,7 +158,7 @@ def check(
         from auricle.data.captions import CaptionLimits
         from auricle.data.check import Limits
         from auricle.data.check import check as check_manifests
-        from auricle.data.cleaning import clean
+        from auricle.data.dropping import clean
 
         if drop and any(drop.resolve() == path.resolve() for path in manifests):
             raise typer.BadParameter(f"{drop} is one of the manifests.", param_hint="'--drop'")
@@ -200,15 +200,15 @@ def card(
 ) -> None:
     """Show clips, hours, caption lengths, words, licences."""
     with exit_codes():
-        from auricle.data.card import markdown, survey, tables
+        from auricle.data.data_card import markdown, survey, tables
 
         with _progress() as report:
             splits = survey(manifests, lambda done, total: report("clips", done, total))
         for table in tables(splits):
             print_table(table.title, table.columns, table.rows)
         if output:
-            from auricle.data.plots import draw
             from auricle.files import atomic_writer
+            from auricle.report.data_plots import draw
 
             plots = draw(splits, output)
             with atomic_writer(output / "card.md") as file:

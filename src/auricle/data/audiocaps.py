@@ -15,6 +15,7 @@ from pathlib import Path
 
 from auricle.audio.header import audio_files, probe
 from auricle.data.clip import Clip
+from auricle.data.leaks import SPLIT_RANK, canonical_split
 from auricle.data.reading import LeftOut, Reading
 from auricle.errors import AudioError, DataError
 from auricle.files import read_table
@@ -22,17 +23,6 @@ from auricle.files import read_table
 COLUMNS = ("audiocap_id", "youtube_id", "start_time", "caption")
 CLIP_S = 10.0  # AudioSet's segments
 WHOLE_VIDEO_S = 15.0  # a file of more than this, with no start in its name, was never cut
-SPLITS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-    "eval": "test",
-}
 
 _NUMBER = r"[_-](\d+(?:\.\d+)?)"
 _NAME = re.compile(rf"([\w-]{{11}})(?:{_NUMBER}(?:{_NUMBER})?)?", re.ASCII)
@@ -137,14 +127,15 @@ def _best(files: list[_File], split: str, audio: Path) -> _File | None:
 
     def rank(file: _File) -> tuple[bool, bool, str]:
         folders = file.path.relative_to(audio).parts[:-1]
-        elsewhere = not any(SPLITS.get(part.lower()) == split for part in folders)
+        elsewhere = not any(canonical_split(part) == split for part in folders)
         return file.start is None, elsewhere, str(file.path)
 
     return min(files, key=rank, default=None)
 
 
 def _split_of(table: Path) -> str:
-    names = {SPLITS[word] for word in re.findall(r"[a-z]+", table.stem.lower()) if word in SPLITS}
+    words = re.findall(r"[a-z]+", table.stem.lower())
+    names = {canonical_split(word) for word in words} & SPLIT_RANK.keys()
     if len(names) != 1:
         raise DataError(
             f"{table}: its name tells no split (train, val or test); say which with --split"

@@ -20,9 +20,8 @@ from auricle.audio.load import SAMPLE_RATES_HZ
 from auricle.audio.lookahead import in_order
 from auricle.audio.mixing import LEVEL_RANGE_DB
 from auricle.data.clip import Clip, Mix, Mixed, load_mix
-from auricle.data.manifest import read_lines, write_manifest
+from auricle.data.manifest import portable, read_lines, write_manifest
 from auricle.errors import AudioError, DataError
-from auricle.files import portable
 from auricle.mixup.waveforms import FORMATS, read_comment, write_waveform
 
 OnSkip = Callable[[str, str], None]  # (place or id of the row, why)

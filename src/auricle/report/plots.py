@@ -23,13 +23,13 @@ GROUPS = 6  # of clips, by what a score is plotted against
 LEAST = 12  # clips from which groups are drawn
 
 
-def require_matplotlib() -> None:
-    """Raises MissingDependencyError where it is not installed."""
+def require_matplotlib(drawn: str = "the report is") -> None:
+    """Raises MissingDependencyError where it is not installed; ``drawn`` begins the message."""
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise MissingDependencyError(
-            'the report is drawn by matplotlib, which is not installed: pip install "auricle[data]"'
+            f'{drawn} drawn by matplotlib, which is not installed: pip install "auricle[data]"'
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""The plots of a data card, by matplotlib, which comes with the extra "data"."""
+"""Plots of a data card as PNG, by matplotlib, which comes with the extra "data"."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auricle.data.card import SplitStatistics
-from auricle.errors import MissingDependencyError
+from auricle.data.data_card import SplitStatistics
+from auricle.report.plots import require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,13 +25,9 @@ def draw(splits: Splits, folder: Path) -> list[Path]:
 
     Raises MissingDependencyError without matplotlib.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingDependencyError(
-            'plots are drawn by matplotlib, which is not installed: pip install "auricle[data]"'
-        ) from error
+    require_matplotlib("plots are")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
