@@ -22,6 +22,7 @@ from typing import Any
 from auricle.errors import AuricleError, MissingDependencyError
 from auricle.fetch.cache import cache_folder
 from auricle.metrics.java import OPTIONS, carried, find_java, java_version, missing_metric
+from auricle.metrics.ngrams import check_clips
 from auricle.metrics.ptb import tokenize
 from auricle.metrics.scores import Missing, MissingMetricError, Score
 from auricle.metrics.spice import stanford
@@ -56,7 +57,7 @@ def spice(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Sco
         MissingMetricError: CoreNLP's files, pycocoevalcap or a Java are not here.
         AuricleError: the program failed.
     """
-    check(NAME, candidates, references)
+    check_clips(NAME, candidates, references)
     try:
         parser = stanford.jars()
     except MissingDependencyError as error:
@@ -73,15 +74,6 @@ def spice(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Sco
         for n, (text, meant) in enumerate(zip(said, references, strict=True))
     ]
     return _score(_answers(start, clips))
-
-
-def check(metric: str, candidates: Sequence[str], references: Sequence[Sequence[str]]) -> None:
-    """Refuses what cannot be scored, with a ValueError."""
-    if not candidates or len(candidates) != len(references) or not all(references):
-        raise ValueError(
-            f"{len(candidates)} captions against {len(references)} reference sets: {metric} takes "
-            "at least one clip, each with one caption and at least one reference"
-        )
 
 
 def command(parser: Sequence[Path]) -> list[str]:

@@ -15,9 +15,9 @@ from statistics import fmean
 
 from auricle.errors import MissingDependencyError
 from auricle.metrics.java import missing_metric
+from auricle.metrics.ngrams import check_clips
 from auricle.metrics.ptb import by_rules
 from auricle.metrics.scores import Score
-from auricle.metrics.spice.official import check
 from auricle.text.normalise import as_written
 
 NAME = "SPICE (spice-py)"
@@ -37,7 +37,7 @@ def spice_py(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> 
         ValueError: no clips, numbers that differ, or a clip without references.
         MissingMetricError: spaCy, its model or pycocoevalcap's synonyms are not installed.
     """
-    check("spice-py", candidates, references)
+    check_clips("spice-py", candidates, references)
     from auricle.metrics.spice.graph import SceneGraph
     from auricle.metrics.spice.tuples import read_tuples
     from auricle.metrics.spice.wordnet import synonyms

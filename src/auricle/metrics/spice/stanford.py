@@ -13,6 +13,7 @@ from typing import IO
 from auricle.errors import DataError, MissingDependencyError
 from auricle.fetch.cache import cache_folder
 from auricle.fetch.http import BLOCK_BYTES, download
+from auricle.files import whole_file
 from auricle.metrics.java import carried
 
 COMMAND = "auricle data metrics"
@@ -101,17 +102,12 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 
 def _put(name: str, folder: Path, file: IO[bytes]) -> None:
-    """Write a jar beside its place, look at it, and move it there whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{name}.part"
-    try:
+    """Write a jar whole, or not at all where it is another file."""
+    with whole_file(folder / name) as part:
         with part.open("wb") as out:
             shutil.copyfileobj(file, out, BLOCK_BYTES)
         if not _is_jar(part, name):
             raise DataError(f"{name}: is not that of Stanford CoreNLP 3.6.0; fetch {URL}")
-        part.replace(folder / name)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _is_jar(path: Path, name: str = "") -> bool:
