@@ -59,7 +59,7 @@ def test_a_sound_data_set_has_no_findings(tmp_path, write_noise):
     assert report.findings == []
     assert (report.clips, report.captions, report.duration_s) == (4, 4, 8.0)
     assert report.fatal == 0
-    assert told == [(n, 4) for n in range(1, 5)]
+    assert told == [("clips", n, 4) for n in range(1, 5)]
 
 
 def test_every_fault_of_audio(tmp_path, write_noise):

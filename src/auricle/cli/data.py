@@ -87,9 +87,7 @@ def audiocaps(
         from auricle.data.audiocaps import read_audiocaps
 
         with _progress() as report:
-            reading = read_audiocaps(
-                tables, audio, split, lambda done, total: report("clips", done, total)
-            )
+            reading = read_audiocaps(tables, audio, split, report)
         _write(reading, output)
 
 
@@ -164,9 +162,7 @@ def check(
             raise typer.BadParameter(f"{drop} is one of the manifests.", param_hint="'--drop'")
         limits = Limits(min_duration, max_duration, captions=CaptionLimits(max_words=max_words))
         with _progress() as show:
-            report = check_manifests(
-                manifests, limits, workers, lambda done, total: show("clips", done, total)
-            )
+            report = check_manifests(manifests, limits, workers, show)
         if as_json:
             json.dump(
                 {**asdict(report), "counts": report.counts},
@@ -203,7 +199,7 @@ def card(
         from auricle.data.data_card import markdown, survey, tables
 
         with _progress() as report:
-            splits = survey(manifests, lambda done, total: report("clips", done, total))
+            splits = survey(manifests, report)
         for table in tables(splits):
             print_table(table.title, table.columns, table.rows)
         if output:

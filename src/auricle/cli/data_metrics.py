@@ -44,9 +44,7 @@ def metrics(
         if folder:
             os.environ[stanford.FOLDER] = str(folder.absolute())
         with _progress(counts_bytes=True) as report:
-            place, new = stanford.install(
-                source, lambda done, total: report("Stanford CoreNLP", done, total)
-            )
+            place, new = stanford.install(source, report)
         say("written" if new else "note", f"{place}" + ("" if new else ": all is there"))
         if folder and chosen != str(place):
             say("note", f"set {stanford.FOLDER}={place}")

@@ -9,7 +9,7 @@ names files in its own way. These are understood, below any folder and with any 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from auricle.data.leaks import SPLIT_RANK, canonical_split
 from auricle.data.reading import LeftOut, Reading
 from auricle.errors import AudioError, DataError
 from auricle.files import read_table
+from auricle.watch import Progress, silent
 
 COLUMNS = ("audiocap_id", "youtube_id", "start_time", "caption")
 CLIP_S = 10.0  # AudioSet's segments
@@ -43,7 +44,7 @@ def read_audiocaps(
     tables: Sequence[Path],
     audio: Path,
     split: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> Reading:
     """The clips of ``tables`` whose recordings lie below the folder ``audio``.
 
@@ -72,8 +73,7 @@ def read_audiocaps(
         else:
             texts = tuple(caption for _, caption in captions)
             clips.append(_clip(file, name, video, start, texts))
-        if progress:
-            progress(done, len(rows))
+        progress("clips", done, len(rows))
     return Reading(clips, left_out)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from auricle.data.leaks import file_name, find_leaks, source_of
 from auricle.data.manifest import read_lines
 from auricle.errors import AudioError, DataError
 from auricle.text.normalise import as_compared
+from auricle.watch import Progress, silent
 
 # Kind of finding -> what becomes of it in a cleaned manifest.
 ROW, CAPTION, KEPT = "row dropped", "caption dropped", "kept"
@@ -97,7 +98,7 @@ def check(
     manifests: Iterable[Path],
     limits: Limits | None = None,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> Report:
     """Look at every row of ``manifests``, which are one data set, and listen to its audio.
 
@@ -124,8 +125,7 @@ def check(
             findings += _sound_findings(rows[number], heard, limits)
         else:
             findings.append(rows[number].finding("unreadable audio", str(heard)))
-        if progress:
-            progress(number + 1, len(rows))
+        progress("clips", number + 1, len(rows))
     findings += _identity_findings(rows, sounds, limits)
     order = {str(manifest): rank for rank, manifest in enumerate(manifests)}
     findings.sort(key=lambda item: (order[item.manifest], item.line))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +16,9 @@ from auricle.data.leaks import SPLIT_RANK, canonical_split
 from auricle.data.manifest import read_manifest
 from auricle.errors import AudioError
 from auricle.text.normalise import words
+from auricle.watch import UNKNOWN, Progress, silent
 
-UNKNOWN = "not given"
+NO_LICENCE = "not given"
 BATCH = 1024  # clips whose headers are read before the next are
 
 
@@ -37,7 +38,7 @@ class SplitStatistics:
 
     def add(self, clip: Clip, duration_s: float | None) -> None:
         self.clips += 1
-        licence = clip.licence or UNKNOWN
+        licence = clip.licence or NO_LICENCE
         self.licences[licence] += 1
         if duration_s is None:
             self.unreadable += 1
@@ -71,12 +72,12 @@ class Table:
 
 def survey(
     manifests: Iterable[Path],
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
     workers: int | None = None,
 ) -> dict[str, SplitStatistics]:
     """Statistics by split. Of the audio only headers are read; clips without one are counted.
 
-    ``progress`` is told clips and 0, for their number is not known before. Raises DataError for a
+    ``progress`` is told clips; their number is not known before. Raises DataError for a
     manifest that cannot be read.
     """
     splits: dict[str, SplitStatistics] = {}
@@ -86,8 +87,7 @@ def survey(
             for clip, duration_s in zip(clips, pool.map(_duration_s, clips), strict=True):
                 splits.setdefault(clip.split, SplitStatistics()).add(clip, duration_s)
             done += len(clips)
-            if progress:
-                progress(done, 0)
+            progress("clips", done, UNKNOWN)
     return dict(sorted(splits.items(), key=lambda item: _order(item[0])))
 
 

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import zipfile
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -15,6 +14,7 @@ from auricle.fetch.cache import cache_folder
 from auricle.fetch.http import BLOCK_BYTES, download
 from auricle.files import whole_file
 from auricle.metrics.java import carried
+from auricle.watch import Progress, silent
 
 COMMAND = "auricle data metrics"
 FOLDER = "AURICLE_CORENLP"  # the variable that names another folder than that of the cache
@@ -54,9 +54,7 @@ def jars() -> list[Path]:
     raise MissingDependencyError(f"Stanford CoreNLP 3.6.0 ({SIZE}) is not in {folders[0]}")
 
 
-def install(
-    source: Path | None = None, progress: Callable[[int, int], None] | None = None
-) -> tuple[Path, bool]:
+def install(source: Path | None = None, progress: Progress = silent) -> tuple[Path, bool]:
     """Put the files into `home`; returns it, and whether anything had to be done.
 
     Args:
