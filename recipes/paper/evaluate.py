@@ -16,10 +16,11 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from auricle.cli.console import say
-from auricle.cli.progress import TaskProgress
+from auricle.cli.progress import Display
 from auricle.cli.tables import print_table
 from auricle.decoding.options import RerankWeights
 from auricle.decoding.rerank import choose, rank
@@ -125,13 +126,13 @@ def _caption(
 ) -> None:
     """Into ``kept``, which is there only when it is whole."""
     part = kept.with_suffix(".part")
-    with TaskProgress(f"{kept.stem}: captioning", len(data.clips)) as bar:
+    with Display() as display:
         caption_clips(
             captioner,
             data.clips,
             part,
-            on_error=lambda clip, reason: say("error", f"{clip}: {reason}"),
-            progress=lambda done, _: bar(done),
+            on_error=lambda clip, reason: display.error(f"{clip}: {reason}"),
+            progress=partial(display.progress, f"{kept.stem}: captioning"),
             decode=decode,
             candidates=options.candidates if decode == "nucleus" else None,
             every_term=decode == "nucleus",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from auricle.cli.console import SOME_FAILED, ProgressBar, exit_codes, say
+from auricle.cli.console import SOME_FAILED, exit_codes, say
 from auricle.cli.options import (
     BatchSize,
     Candidates,
@@ -29,6 +29,7 @@ from auricle.cli.options import (
     TopK,
     TopP,
 )
+from auricle.cli.progress import ProgressBar
 from auricle.errors import AudioError
 
 if TYPE_CHECKING:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auricle.cli.console import SOME_FAILED, exit_codes, say
+from auricle.cli.progress import Display
 from auricle.cli.tables import print_table
 
 if TYPE_CHECKING:
@@ -58,10 +57,10 @@ def clotho(
         from auricle.data.clotho import SPLITS, download_clotho, read_clotho
 
         splits = [one.value for one in split] if split else list(SPLITS)
-        with _progress(counts_bytes=True) as report:
+        with Display(in_bytes=True) as display:
             if download:
-                download_clotho(folder, splits, report)
-            reading = read_clotho(folder, splits, report)
+                download_clotho(folder, splits, display.progress)
+            reading = read_clotho(folder, splits, display.progress)
         _write(reading, output)
 
 
@@ -86,8 +85,8 @@ def audiocaps(
     with exit_codes():
         from auricle.data.audiocaps import read_audiocaps
 
-        with _progress() as report:
-            reading = read_audiocaps(tables, audio, split, report)
+        with Display() as display:
+            reading = read_audiocaps(tables, audio, split, display.progress)
         _write(reading, output)
 
 
@@ -161,8 +160,8 @@ def check(
         if drop and any(drop.resolve() == path.resolve() for path in manifests):
             raise typer.BadParameter(f"{drop} is one of the manifests.", param_hint="'--drop'")
         limits = Limits(min_duration, max_duration, captions=CaptionLimits(max_words=max_words))
-        with _progress() as show:
-            report = check_manifests(manifests, limits, workers, show)
+        with Display() as display:
+            report = check_manifests(manifests, limits, workers, display.progress)
         if as_json:
             json.dump(
                 {**asdict(report), "counts": report.counts},
@@ -198,8 +197,8 @@ def card(
     with exit_codes():
         from auricle.data.data_card import markdown, survey, tables
 
-        with _progress() as report:
-            splits = survey(manifests, report)
+        with Display() as display:
+            splits = survey(manifests, display.progress)
         for table in tables(splits):
             print_table(table.title, table.columns, table.rows)
         if output:
@@ -251,37 +250,3 @@ def _show(report: Report) -> None:
     columns = ("finding", "number", "with --drop", "first")
     note = "! the check fails" if report.fatal else ""
     print_table(title, columns, rows or [("none", "0", "", "")], note)
-
-
-@contextlib.contextmanager
-def _progress(counts_bytes: bool = False) -> Iterator[Callable[[str, int, int], None]]:
-    """A callable for (task, done, total) that moves a bar on stderr; nothing without a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda task, done, total: None
-        return
-    from rich import progress
-    from rich.console import Console
-
-    counts = (
-        [progress.DownloadColumn(), progress.TransferSpeedColumn()]
-        if counts_bytes
-        else [progress.MofNCompleteColumn()]
-    )
-    bar = progress.Progress(
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        *counts,
-        progress.TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        redirect_stdout=False,
-    )
-    tasks: dict[str, progress.TaskID] = {}
-
-    def report(task: str, done: int, total: int) -> None:
-        if task not in tasks:
-            tasks[task] = bar.add_task(task)
-        bar.update(tasks[task], completed=done, total=total or None)
-
-    with bar:
-        yield report

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auricle.cli.console import ProgressBar, exit_codes, say
+from auricle.cli.console import exit_codes, say
+from auricle.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
     from auricle.metrics.bootstrap import Interval
