@@ -15,7 +15,6 @@ from auricle.cli.options import (
     BatchSize,
     Candidates,
     DecodeMethod,
-    Device,
     DeviceName,
     Forbidden,
     MaxLength,
@@ -41,7 +40,7 @@ EPILOG = (
 )
 
 
-class Format(StrEnum):
+class CaptionFormat(StrEnum):
     text = "text"
     jsonl = "jsonl"
     json = "json"
@@ -64,8 +63,8 @@ def caption(
     forbid: Forbidden = None,
     seed: Seed = 0,
     format: Annotated[
-        Format, typer.Option(help="text: path, tab, caption; csv: DCASE submission.")
-    ] = Format.text,
+        CaptionFormat, typer.Option(help="text: path, tab, caption; csv: DCASE submission.")
+    ] = CaptionFormat.text,
     output: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write captions to this file.", show_default="stdout"),
@@ -87,7 +86,7 @@ def caption(
             help="A less certain caption becomes `no recognisable sound`.",
         ),
     ] = 0.0,
-    device: DeviceName = Device.auto,
+    device: DeviceName = "auto",
     precision: PrecisionName = Precision.float32,
     batch_size: BatchSize = 8,
 ) -> None:
@@ -102,7 +101,7 @@ def caption(
             model,
             output,
             format=format.value,
-            device=device.value,
+            device=device,
             precision=precision.value,
             explain=explain,
             word_by_word=stream,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Turn data sets into manifests, check them.", no_args_is_help=True)
 
-Output = Annotated[
+ManifestFile = Annotated[
     Path, typer.Option("--output", "-o", metavar="FILE", help="The manifest to write (.jsonl).")
 ]
 Manifests = Annotated[
@@ -30,7 +30,7 @@ Manifests = Annotated[
 ]
 
 
-class Split(StrEnum):
+class ClothoSplit(StrEnum):
     development = "development"
     validation = "validation"
     evaluation = "evaluation"
@@ -39,9 +39,9 @@ class Split(StrEnum):
 @app.command()
 def clotho(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds the 7z and CSV files.")],
-    output: Output,
+    output: ManifestFile,
     split: Annotated[
-        list[Split] | None, typer.Option(help="May be given again.", show_default="all three")
+        list[ClothoSplit] | None, typer.Option(help="May be given again.", show_default="all three")
     ] = None,
     download: Annotated[
         bool, typer.Option("--download", help="First fetch what is missing from Zenodo (7 GB).")
@@ -72,7 +72,7 @@ def audiocaps(
     audio: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Recordings named by YouTube id, at any depth.")
     ],
-    output: Output,
+    output: ManifestFile,
     split: Annotated[
         str | None, typer.Option(metavar="NAME", show_default="by each CSV's name")
     ] = None,
@@ -92,7 +92,7 @@ def audiocaps(
 
 @app.command()
 def folder(
-    output: Output,
+    output: ManifestFile,
     folder: Annotated[
         Path | None, typer.Argument(metavar="[FOLDER]", help="Holds recordings.")
     ] = None,

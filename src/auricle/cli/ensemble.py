@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auricle.cli.console import exit_codes
-from auricle.cli.tune import Candidates, Folds, Seed
+from auricle.cli.options import (
+    DeviceName,
+    FitCandidates,
+    FitMetric,
+    FitSeed,
+    Folds,
+    ValidationData,
+)
 
 if TYPE_CHECKING:
     from auricle.tuning.ensemble import EnsembleFit
@@ -39,9 +46,7 @@ def fit(
     models: Annotated[
         list[str], typer.Argument(metavar="MODEL", help="Two or more names or folders.")
     ],
-    data: Annotated[
-        Path, typer.Option(metavar="VAL.jsonl", help="Manifest of clips with captions; any split.")
-    ],
+    data: ValidationData,
     output: Annotated[
         Path, typer.Option(metavar="FOLDER", help="A new folder, for the ensemble and its report.")
     ],
@@ -55,13 +60,11 @@ def fit(
     weights: Annotated[
         Weighting, typer.Option(help="Fit each model's share, or let all count the same.")
     ] = Weighting.fitted,
-    metric: Annotated[
-        str, typer.Option(metavar="NAME", help="What to maximise: cider_d or similarity.")
-    ] = "cider_d",
+    metric: FitMetric = "cider_d",
     folds: Folds = 5,
-    seed: Seed = 0,
-    candidates: Candidates = None,
-    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, mps.")] = "auto",
+    seed: FitSeed = 0,
+    candidates: FitCandidates = None,
+    device: DeviceName = "auto",
 ) -> None:
     """Combine models, and measure whether that is better than each alone.
 

@@ -9,14 +9,24 @@ import contextlib
 import json
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
 from auricle.cli.console import SOME_FAILED, exit_codes, say
-from auricle.cli.options import BatchSize, Candidates, DecodeMethod, Device, DeviceName, Seed
+from auricle.cli.options import (
+    BatchSize,
+    Candidates,
+    DecodeMethod,
+    DeviceName,
+    Metrics,
+    Partial,
+    ReferenceData,
+    ReferenceSplit,
+    ScoreFormat,
+    Seed,
+)
 
 if TYPE_CHECKING:
     from auricle.evaluation.assessment import Assessment
@@ -31,43 +41,6 @@ EPILOG = (
 )
 
 
-class Format(StrEnum):
-    table = "table"
-    json = "json"
-    markdown = "markdown"
-
-
-References_ = Annotated[
-    Path,
-    typer.Option(
-        "--references",
-        metavar="DATA",
-        help="A manifest, or the CSV of Clotho or AudioCaps.",
-    ),
-]
-Metrics = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--metrics",
-        metavar="NAME",
-        help="bleu, rouge-l, meteor, cider-d, spice, spider, spider-fl, spider-max, sbert, fense,"
-        " fluency, statistics, self-similarity; several by commas or by giving it again.",
-        show_default="all",
-    ),
-]
-Partial = Annotated[
-    bool,
-    typer.Option("--partial", help="Score the clips that fit, and name what is left out."),
-]
-Split = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Of a manifest, the clips of this split alone.")
-]
-Audio = Annotated[
-    Path | None,
-    typer.Option(metavar="FOLDER", help="Where the recordings of a CSV's clips are."),
-]
-
-
 def evaluate(
     predictions: Annotated[
         str,
@@ -77,9 +50,11 @@ def evaluate(
             " captions the recordings first.",
         ),
     ],
-    references: References_,
+    references: ReferenceData,
     metrics: Metrics = None,
-    format: Annotated[Format, typer.Option(help="Of the scores on stdout.")] = Format.table,
+    format: Annotated[
+        ScoreFormat, typer.Option(help="Of the scores on stdout.")
+    ] = ScoreFormat.table,
     report: Annotated[
         Path | None,
         typer.Option(
@@ -87,8 +62,11 @@ def evaluate(
         ),
     ] = None,
     partial: Partial = False,
-    split: Split = None,
-    audio: Audio = None,
+    split: ReferenceSplit = None,
+    audio: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where the recordings of a CSV's clips are."),
+    ] = None,
     training: Annotated[
         Path | None,
         typer.Option(
@@ -106,7 +84,7 @@ def evaluate(
     decode: DecodeMethod = None,
     candidates: Candidates = None,
     seed: Seed = 0,
-    device: DeviceName = Device.auto,
+    device: DeviceName = "auto",
     batch_size: BatchSize = 8,
 ) -> None:
     """Score captions against what people said, with 95 % intervals.
@@ -135,13 +113,13 @@ def evaluate(
             data = read_references(references, audio, split)
             if is_model(predictions):
                 kept = captions or _kept(predictions, references, report)
-                pairs, more = _captioned(predictions, data, kept, partial, device.value, settings)
+                pairs, more = _captioned(predictions, data, kept, partial, device, settings)
             else:
                 pairs, more = paired(Path(predictions), data, partial), []
             known = None
             if training:
                 known = [t for clip in read_references(training).clips for t in clip.captions]
-            found = assess(predictions, pairs, data, names, device.value, seed, known, more)
+            found = assess(predictions, pairs, data, names, device, seed, known, more)
             if report:
                 _write_report(found, report)
         _show(found, format, stdout)
@@ -281,13 +259,13 @@ def _write_report(found: Assessment, folder: Path) -> None:
     say("note", f"report: {', '.join(map(str, paths))}")
 
 
-def _show(found: Assessment, format: Format, stdout: TextIO) -> None:
+def _show(found: Assessment, format: ScoreFormat, stdout: TextIO) -> None:
     from auricle.evaluation.assessment import as_json
     from auricle.evaluation.table import COLUMNS, heading, markdown, remarks, score_rows
 
-    if format is Format.json:
+    if format is ScoreFormat.json:
         stdout.write(json.dumps(as_json(found), ensure_ascii=False, indent=1) + "\n")
-    elif format is Format.markdown:
+    elif format is ScoreFormat.markdown:
         stdout.write(markdown(found))
     else:
         from auricle.cli.tables import print_table

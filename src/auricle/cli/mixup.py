@@ -23,15 +23,16 @@ app = typer.Typer(
     help="Mix pairs of captions, and their recordings, for training.", no_args_is_help=True
 )
 NO_DETECTOR = "none"
+ManifestSplit = Annotated[str, typer.Option(metavar="NAME", help="Of the manifest.")]
 SHOWN, SOME = 100, 3  # characters of an example; names of a long list
 
 
-class Provider(StrEnum):
+class ProviderName(StrEnum):
     openai = "openai"
     local = "local"
 
 
-class Format(StrEnum):
+class AudioFormat(StrEnum):
     flac = "flac"
     wav = "wav"
 
@@ -56,9 +57,9 @@ def generate(
         ),
     ] = None,
     provider: Annotated[
-        Provider, typer.Option(help="local: by grammar, without a model.")
-    ] = Provider.openai,
-    split: Annotated[str, typer.Option(metavar="NAME", help="Of the manifest.")] = "train",
+        ProviderName, typer.Option(help="local: by grammar, without a model.")
+    ] = ProviderName.openai,
+    split: ManifestSplit = "train",
     seed: Annotated[int, typer.Option(metavar="N", help="Fixes the pairs and their order.")] = 0,
     concurrency: Annotated[int, typer.Option(metavar="N", min=1, help="Requests at a time.")] = 8,
     price: Annotated[
@@ -84,7 +85,7 @@ def generate(
 
     Exit status: 0, or 1 where some pairs have no answer: the same command asks for them again.
     """
-    by_model = provider == Provider.openai
+    by_model = provider == ProviderName.openai
     if by_model and not model:
         raise typer.BadParameter("give the model's name.", param_hint="'--model'")
     if not by_model and (batch or results):
@@ -132,7 +133,7 @@ def import_(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Mix-ups to write (.jsonl).")
     ],
-    split: Annotated[str, typer.Option(metavar="NAME", help="Of the manifest.")] = "train",
+    split: ManifestSplit = "train",
 ) -> None:
     """Take over the published 50,000 mix-ups of Clotho (slseanwu/clotho-chatgpt-mixup-50K)."""
     with exit_codes():
@@ -215,7 +216,7 @@ def render(
         typer.Option(metavar="N", min=0, help='N to listen to, in preview.html (extra "data").'),
     ] = 0,
     rate: Annotated[int, typer.Option(metavar="HZ")] = 16_000,
-    format: Annotated[Format, typer.Option(help="16 bit, mono.")] = Format.flac,
+    format: Annotated[AudioFormat, typer.Option(help="16 bit, mono.")] = AudioFormat.flac,
     level_range: Annotated[
         float, typer.Option(metavar="DB", min=0, help="Levels differ by up to this, either way.")
     ] = 5.0,

@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auricle.cli.console import exit_codes, say
+from auricle.cli.options import (
+    DeviceName,
+    FitCandidates,
+    FitMetric,
+    FitSeed,
+    Folds,
+    ValidationData,
+)
 from auricle.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -24,33 +32,21 @@ app = typer.Typer(
 )
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="A name or folder, as for caption.")]
-Data = Annotated[
-    Path, typer.Option(metavar="VAL.jsonl", help="Manifest of clips with captions; any split.")
-]
-Folds = Annotated[int, typer.Option(metavar="N", min=2, help="Of cross-validation.")]
-Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Of samples, folds and intervals.")]
-Candidates = Annotated[
-    int | None,
-    typer.Option(metavar="N", min=1, help="Samples per clip.", show_default="the model's own"),
-]
-Output = Annotated[
+TunedModel = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="Write a tuned copy of the model here.")
 ]
-Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, mps.")]
 
 
 @app.command()
 def rerank(
     model: Model,
-    data: Data,
-    metric: Annotated[
-        str, typer.Option(metavar="NAME", help="What to maximise: cider_d or similarity.")
-    ] = "cider_d",
+    data: ValidationData,
+    metric: FitMetric = "cider_d",
     folds: Folds = 5,
-    seed: Seed = 0,
-    candidates: Candidates = None,
-    output: Output = None,
-    device: Device = "auto",
+    seed: FitSeed = 0,
+    candidates: FitCandidates = None,
+    output: TunedModel = None,
+    device: DeviceName = "auto",
 ) -> None:
     """Fit the weights by which a model ranks its candidates.
 
@@ -94,7 +90,7 @@ def rerank(
 @app.command()
 def confidence(
     model: Model,
-    data: Data,
+    data: ValidationData,
     right: Annotated[
         float,
         typer.Option(
@@ -106,8 +102,8 @@ def confidence(
         ),
     ] = 0.5,
     folds: Folds = 5,
-    seed: Seed = 0,
-    candidates: Candidates = None,
+    seed: FitSeed = 0,
+    candidates: FitCandidates = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -123,7 +119,7 @@ def confidence(
     check: Annotated[
         bool, typer.Option("--check", help="Fit nothing: measure the model's own calibration.")
     ] = False,
-    device: Device = "auto",
+    device: DeviceName = "auto",
 ) -> None:
     """Fit how sure to be of a caption: a probability from its likelihood, similarity, agreement.
 
