@@ -1,4 +1,4 @@
-"""`auricle compare A B --references DATA`: which is better, and on which clips?"""
+"""`auricle compare A B --references DATA`: the differences of two systems, in all and by clip."""
 
 from __future__ import annotations
 

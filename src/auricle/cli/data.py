@@ -1,4 +1,4 @@
-"""`auricle data`: data sets to manifests, and what is right and wrong with them."""
+"""`auricle data`: data sets to manifests, their checks, their cards."""
 
 from __future__ import annotations
 

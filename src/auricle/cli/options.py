@@ -121,7 +121,7 @@ Forbidden = Annotated[
 Seed = Annotated[int, typer.Option(metavar="N", min=0, help="The same seed, the same captions.")]
 DeviceName = Annotated[
     str,
-    typer.Option(metavar="[auto|cpu|cuda|mps]", callback=device_name, help="Where to compute."),
+    typer.Option(metavar="<auto|cpu|cuda|mps>", callback=device_name, help="Where to compute."),
 ]
 PrecisionName = Annotated[
     Precision, typer.Option(help="Of the arithmetic; auto picks the fastest that is sound here.")

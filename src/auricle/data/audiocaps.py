@@ -1,4 +1,4 @@
-"""AudioCaps (Kim et al., NAACL 2019), versions 1 and 2.0: its CSV files, and audio one has.
+"""AudioCaps (Kim et al., NAACL 2019), versions 1 and 2.0: its CSV files and a folder of recordings.
 
 The tables name a YouTube video and the second at which a clip of 10 s starts; every downloader
 names files in its own way. These are understood, below any folder and with any audio suffix:

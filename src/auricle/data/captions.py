@@ -1,7 +1,7 @@
-"""Captions that look as if a machine had broken them: markup, addresses, noise, repetition.
+"""Faults of captions, such as a machine makes: markup, addresses, noise, repetition.
 
-The rules are meant to be passed by people: of the 49,838 captions of AudioCaps' training split
-they name 7, five of them rightly.
+Captions by people pass the rules: of the 49,838 of AudioCaps' training split 7 are named, five of
+them rightly.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class CaptionLimits:
 
 
 def faults(caption: str, limits: CaptionLimits | None = None) -> Iterator[str]:
-    """What is wrong with ``caption``, in a few words each; nothing for most."""
+    """The faults of ``caption``, a few words each; most captions have none."""
     limits = limits or CaptionLimits()
     if not caption.strip():
         yield "empty"

@@ -1,4 +1,4 @@
-"""Is a data set fit to train and test on? What `auricle data check` finds in manifests."""
+"""Checks of manifests: faults of audio and captions, duplicates, leaks between splits."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ FATAL = ("broken row", "unreadable audio", "leak")  # for these the command fail
 
 @dataclass(frozen=True)
 class Limits:
-    """What counts as a fault. The captioner hears 30 s, and Clotho's clips last 15 to 30 s."""
+    """Limits beyond which a clip has a fault. The captioner hears 30 s; Clotho's clips last 15 to
+    30 s."""
 
     min_duration_s: float = 1.0
     max_duration_s: float = 30.5
@@ -102,9 +103,9 @@ def check(
 ) -> Report:
     """Look at every row of ``manifests``, which are one data set, and listen to its audio.
 
-    Audio is decoded by ``workers`` threads (the decoders let go of Python's lock; as many as there
-    are processors by default). ``progress`` is told clips heard and their number. Rows that are no
-    clips become findings; DataError only for a manifest that cannot be opened.
+    Audio is decoded by ``workers`` threads (decoders release Python's lock; by default as many as
+    there are processors). ``progress`` is told clips heard and their number. Rows that are no clips
+    become findings; DataError only for a manifest that cannot be opened.
     """
     limits = limits or Limits()
     manifests = [Path(manifest) for manifest in manifests]

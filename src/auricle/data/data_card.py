@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 
 from auricle.audio.header import probe
@@ -83,10 +84,11 @@ def survey(
     splits: dict[str, SplitStatistics] = {}
     done = 0
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        for clips in _batches(clip for path in manifests for clip in read_manifest(path)):
-            for clip, duration_s in zip(clips, pool.map(_duration_s, clips), strict=True):
+        clips = chain.from_iterable(map(read_manifest, manifests))
+        while batch := list(islice(clips, BATCH)):
+            for clip, duration_s in zip(batch, pool.map(_duration_s, batch), strict=True):
                 splits.setdefault(clip.split, SplitStatistics()).add(clip, duration_s)
-            done += len(clips)
+            done += len(batch)
             progress("clips", done, UNKNOWN)
     return dict(sorted(splits.items(), key=lambda item: _order(item[0])))
 
@@ -176,17 +178,6 @@ def _duration_s(clip: Clip) -> float | None:
         return None
     end_s = whole_s if clip.end_s is None else min(clip.end_s, whole_s)
     return max(0.0, end_s - (clip.start_s or 0.0))
-
-
-def _batches(clips: Iterable[Clip]) -> Iterator[list[Clip]]:
-    batch: list[Clip] = []
-    for clip in clips:
-        batch.append(clip)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _sum(splits: Iterable[SplitStatistics]) -> SplitStatistics:

@@ -1,4 +1,4 @@
-"""Manifests: one clip per line of JSON, what every data set is turned into.
+"""Manifests: one clip per line of JSON, the form that every data set takes.
 
     {"audio": path, "captions": [...], "id"?, "split"?, "start_s"?, "end_s"?, "licence"?, "source"?,
      "mix"?: {"audio": path, "start_s"?, "end_s"?, "level_db"?, "offset_s"?, "relation"?}, ...}

@@ -59,7 +59,7 @@ def yamnet_weights() -> Path:
 
 
 def cached_weights() -> Path:
-    """Where the safetensors are once they are written."""
+    """The place of the safetensors in the cache."""
     return cache_folder() / f"yamnet-{SHA256[NETWORK][:12]}.safetensors"
 
 

@@ -1,4 +1,4 @@
-"""Captions and references in, every metric out: of the corpus, of each clip, with intervals."""
+"""Evaluation of captions by every metric: of the corpus, of each clip, with intervals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What was measured of N captions.
+    """The scores of N captions.
 
     Attributes:
         clips: N.

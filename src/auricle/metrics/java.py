@@ -1,4 +1,4 @@
-"""The Java programs among the metrics: which Java runs them, and where their jars are."""
+"""Java programs of the metrics: the Java that runs them, their jars, their answers."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def carried(*parts: str) -> Path:
 
 
 def missing_metric(name: str, error: MissingDependencyError, need: str = "") -> MissingMetricError:
-    """What a metric raises that lacks what `find_java` or `carried` did not find.
+    """The error of a metric that lacks what `find_java` or `carried` did not find.
 
     Args:
         need: why the metric needs it, if that is not plain.

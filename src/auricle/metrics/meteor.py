@@ -51,7 +51,7 @@ def meteor(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]])
 def meteor_statistics(
     candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
 ) -> np.ndarray:
-    """What METEOR is computed from, float64 [N, 23]; arguments and errors of `meteor`.
+    """Statistics that METEOR is computed from, float64 [N, 23]; arguments and errors of `meteor`.
 
     Each clip's best reference: tokens and function words of caption and reference; for each of four
     kinds of match the content words of both, then function words of both; chunks, and matched words

@@ -1,4 +1,4 @@
-"""What captions are like, whatever they describe: words, variety, length."""
+"""Statistics of captions without references: words, variety, length."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def vocabulary(captions: Sequence[Tokens]) -> Score:
-    """How many different words there are, in all and in each caption."""
+    """The number of different words, in all and in each caption."""
     each = tuple(float(len(set(tokens))) for tokens in captions)
     return Score("Vocabulary (words)", float(len(set().union(*captions))), each)
 

@@ -77,7 +77,7 @@ def spice(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Sco
 
 
 def command(parser: Sequence[Path]) -> list[str]:
-    """How the program is started, up to its own arguments; ``parser`` are CoreNLP's jars.
+    """The command line of the program, up to its own arguments; ``parser`` are CoreNLP's jars.
 
     Raises:
         MissingDependencyError: no Java, or no pycocoevalcap.
@@ -95,7 +95,7 @@ def command(parser: Sequence[Path]) -> list[str]:
 
 
 def run(start: Sequence[str], clips: Sequence[dict[str, Any]], store: Path | None) -> list[Any]:
-    """What the program answers to clips ({"image_id", "test", "refs"}), in no certain order.
+    """The program's answers to clips ({"image_id", "test", "refs"}), in no certain order.
 
     Args:
         start: from `command`.

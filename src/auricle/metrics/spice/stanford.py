@@ -1,4 +1,4 @@
-"""The files of Stanford CoreNLP 3.6.0, by which SPICE parses: half a gigabyte, in no package."""
+"""Files of Stanford CoreNLP 3.6.0, by which SPICE parses: half a gigabyte, in no package."""
 
 from __future__ import annotations
 
