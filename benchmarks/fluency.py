@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from auricle.text.fluency import DESCRIPTIONS, FluencyDetector, load_detector
-from auricle.text.normalise import normalise
+from auricle.text.normalise import as_judged
 from auricle.tiny.corruptions import Corruptor
 from auricle.tiny.fluency import agreement, broken_captions, detection, false_alarms
 
@@ -66,8 +66,8 @@ def main() -> None:
     print(f"{detector.name}, threshold {detector.threshold:.3f}\n")
 
     training, validation = captions("train.csv"), captions("val.csv")
-    learned = {normalise(caption) for caption in training}
-    new = [text for text in map(normalise, validation) if text not in learned]
+    learned = {as_judged(caption) for caption in training}
+    new = [text for text in map(as_judged, validation) if text not in learned]
     corruptor = Corruptor([*training, *validation])
     print(f"broken copies of {len(new)} AudioCaps validation captions not in training")
     for kind, found in detection(detector, new, broken_captions(new, corruptor)).items():

@@ -13,8 +13,8 @@ import soundfile
 from auricle.audio.measure import measure
 from auricle.data.captions import CaptionLimits, faults
 from auricle.data.check import Limits, check
-from auricle.data.cleaning import clean
 from auricle.data.clip import Clip
+from auricle.data.dropping import clean
 from auricle.data.leaks import find_leaks, source_of
 from auricle.data.manifest import read_manifest, write_manifest
 from auricle.errors import AudioError
@@ -59,7 +59,7 @@ def test_a_sound_data_set_has_no_findings(tmp_path, write_noise):
     assert report.findings == []
     assert (report.clips, report.captions, report.duration_s) == (4, 4, 8.0)
     assert report.fatal == 0
-    assert told == [(n, 4) for n in range(1, 5)]
+    assert told == [("clips", n, 4) for n in range(1, 5)]
 
 
 def test_every_fault_of_audio(tmp_path, write_noise):

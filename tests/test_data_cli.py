@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from auricle.cli.data import app
-from auricle.data.card import UNKNOWN, survey, tables
 from auricle.data.clip import Clip
+from auricle.data.data_card import NO_LICENCE, survey, tables
 from auricle.data.manifest import read_manifest, write_manifest
 
 
@@ -115,13 +115,13 @@ def test_card_counts(manifest):
     assert train.caption_words == [3, 2, 4]
     assert len(train.vocabulary) == 8
     assert train.licences == {"CC0": 2}
-    assert test.licences == {UNKNOWN: 3}
+    assert test.licences == {NO_LICENCE: 3}
     audio, captions, vocabulary, licences = tables({"train": train, "test": test})
     assert audio.rows[0] == ("train", "2", "0", "0.00", "1.0", "1.1", "1.2")
     assert captions.rows[-1][:4] == ("all", "7", "1 to 2", "7")
     assert vocabulary.rows[0][-1] == "0"
     assert vocabulary.rows[1][-1] == "7"  # bird sings noise in cell nothing there
-    assert licences.rows == [(UNKNOWN, "0", "3", "3", "0.00"), ("CC0", "2", "0", "2", "0.00")]
+    assert licences.rows == [(NO_LICENCE, "0", "3", "3", "0.00"), ("CC0", "2", "0", "2", "0.00")]
 
 
 def test_card_on_the_terminal_and_as_files(run, manifest, tmp_path):

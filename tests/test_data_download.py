@@ -65,7 +65,7 @@ def test_download_and_not_again(server, tmp_path):
     path, told = tmp_path / "new" / "file.7z", []
     assert download(server.url, path, MD5, lambda *event: told.append(event))
     assert path.read_bytes() == CONTENT
-    assert told[-1] == (len(CONTENT), len(CONTENT))
+    assert told[-1] == ("download file.7z", len(CONTENT), len(CONTENT))
     assert not download(server.url, path, MD5)
     assert server.asked == [None]
     assert list(path.parent.iterdir()) == [path]

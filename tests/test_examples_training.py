@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from auricle.errors import DataError
-from auricle.training.examples import READ_AT_ONCE, Examples, as_written, usable
+from auricle.text.normalise import as_written
+from auricle.training.examples import READ_AT_ONCE, Examples, usable
 
 CAPTION = "A dog barks, twice - then a car passes by!"
 WRITTEN = "a dog barks twice then a car passes by"

@@ -196,11 +196,11 @@ def test_measures_count_what_they_say():
 
 def test_the_bundled_detector_tells_errors_it_has_not_seen():
     """A small version of benchmarks/fluency.py, on captions written for this test."""
-    from auricle.text.normalise import normalise
+    from auricle.text.normalise import as_judged
     from auricle.tiny.corruptions import Corruptor
 
     corruptor = Corruptor(_captions(500) + list(WHOLE) * 3)
-    whole = [normalise(caption) for caption in _captions(300)]
+    whole = [as_judged(caption) for caption in _captions(300)]
     found = detection(default_detector(), whole, broken_captions(whole, corruptor))
     assert found["error"].count > 600
     for kind in ("add_tail", "repeat_adv"):

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from auricle.text.normalise import normalise
+from auricle.text.normalise import as_judged
 from auricle.tiny.corruptions import KINDS, OPEN_ENDS, Corruptor, join_events, split_events
 from auricle.tiny.verbs import VerbForms
 
@@ -28,13 +28,13 @@ def corruptor():
 
 def broken(corruptor, caption, kind, count=200):
     rng = random.Random(0)
-    found = {corruptor.corrupt(normalise(caption), kind, rng) for _ in range(count)}
+    found = {corruptor.corrupt(as_judged(caption), kind, rng) for _ in range(count)}
     return found - {None}
 
 
 def test_normalised_captions_have_no_capitals_and_no_punctuation():
     assert (
-        normalise(" A high-pitched horn,honks;  it's LOUD. ") == "a highpitched horn honks its loud"
+        as_judged(" A high-pitched horn,honks;  it's LOUD. ") == "a highpitched horn honks its loud"
     )
 
 
@@ -43,12 +43,12 @@ def test_a_broken_caption_is_never_a_whole_one(corruptor, kind):
     found = broken(corruptor, CAPTIONS[0], kind)
     assert found
     assert not found & corruptor.whole
-    assert all(text == normalise(text) for text in found)
+    assert all(text == as_judged(text) for text in found)
 
 
 def test_a_seed_fixes_what_is_broken(corruptor):
     first, again = (
-        [corruptor.any_kind(normalise(CAPTIONS[0]), random.Random(seed)) for seed in range(30)]
+        [corruptor.any_kind(as_judged(CAPTIONS[0]), random.Random(seed)) for seed in range(30)]
         for _ in range(2)
     )
     assert first == again
@@ -71,7 +71,7 @@ def test_a_repeated_event_says_something_twice(corruptor):
 def test_a_repeated_adverb_stands_twice(corruptor):
     found = broken(corruptor, CAPTIONS[0], "repeat_adv")
     assert "a dog barks while rain is falling loudly loudly in the background" in found
-    assert normalise(CAPTIONS[0]) + " in the background" in found
+    assert as_judged(CAPTIONS[0]) + " in the background" in found
     added = broken(corruptor, "rain falls", "repeat_adv")
     assert "rain falls in the distance in the distance" in added
 

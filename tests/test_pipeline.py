@@ -20,7 +20,8 @@ from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import debug_config
 from auricle.pipeline import Captioner, pick_device
 from auricle.records import Candidate
-from auricle.text.tokenizer import CaptionTokenizer, strip_punctuation
+from auricle.text.normalise import strip_punctuation
+from auricle.text.tokenizer import CaptionTokenizer
 from hash_embedder import HashEmbedder
 
 RATE = 16_000

@@ -10,7 +10,8 @@ import torch
 
 from auricle.errors import ModelError
 from auricle.text.embedder import MINILM, TextEmbedder
-from auricle.text.tokenizer import CaptionTokenizer, strip_punctuation
+from auricle.text.normalise import strip_punctuation
+from auricle.text.tokenizer import CaptionTokenizer
 
 GPT2 = Path(__file__).parents[2] / "shared" / "data" / "tokenizer"
 CAPTIONS = ["a dog barks while rain falls", "a man speaks as birds chirp in the background"]

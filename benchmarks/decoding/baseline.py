@@ -19,7 +19,7 @@ from auricle.decoding.rerank import rank, score_candidates
 from auricle.model.captioner import AudioMemory
 from auricle.model.teacher_forcing import IGNORE_ID, decoder_inputs, token_nll
 from auricle.records import Candidate
-from auricle.text.tokenizer import strip_punctuation
+from auricle.text.normalise import strip_punctuation
 
 
 class Baseline(ABC):

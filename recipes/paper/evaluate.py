@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from auricle.cli.console import say
-from auricle.cli.progress import TaskProgress
+from auricle.cli.progress import Display
 from auricle.cli.tables import print_table
 from auricle.decoding.options import RerankWeights
 from auricle.decoding.rerank import choose, rank
@@ -33,6 +33,7 @@ from auricle.evaluation.references import References, read_references
 from auricle.evaluation.table import missing_lines
 from auricle.metrics import Evaluation, evaluate
 from auricle.pipeline import Captioner
+from auricle.watch import Watch
 
 BEAM, HYBRID = "beam search", "hybrid"
 RERANKED = {  # what nucleus sampling's candidates are ranked by; section 2.4
@@ -125,18 +126,16 @@ def _caption(
 ) -> None:
     """Into ``kept``, which is there only when it is whole."""
     part = kept.with_suffix(".part")
-    with TaskProgress(f"{kept.stem}: captioning", len(data.clips)) as bar:
+    decoding = captioner.decoding(
+        decode,
+        candidates=options.candidates if decode == "nucleus" else None,
+        every_term=decode == "nucleus",
+        seed=options.seed,
+    )
+    with Display() as display:
+        watch = Watch(display.error, display.progress)
         caption_clips(
-            captioner,
-            data.clips,
-            part,
-            on_error=lambda clip, reason: say("error", f"{clip}: {reason}"),
-            progress=lambda done, _: bar(done),
-            decode=decode,
-            candidates=options.candidates if decode == "nucleus" else None,
-            every_term=decode == "nucleus",
-            seed=options.seed,
-            batch_size=options.batch_size,
+            captioner, data.clips, part, decoding, batch_size=options.batch_size, watch=watch
         )
     part.replace(kept)
 

@@ -7,7 +7,7 @@ import csv
 import io
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,17 @@ from typing import Any, TextIO
 from auricle.errors import DataError
 
 
-def portable(audio: Path, folder: Path) -> str:
-    """The path for a manifest in ``folder``: relative for what lies below it, else absolute."""
-    audio = Path(os.path.abspath(audio))  # noqa: PTH100  (a link's target may not be shared)
-    root = Path(os.path.abspath(folder))  # noqa: PTH100
-    return (audio.relative_to(root) if audio.is_relative_to(root) else audio).as_posix()
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A new name beside ``path``; the file of that name takes ``path``'s place when the block ends
+    without an error, and is deleted otherwise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -29,24 +35,10 @@ def atomic_writer(path: Path) -> Iterator[TextIO]:
 
     File names that are not Unicode come out as JSON escapes, which `json.loads` reads back.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o666 & ~_umask())  # mkstemp's own mode shuts out everybody else
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with whole_file(path) as part, part.open("x", encoding="utf-8", errors="backslashreplace") as f:
+        yield f
+        f.flush()
+        os.fsync(f.fileno())
 
 
 def read_table(path: Path, required: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, str]]]:

@@ -51,7 +51,9 @@ class Heard(Generic[S]):
     @property
     def silent(self) -> bool:
         """Whether the recording holds digital silence."""
-        return self.recording is not None and is_silent(self.recording.waveform)
+        if self.recording is None:
+            return False
+        return bool(np.abs(self.recording.waveform).max(initial=0.0) <= SILENCE_PEAK)
 
     @property
     def note(self) -> str | None:
@@ -141,11 +143,6 @@ def load(source: Source, sample_rate_hz: int, max_duration_s: float | None = Non
         return load_recording(source, sample_rate_hz, max_duration_s)
     given: Any = (source, sample_rate_hz) if hasattr(source, "shape") else source
     return load_audio(given, sample_rate_hz, end_s=max_duration_s)
-
-
-def is_silent(waveform: np.ndarray) -> bool:
-    """Whether a waveform [L] is digital silence, in which there is nothing to recognise."""
-    return bool(np.abs(waveform).max(initial=0.0) <= SILENCE_PEAK)
 
 
 def encode_together(

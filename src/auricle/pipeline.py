@@ -18,19 +18,11 @@ from auricle.decoding.options import DecodeOptions, with_method
 from auricle.decoding.rerank import choose
 from auricle.decoding.streaming import stream_tokens
 from auricle.errors import AudioError, ModelError
-from auricle.hearing import (
-    BATCH_SIZE,
-    Heard,
-    HeardBatch,
-    Source,
-    encode_together,
-    hear_each,
-    is_silent,
-    load,
-)
+from auricle.hearing import BATCH_SIZE, Heard, HeardBatch, Source, hear, hear_each
 from auricle.hub.ensemble import Ensemble, load_model, save_ensemble
 from auricle.model.precision import convert, parameter_count, resolve_precision
 from auricle.records import Candidate, Caption
+from auricle.watch import Note, silent
 
 S = TypeVar("S")
 
@@ -175,12 +167,18 @@ class Captioner:
 
     @torch.inference_mode()
     def speak(
-        self, source: Source, decoding: Decoding | None = None, **settings: Any
+        self,
+        source: Source,
+        decoding: Decoding | None = None,
+        *,
+        on_note: Note = silent,
+        **settings: Any,
     ) -> Iterator[str]:
         """The caption of one recording piece by piece, as its tokens are chosen: the greedy one, or
         one nucleus sample. Nothing is reranked.
 
-        The other arguments are those of `stream`; the decoding is greedy by default.
+        The other arguments are those of `stream`; the decoding is greedy by default. ``on_note`` is
+        told what the user should know, such as that only the start was heard.
 
         Raises:
             AudioError: the recording cannot be read.
@@ -188,12 +186,15 @@ class Captioner:
             ValueError: a search of beams, which chooses at its end.
         """
         decoding = decoding or self.decoding(**{"decode": "greedy", **settings})
-        waveform = load(source, self.sample_rate_hz, self.max_duration_s).waveform
-        if is_silent(waveform):
+        heard = next(hear(self.models, [source]))
+        if heard.error:
+            raise heard.error
+        if heard.note:
+            on_note(heard.note)
+        if heard.silent:
             yield NO_SOUND
             return
-        memories = encode_together(self.models, [waveform])
-        steps = joint_steps(self.scorers, memories, self.ensemble.config.pool)
+        steps = joint_steps(self.scorers, heard.memories, self.ensemble.config.pool)
         yield from stream_tokens(steps, self.scorers[0].tokenizer, decoding.options, decoding.seed)
 
     def decoding(

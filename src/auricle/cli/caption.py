@@ -4,35 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from auricle.cli.console import SOME_FAILED, ProgressBar, exit_codes, say
+from auricle.cli.console import SOME_FAILED, exit_codes, say
 from auricle.cli.options import (
     BatchSize,
-    Candidates,
-    DecodeMethod,
-    Device,
+    DecodingChoices,
     DeviceName,
-    Forbidden,
-    MaxLength,
-    MinLength,
     ModelName,
-    NoRepeat,
     Precision,
     PrecisionName,
     Seed,
-    Temperature,
-    TopK,
-    TopP,
+    spread,
 )
+from auricle.cli.progress import Display
 from auricle.errors import AudioError
 
 if TYPE_CHECKING:
-    from auricle.pipeline import Captioner
+    from auricle.pipeline import Captioner, Decoding
 
 EPILOG = (
     "Exit status: 0 all captioned; 1 some recording or folder gave no caption, each named with the"
@@ -40,31 +34,24 @@ EPILOG = (
 )
 
 
-class Format(StrEnum):
+class CaptionFormat(StrEnum):
     text = "text"
     jsonl = "jsonl"
     json = "json"
     csv = "csv"
 
 
+@spread
 def caption(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH", help="Recordings, and folders of them.")
     ],
+    choices: DecodingChoices,
     model: ModelName = "tiny",
-    decode: DecodeMethod = None,
-    candidates: Candidates = None,
-    temperature: Temperature = None,
-    top_p: TopP = None,
-    top_k: TopK = None,
-    min_length: MinLength = None,
-    max_length: MaxLength = None,
-    no_repeat_ngram: NoRepeat = None,
-    forbid: Forbidden = None,
     seed: Seed = 0,
     format: Annotated[
-        Format, typer.Option(help="text: path, tab, caption; csv: DCASE submission.")
-    ] = Format.text,
+        CaptionFormat, typer.Option(help="text: path, tab, caption; csv: DCASE submission.")
+    ] = CaptionFormat.text,
     output: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write captions to this file.", show_default="stdout"),
@@ -86,7 +73,7 @@ def caption(
             help="A less certain caption becomes `no recognisable sound`.",
         ),
     ] = 0.0,
-    device: DeviceName = Device.auto,
+    device: DeviceName = "auto",
     precision: PrecisionName = Precision.float32,
     batch_size: BatchSize = 8,
 ) -> None:
@@ -96,175 +83,120 @@ def caption(
     for audio files at any depth. Long recordings are captioned from their start.
     """
     with exit_codes():
-        failed = _run(
-            paths,
-            model,
-            output,
-            format=format.value,
-            device=device.value,
-            precision=precision.value,
-            explain=explain,
-            word_by_word=stream,
-            decode=decode and decode.value,
-            candidates=candidates,
-            temperature=temperature,
-            top_p=top_p,
-            top_k=top_k,
-            min_length=min_length,
-            max_length=max_length,
-            no_repeat_ngram=no_repeat_ngram,
-            forbidden_words=tuple(forbid) if forbid else None,
-            seed=seed,
-            min_confidence=min_confidence,
-            every_term=explain,
-            batch_size=batch_size,
-        )
+        from auricle.audio.load import find_audio_files
+
+        found, problems = find_audio_files(paths)
+        for problem in problems:
+            say("error", str(problem))
+        failed = len(problems)
+        if found:
+            if stream:
+                _check_stream(format, explain, min_confidence)
+            _check_output(found, output, format, explain)
+            stdout = sys.stdout
+            with contextlib.redirect_stdout(sys.stderr):  # should some library print
+                captioner = _load(model, device, precision)
+                decoding = choices.decoding(
+                    captioner,
+                    seed=seed,
+                    every_term=explain,
+                    min_confidence=min_confidence,
+                    default="greedy" if stream else None,
+                )
+                with _opened(output, stdout) as to:
+                    if stream:
+                        failed += _speak(captioner, found, decoding, to)
+                    else:
+                        tables = stdout if explain else None
+                        failed += _write(captioner, found, decoding, batch_size, format, to, tables)
     if failed:
         raise typer.Exit(SOME_FAILED)
 
 
-def _run(
-    paths: list[Path],
-    model: str,
-    output: Path | None,
-    format: str,
-    device: str,
-    precision: str,
-    explain: bool,
-    word_by_word: bool,
-    **decoding: Any,
-) -> int:
-    """Caption everything that can be; the number of failures, each reported."""
-    from auricle.audio.load import find_audio_files
-
-    found, problems = find_audio_files(paths)
-    for problem in problems:
-        say("error", str(problem))
-    if not found:
-        return len(problems)
-    _check(found, output, format, explain, word_by_word)
-
-    stdout = sys.stdout
-    with contextlib.redirect_stdout(sys.stderr):  # should some library print, not among captions
-        from huggingface_hub.utils import disable_progress_bars
-
-        from auricle.pipeline import Captioner
-
-        captioner = Captioner.from_pretrained(model, device=device, precision=precision)
-        disable_progress_bars()  # downloads are over; from here on there is one bar, ours
-        if precision == "auto":
-            say("note", f"precision {captioner.precision}: {captioner.precision_reason}")
-        _settings(captioner, **decoding)
-        with _opened(output, stdout) as stream:
-            if word_by_word:
-                return len(problems) + _speak(captioner, found, stream, **decoding)
-            tables = stdout if explain else None
-            return len(problems) + _write(captioner, found, stream, format, tables, **decoding)
-
-
-def _check(
-    found: list[Path], output: Path | None, format: str, explain: bool, word_by_word: bool
-) -> None:
-    """Refuse options that do not go together."""
-    if output and any(_same(output, path) for path in found):
-        raise typer.BadParameter(f"{output} is one of the recordings.", param_hint="'--output'")
-    if explain and format != "text" and not output:
-        raise typer.BadParameter(
-            "the tables would stand between the records; write these to a file with --output.",
-            param_hint="'--explain'",
-        )
-    if word_by_word and (explain or format != "text"):
+def _check_stream(format: CaptionFormat, explain: bool, min_confidence: float) -> None:
+    """Refuse options that take a caption that is whole."""
+    if explain or format is not CaptionFormat.text:
         raise typer.BadParameter(
             "captions are text while they are said; leave out --explain and --format.",
             param_hint="'--stream'",
         )
-
-
-def _settings(
-    captioner: Captioner,
-    decode: str | None,
-    seed: int,
-    batch_size: int,
-    every_term: bool,
-    min_confidence: float,
-    **changes: Any,
-) -> None:
-    """Refuse settings of decoding that are out of range together, before anything is heard."""
-    try:
-        captioner.options(decode, **changes)
-    except ValueError as error:
-        raise typer.BadParameter(f"{error}.") from error
-
-
-def _write(
-    captioner: Captioner,
-    found: list[Path],
-    stream: TextIO,
-    format: str,
-    tables: TextIO | None,
-    **decoding: Any,
-) -> int:
-    """A record for each recording, and for ``tables`` one of its candidates."""
-    from auricle.writers import WRITERS
-
-    failed = 0
-    with WRITERS[format](stream) as writer, ProgressBar(len(found)) as bar:
-
-        def on_error(source: object, error: Exception) -> None:
-            nonlocal failed
-            failed += 1
-            with bar.step():
-                say("error", str(error))
-
-        def on_note(source: object, note: str) -> None:
-            with bar.step(0):
-                say("note", note)
-
-        for record in captioner.stream(found, on_error=on_error, on_note=on_note, **decoding):
-            with bar.step():
-                writer.write(record)
-                if tables:
-                    from auricle.cli.explain import print_candidates
-
-                    print_candidates(record, tables)
-    return failed
-
-
-def _speak(
-    captioner: Captioner,
-    found: list[Path],
-    stream: TextIO,
-    decode: str | None,
-    seed: int,
-    batch_size: int,
-    every_term: bool,
-    min_confidence: float,
-    **changes: Any,
-) -> int:
-    """Every caption word by word."""
     if min_confidence:
         raise typer.BadParameter(
             "a caption that is not whole has no confidence; leave out --stream.",
             param_hint="'--min-confidence'",
         )
+
+
+def _check_output(
+    found: Sequence[Path], output: Path | None, format: CaptionFormat, explain: bool
+) -> None:
+    """Refuse outputs that would write over a recording, or mix two kinds of lines."""
+    if output and any(_same(output, path) for path in found):
+        raise typer.BadParameter(f"{output} is one of the recordings.", param_hint="'--output'")
+    if explain and format is not CaptionFormat.text and not output:
+        raise typer.BadParameter(
+            "the tables would stand between the records; write these to a file with --output.",
+            param_hint="'--explain'",
+        )
+
+
+def _load(model: str, device: str, precision: Precision) -> Captioner:
+    from huggingface_hub.utils import disable_progress_bars
+
+    from auricle.pipeline import Captioner
+
+    captioner = Captioner.from_pretrained(model, device=device, precision=precision.value)
+    disable_progress_bars()  # downloads are over; from here on there is one bar, ours
+    if precision is Precision.auto:
+        say("note", f"precision {captioner.precision}: {captioner.precision_reason}")
+    return captioner
+
+
+def _write(
+    captioner: Captioner,
+    found: Sequence[Path],
+    decoding: Decoding,
+    batch_size: int,
+    format: CaptionFormat,
+    to: TextIO,
+    tables: TextIO | None,
+) -> int:
+    """A record for each recording, and for ``tables`` one of its candidates; the failures."""
+    from auricle.cli.explain import print_candidates
+    from auricle.writers import WRITERS
+
+    failed = 0
+    with WRITERS[format](to) as writer, Display() as display:
+        captions = captioner.stream(found, decoding, batch_size=batch_size)
+        for done, captioned in enumerate(captions, 1):
+            if note := captioned.heard.note:
+                display.note(note)
+            if captioned.caption:
+                with display.paused():
+                    writer.write(captioned.caption)
+                    if tables:
+                        print_candidates(captioned.caption, tables)
+            else:
+                failed += 1
+                display.error(str(captioned.error))
+            display.progress("recordings", done, len(found))
+    return failed
+
+
+def _speak(captioner: Captioner, found: Sequence[Path], decoding: Decoding, to: TextIO) -> int:
+    """Every caption word by word; the failures."""
     failed = 0
     for path in found:
-        pieces = captioner.speak(
-            path,
-            decode=decode or "greedy",
-            seed=seed,
-            on_note=lambda _, note: say("note", note),
-            **changes,
-        )
+        pieces = captioner.speak(path, decoding, on_note=lambda text: say("note", text))
         try:
             for number, piece in enumerate(pieces):
-                stream.write(piece if number else f"{path}\t{piece}")
-                stream.flush()
+                to.write(piece if number else f"{path}\t{piece}")
+                to.flush()
         except AudioError as error:
             failed += 1
             say("error", str(error))
         else:
-            stream.write("\n")
+            to.write("\n")
     return failed
 
 

@@ -1,4 +1,4 @@
-"""`auricle compare A B --references DATA`: which is better, and on which clips?"""
+"""`auricle compare A B --references DATA`: the differences of two systems, in all and by clip."""
 
 from __future__ import annotations
 
@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from auricle.cli.console import SOME_FAILED, exit_codes, say
-from auricle.cli.evaluate import (
-    Format,
+from auricle.cli.evaluate import assess, paired, split_names
+from auricle.cli.options import (
+    DeviceName,
     Metrics,
     Partial,
-    References_,
-    Split,
-    assess,
-    paired,
-    split_names,
+    ReferenceData,
+    ReferenceSplit,
+    ScoreFormat,
 )
-from auricle.cli.options import Device, DeviceName
 
 if TYPE_CHECKING:
     from auricle.evaluation.compare import Comparison
@@ -35,16 +33,18 @@ EPILOG = (
 def compare(
     first: Annotated[Path, typer.Argument(metavar="A", help="A DCASE CSV or JSON Lines.")],
     second: Annotated[Path, typer.Argument(metavar="B", help="Another of the same clips.")],
-    references: References_,
+    references: ReferenceData,
     metrics: Metrics = None,
-    format: Annotated[Format, typer.Option(help="Of the comparison on stdout.")] = Format.table,
+    format: Annotated[
+        ScoreFormat, typer.Option(help="Of the comparison on stdout.")
+    ] = ScoreFormat.table,
     show: Annotated[
         int, typer.Option(metavar="N", min=0, help="Clips that differ most, to show.")
     ] = 5,
     partial: Partial = False,
-    split: Split = None,
+    split: ReferenceSplit = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the bootstrap.")] = 0,
-    device: DeviceName = Device.auto,
+    device: DeviceName = "auto",
 ) -> None:
     """Compare two systems' captions of the same clips by the paired bootstrap.
 
@@ -64,7 +64,7 @@ def compare(
             data = read_references(references, split=split)
             both = shared(paired(first, data, partial), paired(second, data, partial))
             a, b = (
-                assess(str(path), pairs, data, names, device.value, seed)
+                assess(str(path), pairs, data, names, device, seed)
                 for path, pairs in zip((first, second), both, strict=True)
             )
             found = contrast(a, b, seed)
@@ -73,16 +73,16 @@ def compare(
         raise typer.Exit(SOME_FAILED)
 
 
-def _show(found: Comparison, format: Format, show: int, stdout: TextIO) -> None:
+def _show(found: Comparison, format: ScoreFormat, show: int, stdout: TextIO) -> None:
     from auricle.evaluation.compare import COLUMNS, LEGEND, as_json, contrast_rows, divergence_lines
 
     a, b = found.first, found.second
     title = f"A = {a.system}, B = {b.system}: {len(a.pairs.references):,} clips"
     rows, lines = contrast_rows(found), divergence_lines(found, show)
-    if format is Format.json:
+    if format is ScoreFormat.json:
         stdout.write(json.dumps(as_json(found), ensure_ascii=False, indent=1) + "\n")
         return
-    if format is Format.markdown:
+    if format is ScoreFormat.markdown:
         table = [COLUMNS, ("---",) * len(COLUMNS), *rows]
         stdout.write(f"# {title}\n\n" + "".join(f"| {' | '.join(row)} |\n" for row in table))
         stdout.write("".join(f"\n{line}\n" for line in (LEGEND, *lines)))

@@ -1,4 +1,4 @@
-"""Standard error and exit codes: messages, the progress bar, and how every command ends."""
+"""Standard error and exit codes: messages, and how every command ends."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import typer
 
 from auricle.errors import AuricleError
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
 
 SOME_FAILED, WRONG_USE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141  # the last two: 128 + signal
 ESCAPE = "backslashreplace"
@@ -44,48 +40,6 @@ def exit_codes() -> Iterator[None]:
 def say(kind: str, message: str) -> None:
     """One line on stderr, `auricle: kind: message`."""
     print(f"auricle: {kind}: {' '.join(message.split())}", file=sys.stderr, flush=True)
-
-
-class ProgressBar:
-    """How many recordings are done, on stderr; nothing unless that is a terminal."""
-
-    def __init__(self, total: int) -> None:
-        self._bar: Progress | None = None
-        if sys.stderr.isatty():
-            from rich import progress
-            from rich.console import Console
-
-            self._bar = progress.Progress(
-                progress.BarColumn(),
-                progress.MofNCompleteColumn(),
-                progress.TimeRemainingColumn(elapsed_when_finished=True),
-                console=Console(stderr=True),
-                transient=True,
-                redirect_stdout=False,  # rich would send it to its own console, which is stderr
-            )
-            self._task = self._bar.add_task("", total=total)
-
-    def __enter__(self) -> ProgressBar:
-        if self._bar:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar:
-            self._bar.stop()
-
-    @contextlib.contextmanager
-    def step(self, done: int = 1) -> Iterator[None]:
-        """Take the bar away while the block writes a line, then show it ``done`` further."""
-        if not self._bar:
-            yield
-            return
-        self._bar.stop()
-        try:
-            yield
-        finally:
-            self._bar.advance(self._task, done)
-            self._bar.start()
 
 
 def use_utf8() -> None:

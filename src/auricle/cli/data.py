@@ -1,12 +1,10 @@
-"""`auricle data`: data sets to manifests, and what is right and wrong with them."""
+"""`auricle data`: data sets to manifests, their checks, their cards."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auricle.cli.console import SOME_FAILED, exit_codes, say
+from auricle.cli.progress import Display
 from auricle.cli.tables import print_table
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Turn data sets into manifests, check them.", no_args_is_help=True)
 
-Output = Annotated[
+ManifestFile = Annotated[
     Path, typer.Option("--output", "-o", metavar="FILE", help="The manifest to write (.jsonl).")
 ]
 Manifests = Annotated[
@@ -31,7 +30,7 @@ Manifests = Annotated[
 ]
 
 
-class Split(StrEnum):
+class ClothoSplit(StrEnum):
     development = "development"
     validation = "validation"
     evaluation = "evaluation"
@@ -40,9 +39,9 @@ class Split(StrEnum):
 @app.command()
 def clotho(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds the 7z and CSV files.")],
-    output: Output,
+    output: ManifestFile,
     split: Annotated[
-        list[Split] | None, typer.Option(help="May be given again.", show_default="all three")
+        list[ClothoSplit] | None, typer.Option(help="May be given again.", show_default="all three")
     ] = None,
     download: Annotated[
         bool, typer.Option("--download", help="First fetch what is missing from Zenodo (7 GB).")
@@ -58,10 +57,10 @@ def clotho(
         from auricle.data.clotho import SPLITS, download_clotho, read_clotho
 
         splits = [one.value for one in split] if split else list(SPLITS)
-        with _progress(counts_bytes=True) as report:
+        with Display(in_bytes=True) as display:
             if download:
-                download_clotho(folder, splits, report)
-            reading = read_clotho(folder, splits, report)
+                download_clotho(folder, splits, display.progress)
+            reading = read_clotho(folder, splits, display.progress)
         _write(reading, output)
 
 
@@ -73,7 +72,7 @@ def audiocaps(
     audio: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Recordings named by YouTube id, at any depth.")
     ],
-    output: Output,
+    output: ManifestFile,
     split: Annotated[
         str | None, typer.Option(metavar="NAME", show_default="by each CSV's name")
     ] = None,
@@ -86,16 +85,14 @@ def audiocaps(
     with exit_codes():
         from auricle.data.audiocaps import read_audiocaps
 
-        with _progress() as report:
-            reading = read_audiocaps(
-                tables, audio, split, lambda done, total: report("clips", done, total)
-            )
+        with Display() as display:
+            reading = read_audiocaps(tables, audio, split, display.progress)
         _write(reading, output)
 
 
 @app.command()
 def folder(
-    output: Output,
+    output: ManifestFile,
     folder: Annotated[
         Path | None, typer.Argument(metavar="[FOLDER]", help="Holds recordings.")
     ] = None,
@@ -158,15 +155,13 @@ def check(
         from auricle.data.captions import CaptionLimits
         from auricle.data.check import Limits
         from auricle.data.check import check as check_manifests
-        from auricle.data.cleaning import clean
+        from auricle.data.dropping import clean
 
         if drop and any(drop.resolve() == path.resolve() for path in manifests):
             raise typer.BadParameter(f"{drop} is one of the manifests.", param_hint="'--drop'")
         limits = Limits(min_duration, max_duration, captions=CaptionLimits(max_words=max_words))
-        with _progress() as show:
-            report = check_manifests(
-                manifests, limits, workers, lambda done, total: show("clips", done, total)
-            )
+        with Display() as display:
+            report = check_manifests(manifests, limits, workers, display.progress)
         if as_json:
             json.dump(
                 {**asdict(report), "counts": report.counts},
@@ -200,15 +195,15 @@ def card(
 ) -> None:
     """Show clips, hours, caption lengths, words, licences."""
     with exit_codes():
-        from auricle.data.card import markdown, survey, tables
+        from auricle.data.data_card import markdown, survey, tables
 
-        with _progress() as report:
-            splits = survey(manifests, lambda done, total: report("clips", done, total))
+        with Display() as display:
+            splits = survey(manifests, display.progress)
         for table in tables(splits):
             print_table(table.title, table.columns, table.rows)
         if output:
             from auricle.files import atomic_writer
-            from auricle.report.card_plots import draw
+            from auricle.report.data_plots import draw
 
             plots = draw(splits, output)
             with atomic_writer(output / "card.md") as file:
@@ -255,37 +250,3 @@ def _show(report: Report) -> None:
     columns = ("finding", "number", "with --drop", "first")
     note = "! the check fails" if report.fatal else ""
     print_table(title, columns, rows or [("none", "0", "", "")], note)
-
-
-@contextlib.contextmanager
-def _progress(counts_bytes: bool = False) -> Iterator[Callable[[str, int, int], None]]:
-    """A callable for (task, done, total) that moves a bar on stderr; nothing without a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda task, done, total: None
-        return
-    from rich import progress
-    from rich.console import Console
-
-    counts = (
-        [progress.DownloadColumn(), progress.TransferSpeedColumn()]
-        if counts_bytes
-        else [progress.MofNCompleteColumn()]
-    )
-    bar = progress.Progress(
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        *counts,
-        progress.TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        redirect_stdout=False,
-    )
-    tasks: dict[str, progress.TaskID] = {}
-
-    def report(task: str, done: int, total: int) -> None:
-        if task not in tasks:
-            tasks[task] = bar.add_task(task)
-        bar.update(tasks[task], completed=done, total=total or None)
-
-    with bar:
-        yield report

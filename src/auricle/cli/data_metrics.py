@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from auricle.cli.console import exit_codes, say
+from auricle.cli.progress import Display
 
 
 def metrics(
@@ -37,16 +38,13 @@ def metrics(
     with exit_codes():
         import os
 
-        from auricle.cli.data import _progress
         from auricle.metrics.spice import stanford
 
         chosen = os.environ.get(stanford.FOLDER)
         if folder:
             os.environ[stanford.FOLDER] = str(folder.absolute())
-        with _progress(counts_bytes=True) as report:
-            place, new = stanford.install(
-                source, lambda done, total: report("Stanford CoreNLP", done, total)
-            )
+        with Display(in_bytes=True) as display:
+            place, new = stanford.install(source, display.progress)
         say("written" if new else "note", f"{place}" + ("" if new else ": all is there"))
         if folder and chosen != str(place):
             say("note", f"set {stanford.FOLDER}={place}")

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auricle.cli.console import exit_codes
-from auricle.cli.tune import Candidates, Folds, Seed
+from auricle.cli.options import (
+    DeviceName,
+    FitCandidates,
+    FitMetric,
+    FitSeed,
+    Folds,
+    ValidationData,
+)
+from auricle.cli.progress import Display
 
 if TYPE_CHECKING:
     from auricle.tuning.ensemble import EnsembleFit
@@ -39,9 +47,7 @@ def fit(
     models: Annotated[
         list[str], typer.Argument(metavar="MODEL", help="Two or more names or folders.")
     ],
-    data: Annotated[
-        Path, typer.Option(metavar="VAL.jsonl", help="Manifest of clips with captions; any split.")
-    ],
+    data: ValidationData,
     output: Annotated[
         Path, typer.Option(metavar="FOLDER", help="A new folder, for the ensemble and its report.")
     ],
@@ -55,13 +61,11 @@ def fit(
     weights: Annotated[
         Weighting, typer.Option(help="Fit each model's share, or let all count the same.")
     ] = Weighting.fitted,
-    metric: Annotated[
-        str, typer.Option(metavar="NAME", help="What to maximise: cider_d or similarity.")
-    ] = "cider_d",
+    metric: FitMetric = "cider_d",
     folds: Folds = 5,
-    seed: Seed = 0,
-    candidates: Candidates = None,
-    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, mps.")] = "auto",
+    seed: FitSeed = 0,
+    candidates: FitCandidates = None,
+    device: DeviceName = "auto",
 ) -> None:
     """Combine models, and measure whether that is better than each alone.
 
@@ -71,9 +75,9 @@ def fit(
     grid of shares. The first model's decoding settings serve all.
     """
     with exit_codes():
-        from auricle.cli.tune import hear_manifest
         from auricle.hub.ensemble import assemble
         from auricle.pipeline import Captioner, pick_device
+        from auricle.tuning.clips import read_clips
         from auricle.tuning.ensemble import finished, fit_ensemble
         from auricle.tuning.panel import Panel
         from auricle.tuning.results import check_output, write_report
@@ -82,8 +86,11 @@ def fit(
         find_metric(metric)
         check_output(output)
         parts = assemble(output.name, models, pool.value, pick_device(device))
-        panel = Panel(parts)
-        heard = hear_manifest(panel, data, candidates, seed)
+        captioner = Captioner(parts)
+        panel = Panel(captioner)
+        with Display() as display:
+            clips = read_clips(data, display.note)
+            heard = panel.hear(clips, candidates=candidates, seed=seed, watch=display.watch)
         found = fit_ensemble(
             heard,
             panel,
@@ -93,7 +100,8 @@ def fit(
             seed=seed,
         )
         show(found)
-        ensemble = finished(parts, found, panel.options(candidates=candidates))
+        decoding = captioner.decoding(candidates=candidates)
+        ensemble = finished(parts, found, decoding.options)
         Captioner(ensemble).save_pretrained(output)
         write_report(output, "ensemble", {"data": str(data), "seed": seed} | found.to_json())
         typer.echo(str(output))

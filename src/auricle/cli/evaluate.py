@@ -9,14 +9,27 @@ import contextlib
 import json
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from auricle.cli.console import SOME_FAILED, exit_codes, say
-from auricle.cli.options import BatchSize, Candidates, DecodeMethod, Device, DeviceName, Seed
+from auricle.cli.options import (
+    BatchSize,
+    Candidates,
+    DecodeMethod,
+    DecodingChoices,
+    DeviceName,
+    Metrics,
+    Partial,
+    ReferenceData,
+    ReferenceSplit,
+    ScoreFormat,
+    Seed,
+)
+from auricle.cli.progress import Display
+from auricle.watch import Watch
 
 if TYPE_CHECKING:
     from auricle.evaluation.assessment import Assessment
@@ -24,48 +37,12 @@ if TYPE_CHECKING:
     from auricle.evaluation.predictions import Prediction
     from auricle.evaluation.references import References
     from auricle.metrics.registry import Measured
+    from auricle.pipeline import Captioner, Decoding
 
 EPILOG = (
     "Exit status: 0 every clip scored; 1 some left out by --partial, each named; 2 files that do"
     " not fit or cannot be read, each row named, or wrong use."
 )
-
-
-class Format(StrEnum):
-    table = "table"
-    json = "json"
-    markdown = "markdown"
-
-
-References_ = Annotated[
-    Path,
-    typer.Option(
-        "--references",
-        metavar="DATA",
-        help="A manifest, or the CSV of Clotho or AudioCaps.",
-    ),
-]
-Metrics = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--metrics",
-        metavar="NAME",
-        help="bleu, rouge-l, meteor, cider-d, spice, spider, spider-fl, spider-max, sbert, fense,"
-        " fluency, statistics, self-similarity; several by commas or by giving it again.",
-        show_default="all",
-    ),
-]
-Partial = Annotated[
-    bool,
-    typer.Option("--partial", help="Score the clips that fit, and name what is left out."),
-]
-Split = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Of a manifest, the clips of this split alone.")
-]
-Audio = Annotated[
-    Path | None,
-    typer.Option(metavar="FOLDER", help="Where the recordings of a CSV's clips are."),
-]
 
 
 def evaluate(
@@ -77,9 +54,11 @@ def evaluate(
             " captions the recordings first.",
         ),
     ],
-    references: References_,
+    references: ReferenceData,
     metrics: Metrics = None,
-    format: Annotated[Format, typer.Option(help="Of the scores on stdout.")] = Format.table,
+    format: Annotated[
+        ScoreFormat, typer.Option(help="Of the scores on stdout.")
+    ] = ScoreFormat.table,
     report: Annotated[
         Path | None,
         typer.Option(
@@ -87,8 +66,11 @@ def evaluate(
         ),
     ] = None,
     partial: Partial = False,
-    split: Split = None,
-    audio: Audio = None,
+    split: ReferenceSplit = None,
+    audio: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where the recordings of a CSV's clips are."),
+    ] = None,
     training: Annotated[
         Path | None,
         typer.Option(
@@ -106,7 +88,7 @@ def evaluate(
     decode: DecodeMethod = None,
     candidates: Candidates = None,
     seed: Seed = 0,
-    device: DeviceName = Device.auto,
+    device: DeviceName = "auto",
     batch_size: BatchSize = 8,
 ) -> None:
     """Score captions against what people said, with 95 % intervals.
@@ -115,16 +97,11 @@ def evaluate(
     stands in for it has another name.
     """
     with exit_codes():
-        settings = {
-            "decode": decode and decode.value,
-            "candidates": candidates,
-            "seed": seed,
-            "batch_size": batch_size,
-        }
         stdout = sys.stdout
         with contextlib.redirect_stdout(sys.stderr):  # should some library print
             from auricle.evaluation.references import read_references
             from auricle.metrics.registry import chosen
+            from auricle.pipeline import Captioner
 
             names = split_names(metrics)
             chosen(names)
@@ -135,13 +112,16 @@ def evaluate(
             data = read_references(references, audio, split)
             if is_model(predictions):
                 kept = captions or _kept(predictions, references, report)
-                pairs, more = _captioned(predictions, data, kept, partial, device.value, settings)
+                captioner = Captioner.from_pretrained(predictions, device=device)
+                choices = DecodingChoices(decode, candidates)
+                decoding = choices.decoding(captioner, seed=seed)
+                pairs, more = _captioned(captioner, data, kept, partial, decoding, batch_size)
             else:
                 pairs, more = paired(Path(predictions), data, partial), []
             known = None
             if training:
                 known = [t for clip in read_references(training).clips for t in clip.captions]
-            found = assess(predictions, pairs, data, names, device.value, seed, known, more)
+            found = assess(predictions, pairs, data, names, device, seed, known, more)
             if report:
                 _write_report(found, report)
         _show(found, format, stdout)
@@ -180,19 +160,12 @@ def assess(
     more: Sequence[Measured] = (),
 ) -> Assessment:
     """All metrics of ``pairs`` and ``more``, with progress on stderr."""
-    from auricle.cli.progress import Lines
     from auricle.evaluation.assessment import Assessment
     from auricle.metrics import Evaluation
     from auricle.metrics import evaluate as measure
     from auricle.pipeline import pick_device
 
-    lines = Lines()
-
-    def progress(metric: str, done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            lines.show("metrics", metric, done, total, [f"{done}/{total}"], [], done == total)
-
-    try:
+    with Display() as display:
         evaluation = measure(
             pairs.captions,
             pairs.texts,
@@ -201,10 +174,8 @@ def assess(
             training=training,
             device=str(pick_device(device)),
             seed=seed,
-            progress=progress,
+            progress=display.progress,
         )
-    finally:
-        lines.stop()
     if more:
         measured = [*evaluation.measured, *more]
         evaluation = Evaluation.of(evaluation.clips, measured, evaluation.missing, seed)
@@ -226,33 +197,26 @@ def _pair(predictions: Sequence[Prediction], data: References, partial: bool) ->
 
 
 def _captioned(
-    model: str,
+    captioner: Captioner,
     data: References,
     output: Path,
     partial: bool,
-    device: str,
-    settings: dict[str, Any],
+    decoding: Decoding,
+    batch_size: int,
 ) -> tuple[Pairs, list[Measured]]:
     """The model's captions with their clips, and its retrieval."""
-    from auricle.cli.progress import TaskProgress
     from auricle.errors import ModelError
     from auricle.evaluation.captioning import caption_clips, retrieval
-    from auricle.pipeline import Captioner
 
-    captioner = Captioner.from_pretrained(model, device=device)
-    with TaskProgress("captioning", len(data.clips)) as bar:
+    with Display() as display:
+        watch = Watch(display.error, display.progress)
         said = caption_clips(
-            captioner,
-            data.clips,
-            output,
-            on_error=lambda clip, reason: say("error", f"{clip}: {reason}"),
-            progress=lambda done, _: bar(done),
-            **settings,
+            captioner, data.clips, output, decoding, batch_size=batch_size, watch=watch
         )
     say("note", f"captions kept in {output}")
-    pairs = _pair(said, data, partial)
+    pairs = _pair(said.predictions, data, partial)
     try:
-        return pairs, retrieval(captioner, pairs.references, settings["batch_size"])
+        return pairs, retrieval(captioner, pairs.references, said.embeddings)
     except ModelError as error:
         say("note", f"no retrieval: {error}")
         return pairs, []
@@ -265,29 +229,20 @@ def _kept(model: str, references: Path, report: Path | None) -> Path:
 
 
 def _write_report(found: Assessment, folder: Path) -> None:
-    from auricle.cli.progress import Lines
     from auricle.report.evaluation import write_report
 
-    lines = Lines()
-
-    def progress(stage: str, done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            lines.show(stage, stage, done, total, [f"{done}/{total}"], [], done == total)
-
-    try:
-        paths = write_report(found, folder, progress)
-    finally:
-        lines.stop()
+    with Display() as display:
+        paths = write_report(found, folder, display.progress)
     say("note", f"report: {', '.join(map(str, paths))}")
 
 
-def _show(found: Assessment, format: Format, stdout: TextIO) -> None:
+def _show(found: Assessment, format: ScoreFormat, stdout: TextIO) -> None:
     from auricle.evaluation.assessment import as_json
     from auricle.evaluation.table import COLUMNS, heading, markdown, remarks, score_rows
 
-    if format is Format.json:
+    if format is ScoreFormat.json:
         stdout.write(json.dumps(as_json(found), ensure_ascii=False, indent=1) + "\n")
-    elif format is Format.markdown:
+    elif format is ScoreFormat.markdown:
         stdout.write(markdown(found))
     else:
         from auricle.cli.tables import print_table

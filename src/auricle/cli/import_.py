@@ -1,4 +1,4 @@
-"""`auricle import FOLDER OUT`: a checkpoint in the published format becomes a model folder."""
+"""`auricle import FOLDER OUT`: checkpoints in the published format to model folders."""
 
 from __future__ import annotations
 

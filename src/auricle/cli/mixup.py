@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from auricle.cli.console import SOME_FAILED, exit_codes, say
+from auricle.cli.progress import Display, spent
 
 if TYPE_CHECKING:
+    from auricle.mixup.client import ClientConfig
+    from auricle.mixup.cost import Price, Summary
     from auricle.mixup.filtering import Filtering
+    from auricle.mixup.pairs import CaptionPairs
 
 app = typer.Typer(
     help="Mix pairs of captions, and their recordings, for training.", no_args_is_help=True
 )
 NO_DETECTOR = "none"
+ManifestSplit = Annotated[str, typer.Option(metavar="NAME", help="Of the manifest.")]
 SHOWN, SOME = 100, 3  # characters of an example; names of a long list
 
 
-class Provider(StrEnum):
+class ProviderName(StrEnum):
     openai = "openai"
     local = "local"
 
 
-class Format(StrEnum):
+class AudioFormat(StrEnum):
     flac = "flac"
     wav = "wav"
 
@@ -50,9 +57,9 @@ def generate(
         ),
     ] = None,
     provider: Annotated[
-        Provider, typer.Option(help="local: by grammar, without a model.")
-    ] = Provider.openai,
-    split: Annotated[str, typer.Option(metavar="NAME", help="Of the manifest.")] = "train",
+        ProviderName, typer.Option(help="local: by grammar, without a model.")
+    ] = ProviderName.openai,
+    split: ManifestSplit = "train",
     seed: Annotated[int, typer.Option(metavar="N", help="Fixes the pairs and their order.")] = 0,
     concurrency: Annotated[int, typer.Option(metavar="N", min=1, help="Requests at a time.")] = 8,
     price: Annotated[
@@ -78,13 +85,12 @@ def generate(
 
     Exit status: 0, or 1 where some pairs have no answer: the same command asks for them again.
     """
-    by_model = provider == Provider.openai
+    by_model = provider == ProviderName.openai
     if by_model and not model:
         raise typer.BadParameter("give the model's name.", param_hint="'--model'")
     if not by_model and (batch or results):
         raise typer.BadParameter("needs the provider openai.", param_hint="'--batch', '--results'")
     with exit_codes():
-        from auricle.cli.generation import GenerationProgress, batches, tell
         from auricle.mixup.client import ClientConfig
         from auricle.mixup.cost import Price
         from auricle.mixup.generate import generate, generate_by_grammar
@@ -92,9 +98,8 @@ def generate(
 
         pairs = CaptionPairs.read(manifest, seed, split)
         if not by_model:
-            with GenerationProgress(None) as progress:
-                done = generate_by_grammar(output, pairs, count, progress)
-            tell(output, done, None)
+            with Display(quiet_s=0.0) as display:
+                _tell(output, generate_by_grammar(output, pairs, count, display.generation))
             return
         config = ClientConfig(
             model or "",
@@ -105,13 +110,14 @@ def generate(
             max_tokens=max_tokens,
         )
         if batch or results:
-            failed = batches(output, pairs, count, config, results or [], batch)
+            failed = _batches(output, pairs, count, config, results or [], batch)
         else:
             cost = Price(*price) if price else None
-            with GenerationProgress(cost) as progress:
-                done = generate(output, pairs, count, config, progress=progress)
-            tell(output, done, cost)
-            failed = bool(done.failed)
+            with Display(quiet_s=0.0) as display:
+                show = partial(display.generation, price=cost)
+                done = generate(output, pairs, count, config, progress=show)
+            _tell(output, done, cost)
+            failed = not done.complete
         if failed:
             raise typer.Exit(SOME_FAILED)
 
@@ -127,16 +133,15 @@ def import_(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Mix-ups to write (.jsonl).")
     ],
-    split: Annotated[str, typer.Option(metavar="NAME", help="Of the manifest.")] = "train",
+    split: ManifestSplit = "train",
 ) -> None:
     """Take over the published 50,000 mix-ups of Clotho (slseanwu/clotho-chatgpt-mixup-50K)."""
     with exit_codes():
-        from auricle.cli.generation import reasons
         from auricle.mixup.published_mixups import import_published
 
         found = import_published(published, manifest, output, split)
         say("note", f"{output}: {found.rows:,} mix-ups")
-        reasons("left out", found.left_out)
+        _reasons("left out", found.left_out)
         if found.missing:
             names = ", ".join(sorted(found.missing)[:SOME]) + " …" * (len(found.missing) > SOME)
             say("note", f"{len(found.missing):,} recordings are not in {manifest}: {names}")
@@ -171,7 +176,6 @@ def filter_(
     Every rejected one is listed with its reason in FILE.rejected.jsonl.
     """
     with exit_codes():
-        from auricle.cli.progress import TaskProgress
         from auricle.mixup.filtering import filter_mixups
 
         detector = None
@@ -181,10 +185,8 @@ def filter_(
             detector = load_detector(fluency)
             if threshold is not None:
                 detector.threshold = threshold
-        with TaskProgress("filtering", _lines(mixups)) as progress:
-            found = filter_mixups(
-                mixups, output, detector, max_words, lambda _, done, __: progress(done)
-            )
+        with Display() as display:
+            found = filter_mixups(mixups, output, detector, max_words, display.progress)
         judge = f"{detector.name}, over {detector.threshold:.3g}" if detector else "not asked for"
         _show(found, f"disfluent: {judge}")
         say("note", f"{output}: {found.kept:,} mix-ups, the others in {found.listed}")
@@ -207,7 +209,7 @@ def render(
         typer.Option(metavar="N", min=0, help='N to listen to, in preview.html (extra "data").'),
     ] = 0,
     rate: Annotated[int, typer.Option(metavar="HZ")] = 16_000,
-    format: Annotated[Format, typer.Option(help="16 bit, mono.")] = Format.flac,
+    format: Annotated[AudioFormat, typer.Option(help="16 bit, mono.")] = AudioFormat.flac,
     level_range: Annotated[
         float, typer.Option(metavar="DB", min=0, help="Levels differ by up to this, either way.")
     ] = 5.0,
@@ -222,38 +224,75 @@ def render(
     Exit status: 0, or 1 where some could not be mixed; they are named.
     """
     with exit_codes():
-        from auricle.cli.progress import TaskProgress
         from auricle.mixup.render import Rendering, refer
         from auricle.mixup.render import render as render_mixups
         from auricle.report.mixups import write_preview
 
         rendering = Rendering(rate, format.value, seed, level_range, max_duration)
         skipped: list[tuple[str, str]] = []
-        with TaskProgress("mixing", _lines(manifest)) as progress:
-            told: dict[str, Any] = {
-                "workers": workers,
-                "on_skip": lambda *skip: skipped.append(skip),
-                "progress": lambda _, done, __: progress(done),
-            }
-            if on_the_fly:
-                done = refer(manifest, output, **told)
-            else:
-                done = render_mixups(manifest, output, rendering, **told)
+        mix = refer if on_the_fly else partial(render_mixups, rendering=rendering)
+        with Display() as display:
+            done = mix(
+                manifest,
+                output,
+                workers=workers,
+                on_skip=lambda where, why: skipped.append((where, why)),
+                progress=display.progress,
+            )
         for where, why in skipped:
             say("skipped", why if where in why else f"{where}: {why}")
         reused = f", {done.there:,} of them there already" if done.there else ""
         say("note", f"{done.manifest}: {done.made + done.there:,} mix-ups{reused}")
         if preview:
             page = output / "preview.html"
-            with TaskProgress("preview", preview) as progress:
-                # Of the manifest that still has what to mix: of rendered ones the source.
-                source = done.manifest if on_the_fly else manifest
-                shown = write_preview(
-                    source, page, preview, rendering, progress=lambda _, done, __: progress(done)
-                )
+            # Of the manifest that still has what to mix: of rendered ones the source.
+            source = done.manifest if on_the_fly else manifest
+            with Display() as display:
+                shown = write_preview(source, page, preview, rendering, progress=display.progress)
             say("note", f"{page}: {shown} to listen to")
         if done.failed:
             raise typer.Exit(SOME_FAILED)
+
+
+def _tell(output: Path, done: Summary, price: Price | None = None) -> None:
+    cost = f", {spent(done.tokens, price)}" if done.tokens.prompt else ""
+    say("note", f"{output}: {done.found + done.made:,} mix-ups, {done.made:,} of them new{cost}")
+    _reasons("cannot be mixed", done.skipped)
+    _reasons("failed", done.failed)
+    if done.failed:
+        say("note", "the same command asks for those again")
+
+
+def _batches(
+    output: Path,
+    pairs: CaptionPairs,
+    count: int,
+    config: ClientConfig,
+    results: list[Path],
+    write: bool,
+) -> bool:
+    """Read ``results``, then write what is left to request; whether pairs failed."""
+    from auricle.mixup.batchfile import read_results, write_requests
+
+    failed = False
+    for path in results:
+        read = read_results(path, output, pairs, count, config)
+        say("note", f"{path}: {read.made:,} new mix-ups, {read.left:,} still to come")
+        _reasons("failed", read.failed)
+        failed = failed or bool(read.failed)
+    if write:
+        target = output.with_suffix(".requests.jsonl")
+        written = write_requests(target, output, pairs, count, config)
+        for path, number in written:
+            say("note", f"{path}: {number:,} requests; what is returned for them goes to --results")
+        if not written:
+            say("note", f"{output}: has all {count:,} mix-ups; there is nothing to request")
+    return failed
+
+
+def _reasons(what: str, reasons: Counter[str]) -> None:
+    for reason, number in reasons.most_common():
+        say("note", f"{what}, {reason}: {number:,}")
 
 
 def _show(found: Filtering, note: str) -> None:
@@ -276,12 +315,3 @@ def _short(answer: str) -> str:
     """An answer on one line: line breaks are shown as they are written in code."""
     line = answer.strip().replace("\n", "\\n")
     return (line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…") or '""'
-
-
-def _lines(path: Path) -> int:
-    """How many rows ``path`` has; 0 where it cannot be read, which the work itself will say."""
-    try:
-        with path.open("rb") as file:
-            return sum(bool(line.strip()) for line in file)
-    except OSError:
-        return 0

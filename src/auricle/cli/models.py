@@ -1,4 +1,4 @@
-"""`auricle models`: what can be captioned with, and what must be brought first."""
+"""`auricle models`: the names of models, and the downloads that they need."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def fetch(
 
 
 def _fetch(name: str) -> list[str]:
-    """Where the parts of the model lie, downloaded where they were missing."""
+    """The places of the model's parts, downloaded where they were missing."""
     from auricle.fetch.hub import download
     from auricle.fetch.names import (
         ALIASES,

@@ -1,11 +1,20 @@
-"""Options that several commands take: the model, and how captions are found."""
+"""Options that several commands take, and the dataclasses that options become."""
 
 from __future__ import annotations
 
+import functools
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
+
+if TYPE_CHECKING:
+    from auricle.pipeline import Captioner, Decoding
 
 FROM_MODEL = "the model's own"
 
@@ -17,19 +26,18 @@ class Decode(StrEnum):
     greedy = "greedy"
 
 
-class Device(StrEnum):
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-    mps = "mps"
-
-
 class Precision(StrEnum):
     auto = "auto"
     float32 = "float32"
     bf16 = "bf16"
     fp16 = "fp16"
     int8 = "int8"
+
+
+class ScoreFormat(StrEnum):
+    table = "table"
+    json = "json"
+    markdown = "markdown"
 
 
 def positive(value: float | None) -> float | None:
@@ -44,9 +52,18 @@ def probability(value: float | None) -> float | None:
     return value
 
 
+def device_name(value: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
+        raise typer.BadParameter(f"{value!r} is none of auto, cpu, cuda, cuda:1 and mps.")
+    return value
+
+
+# A model, and how it decodes
+
 ModelName = Annotated[str, typer.Option(metavar="NAME|FOLDER", help="See `auricle models list`.")]
 DecodeMethod = Annotated[
-    Decode | None, typer.Option(help="How captions are found.", show_default=FROM_MODEL)
+    Decode | None,
+    typer.Option("--decode", help="How captions are found.", show_default=FROM_MODEL),
 ]
 Candidates = Annotated[
     int | None,
@@ -102,11 +119,120 @@ NoRepeat = Annotated[
 ]
 Forbidden = Annotated[
     list[str] | None,
-    typer.Option(metavar="WORD", help="A word that no caption holds; repeat for more."),
+    typer.Option("--forbid", metavar="WORD", help="A word that no caption holds; repeat for more."),
 ]
 Seed = Annotated[int, typer.Option(metavar="N", min=0, help="The same seed, the same captions.")]
-DeviceName = Annotated[Device, typer.Option(help="Where to compute.")]
+DeviceName = Annotated[
+    str,
+    typer.Option(metavar="<auto|cpu|cuda|mps>", callback=device_name, help="Where to compute."),
+]
 PrecisionName = Annotated[
     Precision, typer.Option(help="Of the arithmetic; auto picks the fastest that is sound here.")
 ]
 BatchSize = Annotated[int, typer.Option(metavar="N", min=1, help="Recordings per pass.")]
+
+# Clips with captions that something is fitted on
+ValidationData = Annotated[
+    Path, typer.Option(metavar="VAL.jsonl", help="Manifest of clips with captions; any split.")
+]
+FitMetric = Annotated[
+    str, typer.Option(metavar="NAME", help="What to maximise: cider_d or similarity.")
+]
+Folds = Annotated[int, typer.Option(metavar="N", min=2, help="Of cross-validation.")]
+FitSeed = Annotated[int, typer.Option(metavar="N", min=0, help="Of samples, folds and intervals.")]
+FitCandidates = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Samples per clip.", show_default=FROM_MODEL),
+]
+
+# What captions are scored against, and how scores are shown
+ReferenceData = Annotated[
+    Path,
+    typer.Option(
+        "--references", metavar="DATA", help="A manifest, or the CSV of Clotho or AudioCaps."
+    ),
+]
+ReferenceSplit = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Of a manifest, the clips of this split alone.")
+]
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metrics",
+        metavar="NAME",
+        help="bleu, rouge-l, meteor, cider-d, spice, spider, spider-fl, spider-max, sbert, fense,"
+        " fluency, statistics, self-similarity; several by commas or by giving it again.",
+        show_default="all",
+    ),
+]
+Partial = Annotated[
+    bool,
+    typer.Option("--partial", help="Score the clips that fit, and name what is left out."),
+]
+
+
+@dataclass(frozen=True)
+class DecodingChoices:
+    """How captions are found; None leaves a setting as the model has it."""
+
+    method: DecodeMethod = None
+    candidates: Candidates = None
+    temperature: Temperature = None
+    top_p: TopP = None
+    top_k: TopK = None
+    min_length: MinLength = None
+    max_length: MaxLength = None
+    no_repeat_ngram: NoRepeat = None
+    forbidden_words: Forbidden = None
+
+    def decoding(
+        self,
+        captioner: Captioner,
+        *,
+        seed: int = 0,
+        every_term: bool = False,
+        min_confidence: float = 0.0,
+        default: str | None = None,
+    ) -> Decoding:
+        """The choices as the captioner takes them; ``default``: the method where none is chosen."""
+        given = {one.name: getattr(self, one.name) for one in fields(self)}
+        method = given.pop("method")
+        given["forbidden_words"] = tuple(self.forbidden_words or ()) or None
+        try:
+            return captioner.decoding(
+                method.value if method else default,
+                seed=seed,
+                every_term=every_term,
+                min_confidence=min_confidence,
+                **given,
+            )
+        except ValueError as error:  # settings that are out of range together
+            raise typer.BadParameter(f"{error}.") from error
+
+
+def spread(command: Callable[..., None]) -> Callable[..., None]:
+    """``command`` for typer: where it takes a dataclass of options, such as `DecodingChoices`, the
+    command
+    line takes the options one by one."""
+    hints = get_type_hints(command, include_extras=True)
+    groups = {n: kind for n, kind in hints.items() if isinstance(kind, type) and is_dataclass(kind)}
+    parameters: list[inspect.Parameter] = []
+    for one in inspect.signature(command).parameters.values():
+        one = one.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[one.name])
+        if kind := groups.get(one.name):
+            types = get_type_hints(kind, include_extras=True)
+            parameters += [
+                one.replace(name=field.name, default=field.default, annotation=types[field.name])
+                for field in fields(kind)
+            ]
+        else:
+            parameters.append(one)
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        for name, kind in groups.items():
+            given[name] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
+        command(**given)
+
+    run.__dict__["__signature__"] = inspect.Signature(parameters)
+    return run

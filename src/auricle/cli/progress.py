@@ -1,72 +1,177 @@
-"""Long work on stderr: a live line on a terminal, now and then a plain one elsewhere."""
+"""Progress of long work on stderr: a live bar on a terminal, plain lines now and then elsewhere."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 from auricle.cli.console import say
+from auricle.watch import Watch
 
 if TYPE_CHECKING:
+    from auricle.mixup.cost import GenerationStatus, Price, TokenCount
     from auricle.training.monitor import StepReport
-    from auricle.training.run import Watch
     from auricle.training.validation import Validation
 
 EVERY_S = 30.0  # between plain lines
 SMOOTHING = 0.98  # of losses, from step to step
 
 
-class TrainingProgress:
-    """``with TrainingProgress() as watch``: a `Watch` for `run_recipe`.
+class Display:
+    """``with Display() as display``: its methods are what long work reports to (`auricle.watch`).
 
-    Nothing is drawn before the first message, so that of several processes only the one that is
-    told anything draws.
+    A terminal shows a bar from the first report on. Elsewhere a stage gets a line once it has taken
+    ``quiet_s`` seconds, every `EVERY_S` seconds from then on, and at its end. A process that is
+    told nothing writes nothing.
+
+    Args:
+        in_bytes: what is counted is bytes.
     """
 
-    def __init__(self) -> None:
-        self._lines = Lines()
+    def __init__(self, quiet_s: float = EVERY_S, in_bytes: bool = False) -> None:
+        self._quiet_s, self._number = quiet_s, size if in_bytes else short
+        self._terminal, self._pauses = sys.stderr.isatty(), 0
+        self._bar: _Bar | None = None
+        self._stage: str | None = None
+        self._begun_s = self._said_s = 0.0
+        self._first = 0  # done before the stage was first reported
         self._losses: dict[str, float] = {}
         self._steps = 0
 
-    def __enter__(self) -> Watch:
-        from auricle.training.run import Watch
-
-        return Watch(self.note, self.working, self.progress, self.validated)
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(self, *_: object) -> None:
-        self._lines.stop()
+        self.stop()
+
+    @property
+    def watch(self) -> Watch:
+        return Watch(self.note, self.progress)
+
+    def stop(self) -> None:
+        if self._bar:
+            self._bar.live.stop()
+        self._bar = None
 
     def note(self, text: str) -> None:
-        say("note", text)
+        with self.paused():
+            say("note", text)
 
-    def working(self, what: str, done: int, total: int) -> None:
-        """Preparation: ``done`` of ``total`` (0: not known)."""
-        count = f"{done}/{total}" if total else f"{done}" if done else ""
-        self._lines.show(what, what, done, total, [count], [], bool(total) and done == total)
+    def error(self, text: str) -> None:
+        with self.paused():
+            say("error", text)
 
-    def progress(self, progress: StepReport) -> None:
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the bar away while the block writes lines of its own, such as captions on stdout."""
+        self._pauses += 1
+        if self._bar:
+            self._bar.live.stop()
+        try:
+            yield
+        finally:
+            self._pauses -= 1
+            if self._bar and not self._pauses:
+                self._bar.live.start(refresh=True)
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """``done`` of ``total`` (0: not known), with the speed since the stage's first report."""
+        self._begin(stage, done)
+        number, seconds = self._number, time.monotonic() - self._begun_s
+        count = [f"{number(done)}/{number(total)}" if total else number(done) if done else ""]
+        detail = []
+        if seconds and (per_s := (done - self._first) / seconds) > 0:
+            count += [f"{duration((total - done) / per_s)} left"] * (done < total)
+            detail = [f"{number(per_s)}/s"]
+        self._show(stage, done, total, count, detail)
+
+    def step(self, report: StepReport) -> None:
         """A step of training."""
+        self._begin("training", report.step)
         self._steps += 1
         weight = max(1 - SMOOTHING, 1 / self._steps)
-        for name, loss in progress.losses.items():
+        for name, loss in report.losses.items():
             before = self._losses.get(name, loss)
             self._losses[name] = before + weight * (loss - before)
-        count = [
-            f"step {progress.step}/{progress.steps}",
-            f"{duration(progress.seconds_left)} left",
-        ]
+        count = [f"step {report.step}/{report.steps}", f"{duration(report.seconds_left)} left"]
         detail = [f"{name} {loss:.3f}" for name, loss in self._losses.items()]
-        detail.append(f"{short(progress.clips_per_s)} clips/s")
-        detail.append(f"data wait {100 * progress.data_wait:.0f} %")
-        done, total = progress.step, progress.steps
-        self._lines.show(
-            "training", f"epoch {progress.epoch}", done, total, count, detail, done == total
-        )
+        detail.append(f"{short(report.clips_per_s)} clips/s")
+        detail.append(f"data wait {100 * report.data_wait:.0f} %")
+        self._show(f"epoch {report.epoch}", report.step, report.steps, count, detail)
 
     def validated(self, epoch: int, found: Validation, better: bool) -> None:
-        say("note", validation_line(epoch, found, better))
+        self.note(validation_line(epoch, found, better))
+
+    def generation(self, now: GenerationStatus, price: Price | None = None) -> None:
+        """Mix-ups by a language model: first what the run will cost; then also how fast it is, and
+        what it has cost so far."""
+        if now.expected.prompt and not (now.made or now.failed):
+            left = now.total - now.done
+            self.note(f"{left:,} to ask for: about {spent(now.expected, price)}")
+        self._begin("asking", now.done)
+        over = now.done + now.failed
+        count = [f"{now.done}/{now.total}"]
+        if now.seconds_left is not None and over < now.total:
+            count.append(f"{duration(now.seconds_left)} left")
+        detail = [f"{short(now.per_s)}/s"] * bool(now.made)
+        if now.tokens.prompt:
+            detail.append(f"{spent(now.tokens, price)} of about {spent(now.expected, price)}")
+        detail += [f"{now.retries} tried again"] * bool(now.retries)
+        detail += [f"{now.failed} failed"] * bool(now.failed)
+        self._show("mix-ups", over, now.total, count, detail)
+
+    def _begin(self, stage: str, done: int) -> None:
+        if stage != self._stage:
+            self._stage, self._first = stage, done
+            self._begun_s, self._said_s = time.monotonic(), -EVERY_S
+
+    def _show(
+        self, what: str, done: int, total: int, count: Sequence[str], detail: Sequence[str]
+    ) -> None:
+        if self._terminal:
+            self._bar = self._bar or _Bar()
+            self._bar.show(what, done, total, "  ".join(count), "  ".join(detail))
+            if not self._pauses:
+                self._bar.live.start(refresh=True)
+            return
+        now = time.monotonic()
+        due = now - self._said_s >= EVERY_S or 0 < total <= done
+        if due and now - self._begun_s >= self._quiet_s:
+            self._said_s = now
+            say("note", ", ".join(filter(None, (what, *count, *detail))))
+
+
+class _Bar:
+    """Two lines of a terminal that are drawn over: a bar with its count, and the detail."""
+
+    def __init__(self) -> None:
+        from rich.console import Console, Group
+        from rich.live import Live
+        from rich.progress import BarColumn, Progress, TextColumn
+        from rich.text import Text
+
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[count]}", markup=False),
+        )
+        self._task = self._progress.add_task("", total=None, count="")
+        self._detail = Text(no_wrap=True, overflow="ellipsis")
+        self.live = Live(
+            Group(self._progress, self._detail),
+            console=Console(stderr=True),
+            transient=True,
+            redirect_stdout=False,  # rich would send it to its own console, which is stderr
+        )
+
+    def show(self, what: str, done: int, total: int, count: str, detail: str) -> None:
+        self._progress.update(
+            self._task, description=what, completed=done, total=total or None, count=count
+        )
+        self._detail.plain = detail
 
 
 def validation_line(epoch: int, found: Validation, better: bool) -> str:
@@ -79,6 +184,13 @@ def validation_line(epoch: int, found: Validation, better: bool) -> str:
     return ", ".join([*parts, *["best"] * better])
 
 
+def spent(tokens: TokenCount, price: Price | None) -> str:
+    """ "1,234 tokens" or, where prices are known, "1,234 tokens (costs 0.0012)"."""
+    cost = tokens.cost(price)
+    number = f"{round(tokens.prompt + tokens.completion):,} tokens"
+    return number if cost is None else f"{number} (costs {cost:.2g})"
+
+
 def duration(seconds: float) -> str:
     """ "42 s", "12:30 min", "1:02:03 h"."""
     minutes, rest = divmod(round(seconds), 60)
@@ -88,100 +200,29 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"
 
 
-class Lines:
-    """What is drawn over on a terminal, and elsewhere said at the start of a stage, every `EVERY_S`
-    seconds and at its end. Nothing is drawn before the first `show`."""
-
-    def __init__(self) -> None:
-        self._live = _Live() if sys.stderr.isatty() else None
-        self._stage, self._said_s = "", -EVERY_S
-
-    def show(
-        self,
-        stage: str,
-        what: str,
-        done: int,
-        total: int,
-        count: Sequence[str],
-        detail: Sequence[str],
-        last: bool,
-    ) -> None:
-        if self._live:
-            self._live.show(what, done, total, "  ".join(count), "  ".join(detail))
-            return
-        now = time.monotonic()
-        if last or stage != self._stage or now - self._said_s >= EVERY_S:
-            self._stage, self._said_s = stage, now
-            say("note", ", ".join(part for part in (what, *count, *detail) if part))
-
-    def stop(self) -> None:
-        if self._live:
-            self._live.stop()
-
-
-class TaskProgress:
-    """``with TaskProgress("rendering", 500) as progress: progress(1)`` … ``progress(500)``: how
-    many are done, how fast, and how long the rest takes. Off a terminal nothing is said of what
-    takes less than `EVERY_S`."""
-
-    def __init__(self, what: str, total: int) -> None:
-        self._what, self._total = what, total
-        self._lines, self._start_s = Lines(), time.monotonic()
-
-    def __enter__(self) -> TaskProgress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._lines.stop()
-
-    def __call__(self, done: int) -> None:
-        seconds = time.monotonic() - self._start_s
-        if not sys.stderr.isatty() and seconds < EVERY_S:
-            return
-        count = [f"{done}/{self._total}"]
-        if done and done < self._total:
-            count.append(f"{duration(seconds / done * (self._total - done))} left")
-        detail = [f"{short(done / seconds)}/s"] if seconds else []
-        last = done == self._total
-        self._lines.show(self._what, self._what, done, self._total, count, detail, last)
-
-
-class _Live:
-    """Two lines that are drawn over: a bar with its count, and the detail."""
-
-    def __init__(self) -> None:
-        from rich.console import Console, Group
-        from rich.live import Live
-        from rich.progress import BarColumn, Progress, TextColumn
-        from rich.text import Text
-
-        plain = {"markup": False}
-        self._bar = Progress(
-            TextColumn("{task.description}", **plain),  # type: ignore[arg-type]
-            BarColumn(bar_width=20),
-            TextColumn("{task.fields[count]}", **plain),  # type: ignore[arg-type]
-        )
-        self._task = self._bar.add_task("", total=None, count="")
-        self._detail = Text(no_wrap=True, overflow="ellipsis")
-        self._drawn: Any = Live(
-            Group(self._bar, self._detail),
-            console=Console(stderr=True),
-            transient=True,
-            redirect_stdout=False,  # rich would send it to its own console, which is stderr
-        )
-
-    def show(self, what: str, done: int, total: int, count: str, detail: str) -> None:
-        if not self._drawn.is_started:
-            self._drawn.start()
-        self._bar.update(
-            self._task, description=what, completed=done, total=total or None, count=count
-        )
-        self._detail.plain = detail
-
-    def stop(self) -> None:
-        self._drawn.stop()
-
-
 def short(value: float) -> str:
     """Three figures, or whole numbers: 412, 41.2, 0.41."""
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def size(count: float) -> str:
+    """Bytes: "812 kB", "7.02 GB"."""
+    units = iter(("B", "kB", "MB", "GB"))
+    unit = next(units)
+    while count >= 1000 and (larger := next(units, "")):
+        count, unit = count / 1000, larger
+    return f"{short(count)} {unit}"
+
+
+# The names that commands knew before `Display`.
+
+
+class TrainingProgress:
+    def __enter__(self) -> Any:
+        from auricle.training.run import Watch
+
+        self._display = display = Display(quiet_s=0.0)
+        return Watch(display.note, display.progress, display.step, display.validated)
+
+    def __exit__(self, *_: object) -> None:
+        self._display.stop()

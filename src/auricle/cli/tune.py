@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auricle.cli.console import ProgressBar, exit_codes, say
+from auricle.cli.console import exit_codes, say
+from auricle.cli.options import (
+    DeviceName,
+    FitCandidates,
+    FitMetric,
+    FitSeed,
+    Folds,
+    ValidationData,
+)
+from auricle.cli.progress import Display
 
 if TYPE_CHECKING:
     from auricle.metrics.bootstrap import Interval
@@ -23,33 +32,21 @@ app = typer.Typer(
 )
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="A name or folder, as for caption.")]
-Data = Annotated[
-    Path, typer.Option(metavar="VAL.jsonl", help="Manifest of clips with captions; any split.")
-]
-Folds = Annotated[int, typer.Option(metavar="N", min=2, help="Of cross-validation.")]
-Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Of samples, folds and intervals.")]
-Candidates = Annotated[
-    int | None,
-    typer.Option(metavar="N", min=1, help="Samples per clip.", show_default="the model's own"),
-]
-Output = Annotated[
+TunedModel = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="Write a tuned copy of the model here.")
 ]
-Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, mps.")]
 
 
 @app.command()
 def rerank(
     model: Model,
-    data: Data,
-    metric: Annotated[
-        str, typer.Option(metavar="NAME", help="What to maximise: cider_d or similarity.")
-    ] = "cider_d",
+    data: ValidationData,
+    metric: FitMetric = "cider_d",
     folds: Folds = 5,
-    seed: Seed = 0,
-    candidates: Candidates = None,
-    output: Output = None,
-    device: Device = "auto",
+    seed: FitSeed = 0,
+    candidates: FitCandidates = None,
+    output: TunedModel = None,
+    device: DeviceName = "auto",
 ) -> None:
     """Fit the weights by which a model ranks its candidates.
 
@@ -59,7 +56,7 @@ def rerank(
     with exit_codes():
         from auricle.cli.tables import print_table
         from auricle.pipeline import Captioner
-        from auricle.tuning.clips import sampling, with_decoding, write_heard
+        from auricle.tuning.clips import sampling, write_candidates
         from auricle.tuning.rerank import fit_rerank
         from auricle.tuning.results import check_output, write_report
         from auricle.tuning.worth import metric as find_metric
@@ -67,11 +64,11 @@ def rerank(
         find_metric(metric)
         if output:
             check_output(output)
-        bundle = Captioner.from_pretrained(model, device=device).bundle
-        options = sampling(bundle)
-        captioner = Captioner(with_decoding(bundle, options))
-        heard = hear_manifest(captioner, data, candidates, seed)
-        fit = fit_rerank(heard, metric, folds, seed, own=bundle.decoding.rerank)
+        ensemble = Captioner.from_pretrained(model, device=device).ensemble
+        options = sampling(ensemble)
+        captioner = Captioner(ensemble.with_decoding(options))
+        clips = decode_manifest(captioner, data, candidates, seed)
+        fit = fit_rerank(clips, metric, folds, seed, own=ensemble.decoding.rerank)
         print_table(
             f"{fit.metric} of {fit.clips} clips",
             ("chosen by", fit.metric, "95 % interval"),
@@ -83,17 +80,17 @@ def rerank(
         if output is None:
             say("note", 'put this in "decoding" of config.json, or name an --output folder')
             return
-        tuned = with_decoding(bundle, replace(options, rerank=fit.weights))
+        tuned = ensemble.with_decoding(replace(options, rerank=fit.weights))
         Captioner(tuned).save_pretrained(output)
         write_report(output, "rerank", {"data": str(data), "seed": seed} | fit.to_json())
-        write_heard(output / "tuning.candidates.jsonl", heard)
+        write_candidates(output / "tuning.candidates.jsonl", clips)
         typer.echo(str(output))
 
 
 @app.command()
 def confidence(
     model: Model,
-    data: Data,
+    data: ValidationData,
     right: Annotated[
         float,
         typer.Option(
@@ -105,8 +102,8 @@ def confidence(
         ),
     ] = 0.5,
     folds: Folds = 5,
-    seed: Seed = 0,
-    candidates: Candidates = None,
+    seed: FitSeed = 0,
+    candidates: FitCandidates = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -122,7 +119,7 @@ def confidence(
     check: Annotated[
         bool, typer.Option("--check", help="Fit nothing: measure the model's own calibration.")
     ] = False,
-    device: Device = "auto",
+    device: DeviceName = "auto",
 ) -> None:
     """Fit how sure to be of a caption: a probability from its likelihood, similarity, agreement.
 
@@ -141,22 +138,22 @@ def confidence(
         if output and not (in_place := is_same(output, resolve(model))):
             check_output(output)
         captioner = Captioner.from_pretrained(model, device=device)
-        bundle = captioner.bundle
-        if check and bundle.calibration is None:
+        ensemble = captioner.ensemble
+        if check and ensemble.calibration is None:
             raise ModelError(f"{model}: has no calibration to check; fit one without --check")
-        heard = hear_manifest(captioner, data, candidates, seed)
-        if check and bundle.calibration:
-            found = measure_confidence(heard, bundle.calibration, seed)
-            _show_reliability(found, bundle.calibration.right)
+        clips = decode_manifest(captioner, data, candidates, seed)
+        if check and ensemble.calibration:
+            found = measure_confidence(clips, ensemble.calibration, seed)
+            _show_reliability(found, ensemble.calibration.right)
         else:
-            method = bundle.decoding.method
-            fitted, found = fit_confidence(heard, data.name, method, right, folds, seed)
+            method = ensemble.decoding.method
+            fitted, found = fit_confidence(clips, data.name, method, right, folds, seed)
             _show_reliability(found, right)
             typer.echo(f"fitted on all clips: {json.dumps(asdict(fitted))}")
             if output and in_place:
                 save_calibration(output, fitted)
             elif output:
-                Captioner(replace(bundle, calibration=fitted)).save_pretrained(output)
+                Captioner(replace(ensemble, calibration=fitted)).save_pretrained(output)
                 write_report(output, "confidence", asdict(found) | {"verdict": found.verdict})
                 plot = plot or output / "reliability.png"
             if output:
@@ -186,33 +183,15 @@ def _show_reliability(found: Reliability, threshold: float) -> None:
     typer.echo(found.verdict)
 
 
-def hear_manifest(
+def decode_manifest(
     captioner: Captioner, data: Path, candidates: int | None, seed: int
 ) -> list[ClipCandidates]:
     """Every clip that can be heard; the others are named on stderr."""
-    from auricle.tuning.clips import hear, read_clips
+    from auricle.tuning.clips import decode_clips, read_clips
 
-    clips = read_clips(data, lambda note: say("note", note))
-    with ProgressBar(len(clips)) as bar:
-        last = 0
-
-        def on_note(note: str) -> None:
-            with bar.step(0):
-                say("note", note)
-
-        def on_progress(done: int, total: int) -> None:
-            nonlocal last
-            with bar.step(done - last):
-                last = done
-
-        return hear(
-            captioner,
-            clips,
-            candidates=candidates,
-            seed=seed,
-            on_note=on_note,
-            on_progress=on_progress,
-        )
+    with Display() as display:
+        clips = read_clips(data, display.note)
+        return decode_clips(captioner, clips, candidates=candidates, seed=seed, watch=display.watch)
 
 
 def _shown(row: Interval) -> tuple[str, str]:

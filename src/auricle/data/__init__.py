@@ -1,6 +1,7 @@
-"""Data sets become manifests, and manifests are checked: everything after reads manifests alone.
+"""Data sets, turned into manifests and checked: everything after reads manifests alone.
 
-clotho, audiocaps, folder ──► manifest ──► check (audio, captions, leaks) ──► cleaning, card
+clotho, audiocaps, sound_folder ──► manifest ──► check (audio, captions, leaks) ──► dropping
+                                        └──────► data_card
 """
 
 from auricle.data.clip import Clip

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from auricle.audio.load import SUFFIXES
 from auricle.errors import DataError, MissingDependencyError
+from auricle.watch import Progress, silent
 
 
-def extract_audio(
-    archive: Path, folder: Path, progress: Callable[[int, int], None] | None = None
-) -> int:
+def extract_audio(archive: Path, folder: Path, progress: Progress = silent) -> int:
     """Unpack the audio files of the 7z ``archive`` into ``folder``, without its own folders.
 
     Files that are there in the right size stay. The others are unpacked beside ``folder`` first
@@ -38,8 +36,7 @@ def extract_audio(
 
         def report_update(self, decompressed_bytes: str) -> None:
             self.done += int(decompressed_bytes)
-            if progress:
-                progress(min(self.done, self.total), self.total)
+            progress(f"unpack {archive.name}", min(self.done, self.total), self.total)
 
         def report_start_preparation(self) -> None: ...
         def report_start(self, processing_file_path: str, processing_bytes: str) -> None: ...

@@ -1,4 +1,4 @@
-"""AudioCaps (Kim et al., NAACL 2019), versions 1 and 2.0: its CSV files, and audio one has.
+"""AudioCaps (Kim et al., NAACL 2019), versions 1 and 2.0: its CSV files and a folder of recordings.
 
 The tables name a YouTube video and the second at which a clip of 10 s starts; every downloader
 names files in its own way. These are understood, below any folder and with any audio suffix:
@@ -9,30 +9,21 @@ names files in its own way. These are understood, below any folder and with any 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from auricle.audio.header import audio_files, probe
 from auricle.data.clip import Clip
+from auricle.data.leaks import SPLIT_RANK, canonical_split
 from auricle.data.reading import LeftOut, Reading
 from auricle.errors import AudioError, DataError
 from auricle.files import read_table
+from auricle.watch import Progress, silent
 
 COLUMNS = ("audiocap_id", "youtube_id", "start_time", "caption")
 CLIP_S = 10.0  # AudioSet's segments
 WHOLE_VIDEO_S = 15.0  # a file of more than this, with no start in its name, was never cut
-SPLITS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-    "eval": "test",
-}
 
 _NUMBER = r"[_-](\d+(?:\.\d+)?)"
 _NAME = re.compile(rf"([\w-]{{11}})(?:{_NUMBER}(?:{_NUMBER})?)?", re.ASCII)
@@ -53,7 +44,7 @@ def read_audiocaps(
     tables: Sequence[Path],
     audio: Path,
     split: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> Reading:
     """The clips of ``tables`` whose recordings lie below the folder ``audio``.
 
@@ -82,8 +73,7 @@ def read_audiocaps(
         else:
             texts = tuple(caption for _, caption in captions)
             clips.append(_clip(file, name, video, start, texts))
-        if progress:
-            progress(done, len(rows))
+        progress("clips", done, len(rows))
     return Reading(clips, left_out)
 
 
@@ -137,14 +127,15 @@ def _best(files: list[_File], split: str, audio: Path) -> _File | None:
 
     def rank(file: _File) -> tuple[bool, bool, str]:
         folders = file.path.relative_to(audio).parts[:-1]
-        elsewhere = not any(SPLITS.get(part.lower()) == split for part in folders)
+        elsewhere = not any(canonical_split(part) == split for part in folders)
         return file.start is None, elsewhere, str(file.path)
 
     return min(files, key=rank, default=None)
 
 
 def _split_of(table: Path) -> str:
-    names = {SPLITS[word] for word in re.findall(r"[a-z]+", table.stem.lower()) if word in SPLITS}
+    words = re.findall(r"[a-z]+", table.stem.lower())
+    names = {canonical_split(word) for word in words} & SPLIT_RANK.keys()
     if len(names) != 1:
         raise DataError(
             f"{table}: its name tells no split (train, val or test); say which with --split"

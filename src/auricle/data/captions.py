@@ -1,7 +1,7 @@
-"""Captions that look as if a machine had broken them: markup, addresses, noise, repetition.
+"""Faults of captions, such as a machine makes: markup, addresses, noise, repetition.
 
-The rules are meant to be passed by people: of the 49,838 captions of AudioCaps' training split
-they name 7, five of them rightly.
+Captions by people pass the rules: of the 49,838 of AudioCaps' training split 7 are named, five of
+them rightly.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from auricle.text.normalise import words
 
 _MARKUP = re.compile(
     r"<[/!]?[a-z][^>]*>|&#?\w+;|\*\*|```|[{}\[\]|\\]|^\s*(#|[-*]\s)", re.IGNORECASE
@@ -24,7 +26,6 @@ _ASSISTANT = re.compile(
     r"\bthe (two )?(audio )?captions?\b",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 # People write "beep beep beep" and "over and over and then", so four times, and no final "and".
 _STUTTER = re.compile(r"\b(\S+)(?: \1){3}\b|\b(\S+(?: \S+){0,8} (?!and\b)\S+) \2\b")
 PHRASE_WORDS, PHRASE_TIMES = 4, 3  # people write "followed by a man" twice, hardly three times
@@ -39,18 +40,8 @@ class CaptionLimits:
     max_words: int = 60
 
 
-def words(caption: str) -> list[str]:
-    """The words of a caption in lower case, without punctuation and numbers."""
-    return _WORD.findall(caption.lower())
-
-
-def normalised(caption: str) -> str:
-    """What two captions have in common that differ in case, spaces or punctuation only."""
-    return " ".join(words(caption))
-
-
 def faults(caption: str, limits: CaptionLimits | None = None) -> Iterator[str]:
-    """What is wrong with ``caption``, in a few words each; nothing for most."""
+    """The faults of ``caption``, a few words each; most captions have none."""
     limits = limits or CaptionLimits()
     if not caption.strip():
         yield "empty"

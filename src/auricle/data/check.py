@@ -1,19 +1,21 @@
-"""Is a data set fit to train and test on? What `auricle data check` finds in manifests."""
+"""Checks of manifests: faults of audio and captions, duplicates, leaks between splits."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from auricle.audio.lookahead import in_order
 from auricle.audio.measure import FLOOR_DBFS, SoundMeasures, measure
-from auricle.data.captions import CaptionLimits, faults, normalised
+from auricle.data.captions import CaptionLimits, faults
 from auricle.data.clip import Clip
 from auricle.data.leaks import file_name, find_leaks, source_of
 from auricle.data.manifest import read_lines
 from auricle.errors import AudioError, DataError
+from auricle.text.normalise import as_compared
+from auricle.watch import Progress, silent
 
 # Kind of finding -> what becomes of it in a cleaned manifest.
 ROW, CAPTION, KEPT = "row dropped", "caption dropped", "kept"
@@ -39,7 +41,8 @@ FATAL = ("broken row", "unreadable audio", "leak")  # for these the command fail
 
 @dataclass(frozen=True)
 class Limits:
-    """What counts as a fault. The captioner hears 30 s, and Clotho's clips last 15 to 30 s."""
+    """Limits beyond which a clip has a fault. The captioner hears 30 s; Clotho's clips last 15 to
+    30 s."""
 
     min_duration_s: float = 1.0
     max_duration_s: float = 30.5
@@ -96,13 +99,13 @@ def check(
     manifests: Iterable[Path],
     limits: Limits | None = None,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> Report:
     """Look at every row of ``manifests``, which are one data set, and listen to its audio.
 
-    Audio is decoded by ``workers`` threads (the decoders let go of Python's lock; as many as there
-    are processors by default). ``progress`` is told clips heard and their number. Rows that are no
-    clips become findings; DataError only for a manifest that cannot be opened.
+    Audio is decoded by ``workers`` threads (decoders release Python's lock; by default as many as
+    there are processors). ``progress`` is told clips heard and their number. Rows that are no clips
+    become findings; DataError only for a manifest that cannot be opened.
     """
     limits = limits or Limits()
     manifests = [Path(manifest) for manifest in manifests]
@@ -123,8 +126,7 @@ def check(
             findings += _sound_findings(rows[number], heard, limits)
         else:
             findings.append(rows[number].finding("unreadable audio", str(heard)))
-        if progress:
-            progress(number + 1, len(rows))
+        progress("clips", number + 1, len(rows))
     findings += _identity_findings(rows, sounds, limits)
     order = {str(manifest): rank for rank, manifest in enumerate(manifests)}
     findings.sort(key=lambda item: (order[item.manifest], item.line))
@@ -150,7 +152,7 @@ def _caption_findings(row: _Row, limits: CaptionLimits) -> Iterator[Finding]:
     seen: dict[str, int] = {}
     for number, caption in enumerate(row.clip.captions):
         wrong = list(faults(caption, limits))
-        key = normalised(caption) or caption
+        key = as_compared(caption) or caption
         if "empty" in wrong:
             yield row.finding("empty caption", "no text", number)
         elif wrong:

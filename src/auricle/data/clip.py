@@ -1,4 +1,4 @@
-"""Clips: a recording or its section, its captions, what is mixed into it; and what is heard."""
+"""Clips: a recording or its section, its captions, what is mixed into it, and its waveform."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class Mix:
 class Clip:
     """A recording, or its section from ``start_s`` to ``end_s`` (seconds), and its captions.
 
-    ``audio`` can be opened as it stands; ``split`` is "train", "val", "test", a name of one's own,
-    or "" where the clip is in none; ``licence`` is that of the audio; ``mix`` is mixed into it;
-    ``extra`` holds the manifest's other keys.
+    ``audio`` can be opened as it stands; ``split`` is "train", "val", "test", another name, or ""
+    where the clip is in none; ``licence`` is that of the audio; ``mix`` is mixed into it; ``extra``
+    holds the manifest's other keys.
     """
 
     audio: Path
@@ -79,7 +79,7 @@ def load_clip(
     *seed: int,
     mix_range_db: float = LEVEL_RANGE_DB,
 ) -> np.ndarray:
-    """What is heard of ``clip``: float32 [L] mono at ``sample_rate_hz``, in [-1, 1].
+    """The waveform of ``clip``: float32 [L] mono at ``sample_rate_hz``, in [-1, 1].
 
     At most ``max_duration_s`` from its start on. If it is a mix-up, both recordings; level and
     offset that its row leaves open are drawn by ``seed`` and the clip's id, within

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -21,6 +21,7 @@ from auricle.data.reading import LeftOut, Reading
 from auricle.errors import DataError
 from auricle.fetch.http import download
 from auricle.files import read_table
+from auricle.watch import Progress, silent
 
 ADDRESS = "https://zenodo.org/records/4783391/files/{name}?download=1"
 SPLITS = {"development": "train", "validation": "val", "evaluation": "test"}  # Clotho's -> ours
@@ -39,12 +40,11 @@ MD5 = {
     "clotho_metadata_evaluation.csv": "13946f054d4e1bf48079813aac61bf77",
 }
 
-Progress = Callable[[str, int, int], None]  # what is being done to which file, done, total: bytes
 T = TypeVar("T")
 
 
 def download_clotho(
-    folder: Path, splits: Iterable[str] = tuple(SPLITS), progress: Progress | None = None
+    folder: Path, splits: Iterable[str] = tuple(SPLITS), progress: Progress = silent
 ) -> None:
     """Bring the files of ``splits`` into ``folder``, 7 GB for all; see `download`.
 
@@ -59,7 +59,7 @@ def download_clotho(
 
 
 def read_clotho(
-    folder: Path, splits: Iterable[str] = tuple(SPLITS), progress: Progress | None = None
+    folder: Path, splits: Iterable[str] = tuple(SPLITS), progress: Progress = silent
 ) -> Reading:
     """The clips of ``splits`` ("development", "validation", "evaluation"), in the order given.
 
@@ -120,15 +120,12 @@ def _metadata(folder: Path, split: str) -> dict[str, dict[str, str]]:
     return {row["file_name"]: row for _, row in read_table(table, ("file_name", "sound_id"))}
 
 
-def _unpacked(
-    folder: Path, split: str, names: list[str], progress: Progress | None
-) -> dict[str, Path]:
+def _unpacked(folder: Path, split: str, names: list[str], progress: Progress) -> dict[str, Path]:
     """Recordings by name, taken out of the archive if any of ``names`` is not there otherwise."""
     found = _recordings(folder, split)
     archive = folder / f"clotho_audio_{split}.7z"
     if _lack(names, found) and archive.exists():
-        report = _named(progress, f"unpack {archive.name}")
-        extract_audio(archive, folder / split, report)
+        extract_audio(archive, folder / split, progress)
         found = _recordings(folder, split)
     if names and not found:
         raise DataError(
@@ -153,13 +150,8 @@ def _lack(names: list[str], recordings: Mapping[str, Path]) -> bool:
     return any(found.find(name) is None for name in names)
 
 
-def _download(folder: Path, name: str, progress: Progress | None) -> None:
-    report = _named(progress, f"download {name}")
-    download(ADDRESS.format(name=name), folder / name, MD5[name], report)
-
-
-def _named(progress: Progress | None, task: str) -> Callable[[int, int], None] | None:
-    return (lambda done, total: progress(task, done, total)) if progress else None
+def _download(folder: Path, name: str, progress: Progress) -> None:
+    download(ADDRESS.format(name=name), folder / name, MD5[name], progress)
 
 
 class Names(Generic[T]):

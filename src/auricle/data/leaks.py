@@ -1,4 +1,4 @@
-"""The same recording on both sides of a split, by the source it was cut from and by its samples."""
+"""Leaks between splits: one recording in two of them, by its source or by its samples."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _YOUTUBE_CLIP = re.compile(r"Y?([\w-]{11})_\d+(?:\.\d+)?(?:_\d+(?:\.\d+)?)?", re
 
 
 def source_of(clip: Clip) -> str | None:
-    """ "freesound:66304" or "youtube:r1nicOVtvkQ", as the manifest says or the names betray."""
+    """ "freesound:66304" or "youtube:r1nicOVtvkQ", by the manifest, or else by the clip's names."""
     if clip.source:
         return clip.source
     for text in (clip.id, clip.audio.stem):

@@ -1,4 +1,4 @@
-"""Manifests: one clip per line of JSON, what every data set is turned into.
+"""Manifests: one clip per line of JSON, the form that every data set takes.
 
     {"audio": path, "captions": [...], "id"?, "split"?, "start_s"?, "end_s"?, "licence"?, "source"?,
      "mix"?: {"audio": path, "start_s"?, "end_s"?, "level_db"?, "offset_s"?, "relation"?}, ...}
@@ -24,7 +24,7 @@ from typing import Any
 
 from auricle.data.clip import RELATIONS, TOGETHER, Clip, Mix
 from auricle.errors import DataError
-from auricle.files import atomic_writer, parse_json, portable, raw_lines
+from auricle.files import atomic_writer, parse_json, raw_lines
 
 REQUIRED = ("audio", "captions")
 OPTIONAL = ("id", "split", "start_s", "end_s", "licence", "source", "mix")
@@ -153,6 +153,13 @@ def to_json(clip: Clip, folder: Path, **more: object) -> str:
         mix = {key: value for key, value in asdict(clip.mix).items() if value not in unsaid}
         row["mix"] = mix | {"audio": portable(clip.mix.audio, folder)}
     return json.dumps(row | dict(clip.extra) | more, ensure_ascii=False)
+
+
+def portable(audio: Path, folder: Path) -> str:
+    """The path for a manifest in ``folder``: relative for what lies below it, else absolute."""
+    audio = Path(os.path.abspath(audio))  # noqa: PTH100  (a link's target may not be shared)
+    root = Path(os.path.abspath(folder))  # noqa: PTH100
+    return (audio.relative_to(root) if audio.is_relative_to(root) else audio).as_posix()
 
 
 def parse_mix(row: object, folder: Path) -> Mix:

@@ -1,4 +1,4 @@
-"""CSV tables and JSON Lines as people and data sets write them, and what a reader hands back."""
+"""Readings of data sets: their clips, and the rows and files that gave none."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ class Reading:
     left_out: list[LeftOut]
 
     def reasons(self) -> Counter[str]:
-        """How much was left out for which reason."""
+        """The number of left out rows by reason."""
         return Counter(item.reason for item in self.left_out)

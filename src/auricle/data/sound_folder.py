@@ -1,4 +1,4 @@
-"""A data set of one's own: recordings, and a table that says what is heard in them.
+"""A folder of recordings with a table of captions, as users have them.
 
 The table is CSV (TSV) or JSON Lines with a column ``audio`` and either ``caption`` or
 ``caption_1`` … ``caption_5``; in JSON Lines ``captions`` may hold a list. The columns ``id``,

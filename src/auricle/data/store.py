@@ -4,8 +4,8 @@ computed from.
     <folder>/<digest of the settings>/ settings.json  index.sqlite  00000.bin  00001.bin ...
 
 Other settings mean another folder, so nothing stale is ever read. A shard is arrays end to end,
-little-endian. Their places are committed to the index once the bytes are on the disk: whoever is
-killed leaves at most bytes at a shard's end that no row speaks of, and that are written over next.
+little-endian. Their places are committed to the index once the bytes are on the disk: a killed
+process leaves at most bytes at a shard's end that no row names, and the next one writes over them.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ class ArrayStore:
                 " cache, or make room"
             ) from error
         with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # the system lets go of it when the file is closed
+            fcntl.flock(lock, fcntl.LOCK_EX)  # closing the file releases it
             yield
 
 

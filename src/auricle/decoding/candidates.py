@@ -18,7 +18,8 @@ from auricle.errors import ModelError
 from auricle.model.bart import CrossMemory
 from auricle.model.captioner import AudioMemory
 from auricle.records import Candidate
-from auricle.text.tokenizer import CaptionTokenizer, strip_punctuation
+from auricle.text.normalise import strip_punctuation
+from auricle.text.tokenizer import CaptionTokenizer
 
 Pool = Literal["candidates", "tokens"]  # what the scorers of an ensemble bring together
 

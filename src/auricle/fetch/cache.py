@@ -1,4 +1,4 @@
-"""Cache folder of what auricle fetches and derives."""
+"""The cache folder: what auricle fetches and derives."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Where auricle keeps what it derives: $AURICLE_CACHE, else ~/.cache/auricle."""
+    """$AURICLE_CACHE, else auricle in the user's cache folder, ~/.cache by default."""
     if chosen := os.environ.get("AURICLE_CACHE"):
         return Path(chosen).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "auricle"

@@ -7,10 +7,10 @@ import http.client
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 from auricle.errors import DataError
+from auricle.watch import UNKNOWN, Progress, silent
 
 BLOCK_BYTES = 1 << 20
 TIMEOUT_S = 60.0
@@ -18,14 +18,12 @@ ATTEMPTS = 5  # in a row without a single new byte
 PAUSE_S = 2.0  # before the second attempt; doubled before each further one
 RANGE_REFUSED = 416  # HTTP: nothing lies beyond the byte that was asked for
 
-Progress = Callable[[int, int], None]
-
 
 def download(
     url: str,
     path: Path,
     checksum: str,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     pause_s: float = PAUSE_S,
     algorithm: str = "md5",
 ) -> bool:
@@ -33,7 +31,7 @@ def download(
 
     A file that is there and has the digest ``checksum``, by an ``algorithm`` of hashlib, stays.
     What has come so far lies in ``path``.part, where the next call goes on, also after this process
-    has been killed. ``progress`` is told bytes and their total (0 while unknown).
+    has been killed. ``progress`` is told bytes and their total.
 
     Raises DataError: no connection, or another content than the digest says.
     """
@@ -45,7 +43,7 @@ def download(
     while True:
         size = part.stat().st_size if part.exists() else 0
         try:
-            _fetch(url, part, progress)
+            _fetch(url, part, f"download {path.name}", progress)
             break
         except (OSError, http.client.HTTPException) as error:
             status = getattr(error, "code", None)
@@ -78,7 +76,7 @@ def digest(path: Path, algorithm: str = "md5") -> str:
         ).hexdigest()
 
 
-def _fetch(url: str, part: Path, progress: Progress | None) -> None:
+def _fetch(url: str, part: Path, stage: str, progress: Progress) -> None:
     """Append to ``part`` what it lacks of ``url``."""
     done = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"User-Agent": "auricle"})
@@ -88,13 +86,12 @@ def _fetch(url: str, part: Path, progress: Progress | None) -> None:
         if response.status != http.client.PARTIAL_CONTENT:
             done = 0  # a server without ranges starts over
         length = response.headers.get("Content-Length")
-        total = done + int(length) if length else 0
+        total = done + int(length) if length else UNKNOWN
         with part.open("ab" if done else "wb") as file:
             while block := response.read(BLOCK_BYTES):
                 file.write(block)
                 done += len(block)
-                if progress:
-                    progress(done, total)
+                progress(stage, done, total)
     if done < total:
         raise http.client.IncompleteRead(b"", total - done)
 

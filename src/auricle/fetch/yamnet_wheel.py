@@ -19,10 +19,10 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from auricle.errors import MissingDependencyError, ModelError
 from auricle.fetch.cache import cache_folder
+from auricle.files import whole_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +59,7 @@ def yamnet_weights() -> Path:
 
 
 def cached_weights() -> Path:
-    """Where the safetensors are once they are written."""
+    """The place of the safetensors in the cache."""
     return cache_folder() / f"yamnet-{SHA256[NETWORK][:12]}.safetensors"
 
 
@@ -150,17 +150,15 @@ def initializer(tensor: TensorProto, data: bytes) -> np.ndarray:
 
 
 def write_once(path: Path, tensors: dict[str, np.ndarray], about: dict[str, str]) -> None:
-    """Write beside ``path``, then rename: other processes see the whole file or none."""
+    """Safetensors at ``path``: other processes see the whole file or none.
+
+    Raises ModelError: it cannot be written.
+    """
     from safetensors.numpy import save
 
-    part = path.with_name(f"{path.name}.{uuid4().hex}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with whole_file(path) as part:
             part.write_bytes(save(tensors, about))
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
     except OSError as error:
         raise ModelError(
             f"{path.parent}: the cache folder cannot be written ({error.strerror}); "

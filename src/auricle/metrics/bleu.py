@@ -16,7 +16,7 @@ _TINY, _SMALL = 1e-15, 1e-9
 
 @dataclass(frozen=True)
 class BleuCounts:
-    """What BLEU is computed from; for a corpus, each is summed over its clips.
+    """The counts that BLEU is computed from; for a corpus, each is summed over its clips.
 
     Attributes:
         correct: [..., 4] n-grams of the caption that are in a reference, at most as often as in

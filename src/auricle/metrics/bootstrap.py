@@ -1,4 +1,4 @@
-"""How far a figure of few clips can be trusted: the percentile bootstrap (Efron, 1979)."""
+"""Confidence intervals and paired differences, by the percentile bootstrap (Efron, 1979)."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Interval(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """How much higher the first of two figures is, its 95 % interval, and the two-sided p-value of
-    there being no difference."""
+    """The first of two figures less the second, its 95 % interval, and the two-sided p-value of no
+    difference."""
 
     value: float
     low: float

@@ -8,7 +8,7 @@ import numpy as np
 
 from auricle.metrics.ngrams import PairedNGrams, Tokens, pair_ngrams
 from auricle.metrics.scores import Score
-from auricle.text.tokenizer import strip_punctuation
+from auricle.text.normalise import as_written
 
 SIGMA = 6.0  # tokens: how far lengths may differ
 NAME = "CIDEr-D"
@@ -65,14 +65,10 @@ def cider_d_simple(
     Arguments and errors of `cider_d`, with captions as texts.
     """
     score = cider_d(
-        [_simple_tokens(text) for text in candidates],
-        [[_simple_tokens(text) for text in texts] for texts in references],
+        [as_written(text).split() for text in candidates],
+        [[as_written(text).split() for text in texts] for texts in references],
     )
     return score.corpus, list(score.items)
-
-
-def _simple_tokens(text: str) -> tuple[str, ...]:
-    return tuple(strip_punctuation(text.lower()).split())
 
 
 def _rarity(pairs: PairedNGrams, clips: int, documents: int) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""Captions and references in, every metric out: of the corpus, of each clip, with intervals."""
+"""Evaluation of captions by every metric: of the corpus, of each clip, with intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from auricle.errors import AuricleError, DataError
@@ -11,14 +11,14 @@ from auricle.metrics.inputs import Material
 from auricle.metrics.java import INSTALL
 from auricle.metrics.registry import Measured, Metric, Outcome, chosen
 from auricle.metrics.scores import Missing, MissingMetricError, Score
+from auricle.watch import Progress, silent
 
 ROUNDING = 1e-12
-Progress = Callable[[str, int, int], None]  # which metric begins, how many are done, of how many
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What was measured of N captions.
+    """The scores of N captions.
 
     Attributes:
         clips: N.
@@ -76,7 +76,7 @@ def evaluate(
     training: Sequence[str] | None = None,
     device: str = "cpu",
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Evaluation:
     """Score one caption of each of N clips against what people said of it.
 
@@ -88,7 +88,7 @@ def evaluate(
         training: the captions that the captioner learned from, for the share of novel ones.
         device: where texts are embedded and judged.
         seed: of the bootstrap.
-        progress: told which metric begins.
+        progress: told which metric begins, as the stage, how many are done, and of how many.
 
     Raises:
         DataError: no clips, numbers that differ, a clip without references, or an unknown metric.
@@ -99,13 +99,11 @@ def evaluate(
     measured: list[Measured] = []
     missing: list[Missing] = []
     for done, metric in enumerate(wanted.values()):
-        if progress:
-            progress(metric.title, done, len(wanted))
+        progress(metric.title, done, len(wanted))
         outcome = _outcome(metric, material)
         measured += outcome.measured
         missing += outcome.missing
-    if progress:
-        progress("", len(wanted), len(wanted))
+    progress("", len(wanted), len(wanted))
     return Evaluation.of(len(candidates), measured, missing, seed)
 
 

@@ -71,7 +71,7 @@ def fluency_judge(device: str = "cpu") -> Judge:
 
 
 def missing(name: str, *standins: str | None) -> Missing | None:
-    """What is to be said of the published metric ``name`` where something stands in for it."""
+    """The note on the published metric ``name`` where something stands in for it."""
     parts = [label for label in standins if label]
     if not parts:
         return None

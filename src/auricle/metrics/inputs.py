@@ -1,4 +1,5 @@
-"""What the metrics of one set of captions share, each part computed when first asked for, once."""
+"""Material of the metrics: tokens, vectors and verdicts of one set of captions, each computed once,
+when it is first needed."""
 
 from __future__ import annotations
 
@@ -39,12 +40,12 @@ class Spice(NamedTuple):
 
 
 class Material:
-    """N captions, the references of each, and what is known of them.
+    """N captions, the references of each, and what metrics compute of them.
 
     Attributes:
         rivals: all candidate captions of each clip, its caption among them; None if there is but
             one for each.
-        training: the captions that the captioner was trained on; None if nobody says.
+        training: the captions that the captioner was trained on; None if not known.
     """
 
     def __init__(

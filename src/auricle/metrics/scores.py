@@ -1,4 +1,4 @@
-"""What a metric returns: a named score of a corpus and of each item, or why there is none."""
+"""Scores of a corpus and of each item, by name, and metrics that cannot be computed."""
 
 from __future__ import annotations
 

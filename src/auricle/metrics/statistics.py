@@ -1,4 +1,4 @@
-"""What captions are like, whatever they describe: words, variety, length."""
+"""Statistics of captions without references: words, variety, length."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 from auricle.metrics.bootstrap import Sums
 from auricle.metrics.ngrams import Tokens
 from auricle.metrics.scores import Score
-from auricle.text.normalise import normalise
+from auricle.text.normalise import as_judged
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 def vocabulary(captions: Sequence[Tokens]) -> Score:
-    """How many different words there are, in all and in each caption."""
+    """The number of different words, in all and in each caption."""
     each = tuple(float(len(set(tokens))) for tokens in captions)
     return Score("Vocabulary (words)", float(len(set().union(*captions))), each)
 
@@ -47,8 +47,8 @@ def length_spread(captions: Sequence[Tokens]) -> tuple[Score, Sums]:
 
 def novel(captions: Sequence[str], training: Iterable[str]) -> Score:
     """The share of captions that no training caption equals, but for capitals and punctuation."""
-    known = {normalise(text) for text in training}
-    each = tuple(float(normalise(text) not in known) for text in captions)
+    known = {as_judged(text) for text in training}
+    each = tuple(float(as_judged(text) not in known) for text in captions)
     return Score("Novel captions", float(np.mean(each)), each)
 
 

@@ -24,9 +24,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from auricle.data.manifest import section
+from auricle.data.manifest import portable, section
 from auricle.errors import DataError
-from auricle.files import atomic_writer, parse_json, portable, raw_lines
+from auricle.files import atomic_writer, parse_json, raw_lines
 
 Provider = Literal["openai", "local", "published"]
 MixRelation = Literal["together", "followed by"]

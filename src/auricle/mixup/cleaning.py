@@ -14,9 +14,10 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from auricle.data.captions import CaptionLimits, faults, normalised, words
+from auricle.data.captions import CaptionLimits, faults
 from auricle.mixup.prompts import MAX_WORDS
 from auricle.mixup.stems import content, distinctive, speaks_of_both
+from auricle.text.normalise import as_compared, words
 
 MIN_WORDS = 4  # "dogs bark, rain falls"
 ALIKE = 0.9  # difflib ratio of the words from which a mix is nearly a copy of a caption
@@ -144,7 +145,7 @@ def _reasons(text: str, captions: tuple[str, str], max_words: int) -> Iterator[s
         yield TALK
     if not _scripts(text) <= _scripts(" ".join(captions)):
         yield SCRIPT
-    if normalised(text) in map(normalised, captions):
+    if as_compared(text) in map(as_compared, captions):
         yield COPY
     if _nearly_a_copy(text, captions):
         yield NEAR_COPY

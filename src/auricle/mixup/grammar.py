@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from auricle.audio.mixing import draw
-from auricle.data.captions import words as words_of
 from auricle.mixup import words as w
 from auricle.mixup.answers import MixRelation
 from auricle.mixup.phrases import Phrase, Unsure, nominal, parse
 from auricle.mixup.prompts import MAX_WORDS
+from auricle.text.normalise import words as words_of
 
 VERSION = "grammar-1"
 ALIKE = 0.6  # share of the shorter caption's words that the other has, too: then they are too alike

@@ -21,9 +21,9 @@ from auricle.audio.load import SAMPLE_RATES_HZ
 from auricle.audio.lookahead import in_order
 from auricle.audio.mixing import LEVEL_RANGE_DB
 from auricle.data.clip import Clip, Mix, Mixed, load_mix
-from auricle.data.manifest import read_lines, write_manifest
+from auricle.data.manifest import portable, read_lines, write_manifest
 from auricle.errors import AudioError, DataError
-from auricle.files import portable, raw_lines
+from auricle.files import raw_lines
 from auricle.mixup.waveforms import FORMATS, read_comment, write_waveform
 from auricle.watch import OnSkip, Progress, silent
 

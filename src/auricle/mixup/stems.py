@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from auricle.data.captions import words
+from auricle.text.normalise import words
 
 _COMMON = frozenset(
     "a an the and or but while as with of to at from for into in on by near off out up down over"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from string import punctuation
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from auricle.errors import ModelError
 
 SPECIAL = [BOS, PAD, EOS, UNK] = ["<s>", "<pad>", "</s>", "<unk>"]  # BART's, in its id order
-_NO_PUNCTUATION = str.maketrans("", "", punctuation)
 
 
 class CaptionTokenizer:
@@ -79,11 +77,6 @@ class CaptionTokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         """Text of ``ids``, special tokens left out."""
         return self._tokenizer.decode(ids, skip_special_tokens=True).strip()
-
-
-def strip_punctuation(text: str) -> str:
-    """A generated caption as it is scored: no punctuation, single spaces (published practice)."""
-    return " ".join(text.translate(_NO_PUNCTUATION).split())
 
 
 def _byte_level(model: models.BPE) -> Tokenizer:

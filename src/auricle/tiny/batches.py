@@ -20,16 +20,16 @@ from auricle.fetch.yamnet_wheel import yamnet_weights
 from auricle.model.config import CaptionerConfig, YamnetConfig
 from auricle.model.yamnet import Yamnet, scaled
 from auricle.text.embedder import MINILM, TextEmbedder
+from auricle.text.normalise import as_tagged, as_written
 from auricle.text.tokenizer import CaptionTokenizer
 from auricle.tiny.ontology import Ontology
 from auricle.tiny.pseudo import Event, PseudoRecordings, Scene
 from auricle.tiny.sounds import read_sounds
 from auricle.tiny.synthetic import plain_recordings
-from auricle.tiny.tagging import CaptionTagger, normalised, phrases
+from auricle.tiny.tagging import CaptionTagger, phrases
 from auricle.tiny.tracks import load_tracks, log_odds, read_tracks, save_tracks
 from auricle.training.batch import Batch, epoch_batches, pad_audio, pad_labels
 from auricle.training.config import PseudoConfig, TrainingConfig, UnpairedConfig
-from auricle.training.examples import as_written
 from auricle.training.initial import with_tokens
 
 BUCKET = 12  # batches whose captions are sorted by length together, so that little is padding
@@ -143,7 +143,7 @@ class UnpairedBatches:
                 text = self.captions[index]
             heard.append(odds.astype(np.float32))
             written.append(self.tokenizer.encode(as_written(text)))
-            texts_told.append(normalised(text))
+            texts_told.append(as_tagged(text))
         rows = slice(rank, None, self.world)
         vectors, decoder = self._vectors(texts_told[rows]), self.model_config.decoder
         return collate(
@@ -180,7 +180,7 @@ class UnpairedBatches:
     def _prepare_scenes(self) -> None:
         """Tags of every caption and phrase, as the tagger fitted on people's labels sees them."""
         cut = [phrases(caption) for caption in self.captions]
-        whole = [normalised(caption) for caption in self.captions]
+        whole = [as_tagged(caption) for caption in self.captions]
         texts = sorted({*whole, *(phrase.text for row in cut for phrase in row)})
         ours = {text for _, captions in [*self._plain, *self._classes] for text in captions}
         self._vectors([*texts, *sorted(ours)])

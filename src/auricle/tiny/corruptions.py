@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from auricle.text.normalise import normalise
+from auricle.text.normalise import as_judged
 from auricle.tiny.verbs import BE, VerbForms
 
 KINDS = ("add_tail", "repeat_event", "repeat_adv", "remove_conj", "remove_verb")
@@ -55,7 +55,7 @@ class Corruptor:
     """
 
     def __init__(self, captions: Iterable[str]) -> None:
-        self.whole = {normalise(caption) for caption in captions}
+        self.whole = {as_judged(caption) for caption in captions}
         counts = Counter(word for caption in self.whole for word in caption.split())
         self.verbs = VerbForms(counts)
         found = {word for word, count in counts.items() if count > 2 and _is_adverb(word)}
@@ -69,7 +69,7 @@ class Corruptor:
         }
 
     def corrupt(self, caption: str, kind: str, rng: random.Random) -> str | None:
-        """``caption`` (normalised) with an error of ``kind``; None if it gives no occasion."""
+        """``caption`` (`as_judged`) with an error of ``kind``; None if it gives no occasion."""
         broken = self._rules[kind](caption, rng)
         return None if not broken or broken == caption or broken in self.whole else broken
 

@@ -27,7 +27,7 @@ from auricle.text.fluency.network import (
     caption_logits,
 )
 from auricle.text.fluency.own import OwnDetector
-from auricle.text.normalise import normalise
+from auricle.text.normalise import as_judged
 from auricle.tiny.corruptions import KINDS, Corruptor
 
 Progress = Callable[[int, int, float], None]
@@ -114,8 +114,8 @@ def train_detector(
 
 
 def split(captions: Sequence[str], options: FluencyTraining) -> tuple[list[str], list[str]]:
-    """(kept aside, learned from): the distinct captions, normalised and shuffled by the seed."""
-    distinct = sorted({normalise(caption) for caption in captions} - {""})
+    """(kept aside, learned from): the distinct captions, `as_judged`, shuffled by the seed."""
+    distinct = sorted({as_judged(caption) for caption in captions} - {""})
     if len(distinct) < 2 * options.held_out:
         raise TrainingError(
             f"{len(distinct)} distinct captions, of which {options.held_out} are kept aside: give "
@@ -204,7 +204,7 @@ class Agreement:
 def broken_captions(
     captions: Sequence[str], corruptor: Corruptor, seed: int = 0
 ) -> dict[str, list[str]]:
-    """Of each (normalised) caption, a broken copy for every kind of error it gives occasion for."""
+    """Of each caption, `as_judged`, a broken copy for every kind of error it gives occasion for."""
     rng = random.Random(seed)
     found = {
         kind: [corruptor.corrupt(caption, kind, rng) for caption in captions] for kind in KINDS

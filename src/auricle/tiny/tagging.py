@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from auricle.text.normalise import as_tagged
 from auricle.tiny.ontology import Ontology
 
 Embed = Callable[[Sequence[str]], np.ndarray]  # N texts -> [N, E] float32, rows of length 1
@@ -53,17 +54,12 @@ class TaggedPhrase:
     faint: bool
 
 
-def normalised(caption: str) -> str:
-    """Lower case, without spaces and full stops at the ends: the form texts are looked up in."""
-    return caption.lower().strip(" .")
-
-
 def phrases(caption: str) -> list[TaggedPhrase]:
     """Cut a caption at its joints ("while", "followed by", commas) into events in time.
 
     "A before B" and "A followed by B" put B after A, "A after B" before it; all else is together.
     """
-    text = normalised(caption)
+    text = as_tagged(caption)
     found: list[tuple[str, int]] = []
     order = end = 0
     for part in _parts(text):
@@ -96,7 +92,7 @@ class CaptionTagger:
         """Learn from N captions and their [N, C] labels of zeros and ones."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        texts = [normalised(caption) for caption in captions]
+        texts = [as_tagged(caption) for caption in captions]
         vectors = self.embed(texts)
         self._frequency = targets.mean(axis=0)
         fold = np.arange(len(texts)) % FOLDS  # the trees must see scores of captions held out
@@ -126,7 +122,7 @@ class CaptionTagger:
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
         """N captions or phrases -> [N, C] float32 probabilities, 0 for the unlikely classes."""
-        texts = [normalised(text) for text in texts]
+        texts = [as_tagged(text) for text in texts]
         found = np.zeros((len(texts), len(self.ontology)), dtype=np.float32)
         for start in range(0, len(texts), BATCH):
             batch = texts[start : start + BATCH]

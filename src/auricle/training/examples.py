@@ -20,7 +20,7 @@ from auricle.data.clip import FOLLOWED_BY, Clip, Mix
 from auricle.data.manifest import DefaultIds, parse_clip, with_id
 from auricle.errors import AudioError, DataError
 from auricle.files import Line, raw_lines
-from auricle.text.tokenizer import strip_punctuation
+from auricle.text.normalise import as_written
 
 READ_AT_ONCE = 1024  # rows whose audio is looked at together
 THREADS = 8  # opening a file is waiting for a disk
@@ -46,11 +46,6 @@ class Source:
     digest: str
     stamp: tuple[int, int]
     numbers: Mapping[int, int]
-
-
-def as_written(caption: str) -> str:
-    """Lower case, no punctuation, single spaces: the form captions are learned in (published)."""
-    return strip_punctuation(caption.lower())
 
 
 def usable(captions: Iterable[str], min_words: int) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from typing import Any
 from auricle.errors import AuricleError, MissingDependencyError
 from auricle.fetch.cache import cache_folder
 from auricle.metrics.java import OPTIONS, carried, find_java, java_version, missing_metric
+from auricle.metrics.ngrams import check_clips
 from auricle.metrics.ptb import tokenize
 from auricle.metrics.scores import Missing, MissingMetricError, Score
 from auricle.metrics.spice import stanford
@@ -56,7 +57,7 @@ def spice(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Sco
         MissingMetricError: CoreNLP's files, pycocoevalcap or a Java are not here.
         AuricleError: the program failed.
     """
-    check(NAME, candidates, references)
+    check_clips(NAME, candidates, references)
     try:
         parser = stanford.jars()
     except MissingDependencyError as error:
@@ -75,17 +76,8 @@ def spice(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Sco
     return _score(_answers(start, clips))
 
 
-def check(metric: str, candidates: Sequence[str], references: Sequence[Sequence[str]]) -> None:
-    """Refuses what cannot be scored, with a ValueError."""
-    if not candidates or len(candidates) != len(references) or not all(references):
-        raise ValueError(
-            f"{len(candidates)} captions against {len(references)} reference sets: {metric} takes "
-            "at least one clip, each with one caption and at least one reference"
-        )
-
-
 def command(parser: Sequence[Path]) -> list[str]:
-    """How the program is started, up to its own arguments; ``parser`` are CoreNLP's jars.
+    """The command line of the program, up to its own arguments; ``parser`` are CoreNLP's jars.
 
     Raises:
         MissingDependencyError: no Java, or no pycocoevalcap.
@@ -103,7 +95,7 @@ def command(parser: Sequence[Path]) -> list[str]:
 
 
 def run(start: Sequence[str], clips: Sequence[dict[str, Any]], store: Path | None) -> list[Any]:
-    """What the program answers to clips ({"image_id", "test", "refs"}), in no certain order.
+    """The program's answers to clips ({"image_id", "test", "refs"}), in no certain order.
 
     Args:
         start: from `command`.

@@ -15,10 +15,10 @@ from statistics import fmean
 
 from auricle.errors import MissingDependencyError
 from auricle.metrics.java import missing_metric
+from auricle.metrics.ngrams import check_clips
 from auricle.metrics.ptb import by_rules
 from auricle.metrics.scores import Score
-from auricle.metrics.spice.official import check
-from auricle.text.tokenizer import strip_punctuation
+from auricle.text.normalise import as_written
 
 NAME = "SPICE (spice-py)"
 
@@ -37,7 +37,7 @@ def spice_py(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> 
         ValueError: no clips, numbers that differ, or a clip without references.
         MissingMetricError: spaCy, its model or pycocoevalcap's synonyms are not installed.
     """
-    check("spice-py", candidates, references)
+    check_clips("spice-py", candidates, references)
     from auricle.metrics.spice.graph import SceneGraph
     from auricle.metrics.spice.tuples import read_tuples
     from auricle.metrics.spice.wordnet import synonyms
@@ -64,4 +64,4 @@ def spice_py(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> 
 
 def _plain(caption: str) -> str:
     """Lower-case words without punctuation, as SPICE is given them, found without Java."""
-    return " ".join(by_rules(caption) or strip_punctuation(caption.lower()).split())
+    return " ".join(by_rules(caption) or as_written(caption).split())

@@ -1,4 +1,4 @@
-"""The files of Stanford CoreNLP 3.6.0, by which SPICE parses: half a gigabyte, in no package."""
+"""Files of Stanford CoreNLP 3.6.0, by which SPICE parses: half a gigabyte, in no package."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import contextlib
 import os
 import shutil
 import zipfile
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from auricle.errors import DataError, MissingDependencyError
 from auricle.fetch.cache import cache_folder
 from auricle.fetch.http import BLOCK_BYTES, download
+from auricle.files import whole_file
 from auricle.metrics.java import carried
+from auricle.watch import Progress, silent
 
 COMMAND = "auricle data metrics"
 FOLDER = "AURICLE_CORENLP"  # the variable that names another folder than that of the cache
@@ -53,9 +54,7 @@ def jars() -> list[Path]:
     raise MissingDependencyError(f"Stanford CoreNLP 3.6.0 ({SIZE}) is not in {folders[0]}")
 
 
-def install(
-    source: Path | None = None, progress: Callable[[int, int], None] | None = None
-) -> tuple[Path, bool]:
+def install(source: Path | None = None, progress: Progress = silent) -> tuple[Path, bool]:
     """Put the files into `home`; returns it, and whether anything had to be done.
 
     Args:
@@ -101,17 +100,12 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 
 def _put(name: str, folder: Path, file: IO[bytes]) -> None:
-    """Write a jar beside its place, look at it, and move it there whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{name}.part"
-    try:
+    """Write a jar whole, or not at all where it is another file."""
+    with whole_file(folder / name) as part:
         with part.open("wb") as out:
             shutil.copyfileobj(file, out, BLOCK_BYTES)
         if not _is_jar(part, name):
             raise DataError(f"{name}: is not that of Stanford CoreNLP 3.6.0; fetch {URL}")
-        part.replace(folder / name)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _is_jar(path: Path, name: str = "") -> bool:

@@ -50,7 +50,7 @@ class Words:
 
     @classmethod
     def of(cls, captions: Sequence[str], buckets: int) -> Words:
-        """Of normalised captions (`auricle.text.normalise.normalise`)."""
+        """Of captions `as_judged` (auricle.text.normalise)."""
         rows = [[START, *caption.split()[: MAX_WORDS - 2], END] for caption in captions]
         lengths = torch.tensor([len(row) for row in rows])
         mask = torch.arange(int(lengths.max())) < lengths[:, None]

@@ -16,7 +16,7 @@ import torch
 from auricle.errors import ModelError
 from auricle.text.fluency.detector import CLASSES, FluencyDetector
 from auricle.text.fluency.network import FluencyConfig, FluencyNetwork, Words, caption_logits
-from auricle.text.normalise import normalise
+from auricle.text.normalise import as_judged
 
 BUNDLED = Path(__file__).parent / "model"
 FORMAT = "auricle-fluency-1"
@@ -37,7 +37,7 @@ class OwnDetector(FluencyDetector):
     @torch.inference_mode()
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """As in the base class. A caption of fewer than two words counts as broken off."""
-        captions = [normalise(text) for text in texts]
+        captions = [as_judged(text) for text in texts]
         found = torch.zeros(len(captions), len(CLASSES))
         order = sorted(range(len(captions)), key=lambda i: captions[i].count(" "))
         for start in range(0, len(order), _BATCH):

@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 
 from auricle.audio.header import probe
-from auricle.data.captions import words
 from auricle.data.clip import Clip
 from auricle.data.leaks import SPLIT_RANK, canonical_split
 from auricle.data.manifest import read_manifest
 from auricle.errors import AudioError
+from auricle.text.normalise import words
+from auricle.watch import UNKNOWN, Progress, silent
 
-UNKNOWN = "not given"
+NO_LICENCE = "not given"
 BATCH = 1024  # clips whose headers are read before the next are
 
 
@@ -37,7 +39,7 @@ class SplitStatistics:
 
     def add(self, clip: Clip, duration_s: float | None) -> None:
         self.clips += 1
-        licence = clip.licence or UNKNOWN
+        licence = clip.licence or NO_LICENCE
         self.licences[licence] += 1
         if duration_s is None:
             self.unreadable += 1
@@ -71,23 +73,23 @@ class Table:
 
 def survey(
     manifests: Iterable[Path],
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
     workers: int | None = None,
 ) -> dict[str, SplitStatistics]:
     """Statistics by split. Of the audio only headers are read; clips without one are counted.
 
-    ``progress`` is told clips and 0, for their number is not known before. Raises DataError for a
+    ``progress`` is told clips; their number is not known before. Raises DataError for a
     manifest that cannot be read.
     """
     splits: dict[str, SplitStatistics] = {}
     done = 0
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        for clips in _batches(clip for path in manifests for clip in read_manifest(path)):
-            for clip, duration_s in zip(clips, pool.map(_duration_s, clips), strict=True):
+        clips = chain.from_iterable(map(read_manifest, manifests))
+        while batch := list(islice(clips, BATCH)):
+            for clip, duration_s in zip(batch, pool.map(_duration_s, batch), strict=True):
                 splits.setdefault(clip.split, SplitStatistics()).add(clip, duration_s)
-            done += len(clips)
-            if progress:
-                progress(done, 0)
+            done += len(batch)
+            progress("clips", done, UNKNOWN)
     return dict(sorted(splits.items(), key=lambda item: _order(item[0])))
 
 
@@ -176,17 +178,6 @@ def _duration_s(clip: Clip) -> float | None:
         return None
     end_s = whole_s if clip.end_s is None else min(clip.end_s, whole_s)
     return max(0.0, end_s - (clip.start_s or 0.0))
-
-
-def _batches(clips: Iterable[Clip]) -> Iterator[list[Clip]]:
-    batch: list[Clip] = []
-    for clip in clips:
-        batch.append(clip)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _sum(splits: Iterable[SplitStatistics]) -> SplitStatistics:

@@ -1,4 +1,4 @@
-"""A manifest without what a check found, and beside it what was dropped and why."""
+"""A manifest without its faults, and a list of what was dropped and why."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from auricle.files import atomic_writer
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """What `clean` wrote: clips kept; rows and single captions dropped; where those are listed."""
+    """Clips kept by `clean`; rows and single captions dropped, and the file that lists them."""
 
     kept: int
     rows: int

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auricle.data.card import SplitStatistics
+from auricle.data.data_card import SplitStatistics
 from auricle.report.plots import require_matplotlib
 
 if TYPE_CHECKING:
