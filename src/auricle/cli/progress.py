@@ -24,10 +24,11 @@ class Display:
     """``with Display() as display``: its methods are what long work reports to (`auricle.watch`).
 
     A terminal shows a bar from the first report on. Elsewhere a stage gets a line once it has taken
-    ``quiet_s`` seconds, every `EVERY_S` seconds from then on, and at its end. A process that is
-    told nothing writes nothing.
+    ``quiet_s`` seconds, every `EVERY_S` seconds from then on, and at its end. Without a report
+    nothing is written, so that of several processes only one is seen.
 
     Args:
+        quiet_s: 0 for work that is always long, such as training.
         in_bytes: what is counted is bytes.
     """
 
