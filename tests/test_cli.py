@@ -46,32 +46,38 @@ class StubCaptioner:
         cls.settings = {"device": device, "precision": precision}
         return cls()
 
-    def options(self, decode: str | None, **changes: object) -> None:
-        if changes["min_length"] == 40:
+    def decoding(self, decode: str | None, **settings: object) -> str:
+        if settings["min_length"] == 40:
             raise ValueError("min_length=40: must be below max_length")
+        type(self).settings |= {"decode": decode, **settings}
+        return "as asked for"
 
-    def speak(self, source: Path, *, on_note: Callable, **settings: object) -> Iterator[str]:
-        type(self).settings |= settings
+    def speak(self, source: Path, decoding: str, *, on_note: Callable) -> Iterator[str]:
+        assert decoding == "as asked for"
         load_audio(source, 16_000, end_s=2.0)
-        on_note(source, f"{source}: a note")
+        on_note(f"{source}: a note")
         yield from ("a tone,", " 삐")
 
     def stream(
-        self, sources: list[Path], *, on_error: Callable, on_note: Callable, **settings: object
-    ) -> Iterator[Caption]:
-        type(self).settings |= settings
+        self, sources: list[Path], decoding: str, *, batch_size: int
+    ) -> Iterator[SimpleNamespace]:
+        assert decoding == "as asked for"
+        type(self).settings |= {"batch_size": batch_size}
         for source in sources:
             try:
                 recording = load_audio(source, 16_000, end_s=2.0)
             except AudioError as error:
-                on_error(source, error)
+                heard = SimpleNamespace(note=None)
+                yield SimpleNamespace(heard=heard, caption=None, error=error)
                 continue
-            end_s = len(recording.waveform) / 16_000
-            if recording.duration_s > end_s:
-                on_note(source, f"{source}: captioned its first {end_s:.0f} s")
+            end_s, longer = recording.end_s, recording.duration_s > recording.end_s
+            note = f"{source}: captioned its first {end_s:.0f} s" if longer else None
             text = f"a tone of {end_s:.0f} s, 삐"
             candidate = Candidate(text, -1.0, 0.5, 0.05, True)
-            yield Caption(str(source), 0.0, end_s, text, 0.05, (candidate,), "tiny", "nucleus", 0)
+            caption = Caption(
+                str(source), 0.0, end_s, text, 0.05, (candidate,), "tiny", "nucleus", 0
+            )
+            yield SimpleNamespace(heard=SimpleNamespace(note=note), caption=caption, error=None)
             time.sleep(self.pause_s)
 
 

@@ -24,7 +24,8 @@ records files watch schema
 fetch writers
 audio
 model
-data text
+text
+data
 decoding
 hub
 hearing

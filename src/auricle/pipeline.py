@@ -12,6 +12,8 @@ from typing import Any, Generic, TypeVar
 
 import torch
 
+from auricle.audio.load import Recording
+from auricle.data.clip import Clip
 from auricle.decoding.candidates import find_candidates, joint_steps
 from auricle.decoding.confidence import NO_SOUND, confidence, declined
 from auricle.decoding.options import DecodeOptions, with_method
@@ -130,7 +132,7 @@ class Captioner:
         ``settings`` are those of `stream`. A recording that cannot be captioned goes to
         ``on_error`` with the reason, and the others go on; without it the reason is raised.
         """
-        single = isinstance(audio, str | os.PathLike | bytes | tuple)
+        single = isinstance(audio, str | os.PathLike | bytes | tuple | Clip | Recording)
         single = single or hasattr(audio, "read") or hasattr(audio, "shape")
         sources: Iterable[Source] = [audio] if single else audio  # type: ignore[assignment,list-item]
         captions = []

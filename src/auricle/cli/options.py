@@ -212,8 +212,7 @@ class DecodingChoices:
 
 def spread(command: Callable[..., None]) -> Callable[..., None]:
     """``command`` for typer: where it takes a dataclass of options, such as `DecodingChoices`, the
-    command
-    line takes the options one by one."""
+    command line takes the options one by one."""
     hints = get_type_hints(command, include_extras=True)
     groups = {n: kind for n, kind in hints.items() if isinstance(kind, type) and is_dataclass(kind)}
     parameters: list[inspect.Parameter] = []
