@@ -21,7 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from scipy import stats
 
-from auricle.audio.header import audio_files
+from auricle.audio.find import audio_files
 from auricle.audio.level import level_dbfs
 from auricle.audio.load import load_audio
 from auricle.audio.mixing import FADE_S, LEVEL_RANGE_DB, SILENCE_DBFS

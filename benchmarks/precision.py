@@ -17,7 +17,7 @@ from statistics import mean
 
 import torch
 
-from auricle.audio.load import find_audio_files
+from auricle.audio.find import find_audio_files
 from auricle.decoding.steps import DecoderSteps
 from auricle.hub.ensemble import Ensemble
 from auricle.hub.folder import load_bundle

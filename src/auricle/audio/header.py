@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from auricle.audio.load import find_audio_files
 from auricle.errors import AudioError
 
 
@@ -24,8 +23,3 @@ def probe(path: Path) -> tuple[int, float]:
             return file.rate_hz, file.duration_s()
     except OSError as error:
         raise AudioError(f"{path}: cannot be opened ({error.strerror}); check the path") from error
-
-
-def audio_files(folder: Path) -> list[Path]:
-    """The audio files below ``folder``, sorted; none where there is no such folder."""
-    return find_audio_files([folder])[0] if folder.is_dir() else []

@@ -83,7 +83,7 @@ def caption(
     for audio files at any depth. Long recordings are captioned from their start.
     """
     with exit_codes():
-        from auricle.audio.load import find_audio_files
+        from auricle.audio.find import find_audio_files
 
         found, problems = find_audio_files(paths)
         for problem in problems:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path, PurePosixPath
 
-from auricle.audio.load import SUFFIXES
+from auricle.audio.find import SUFFIXES
 from auricle.errors import DataError, MissingDependencyError
 from auricle.watch import Progress, silent
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from auricle.audio.header import audio_files, probe
+from auricle.audio.find import audio_files
+from auricle.audio.header import probe
 from auricle.data.clip import Clip
 from auricle.data.leaks import SPLIT_RANK, canonical_split
 from auricle.data.reading import LeftOut, Reading

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from auricle.audio.header import audio_files
+from auricle.audio.find import audio_files
 from auricle.data.archive import extract_audio
 from auricle.data.clip import Clip
 from auricle.data.licences import licence_name

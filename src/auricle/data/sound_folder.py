@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from auricle.audio.header import audio_files
+from auricle.audio.find import audio_files
 from auricle.data.clip import Clip
 from auricle.data.held_out import hold_out
 from auricle.data.manifest import OPTIONAL, parse_clip

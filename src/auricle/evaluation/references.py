@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from auricle.audio.header import audio_files
+from auricle.audio.find import audio_files
 from auricle.data.audiocaps import COLUMNS as AUDIOCAPS
 from auricle.data.audiocaps import read_audiocaps
 from auricle.data.clip import Clip
