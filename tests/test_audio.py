@@ -227,5 +227,8 @@ def test_find_audio_files(tmp_path, write_tone, monkeypatch):
 
 
 def test_the_module_imports_without_numpy():
-    code = "import sys, auricle.audio.load, auricle.audio.find; sys.exit(any(m in sys.modules for m in ('numpy', 'torch')))"
+    code = (
+        "import sys, auricle.audio.load, auricle.audio.find\n"
+        "sys.exit(any(m in sys.modules for m in ('numpy', 'torch')))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

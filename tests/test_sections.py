@@ -47,6 +47,12 @@ def delay(expected: np.ndarray, found: np.ndarray, most: int = 100) -> int:
     return int(np.argmax(fits)) - most
 
 
+@pytest.mark.parametrize(("start_s", "end_s"), [(-1.0, 1.0), (1.0, 1.0), (2.0, 1.0)])
+def test_a_section_that_is_none_is_refused(start_s, end_s):
+    with pytest.raises(AudioError, match="must start at 0 s or later, and end after its start"):
+        load_audio((tone(3.0), RATE), RATE, start_s, end_s)
+
+
 def test_a_peak_outside_the_section_leaves_its_level(tmp_path):
     sound = np.concatenate([tone(1.0), 8 * tone(1.0)])  # floats may lie beyond full scale
     soundfile.write(tmp_path / "a.wav", sound, RATE, "FLOAT")

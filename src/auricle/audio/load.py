@@ -61,10 +61,10 @@ def load_audio(
     """The section of ``source`` from ``start_s`` to ``end_s`` (seconds), at ``sample_rate_hz``.
 
     ``end_s`` is None for all the rest, and may lie beyond the end. Arrays are [samples] or
-    [samples, channels] (or channels first: the shorter axis is the
-    channels), float in [-1, 1] or int8, int16, int32 or uint8, which are scaled. Channels are
-    averaged; where they cancel each other, as in phase-inverted stereo, the first one is heard.
-    A peak beyond 1 scales the section down to it. Truncated files give what can be decoded.
+    [samples, channels] (or channels first: the shorter axis is the channels), float in [-1, 1] or
+    int8, int16, int32 or uint8, which are scaled. Channels are averaged; where they cancel each
+    other, as in phase-inverted stereo, the first one is heard. A peak beyond 1 scales the section
+    down to it. Truncated files give what can be decoded.
 
     Raises AudioError, one line naming the input, the rule it broke and the fix.
     """
@@ -87,6 +87,7 @@ def load_sections(
         rate_hz = _checked_rate(reader.rate_hz, name)
         window = SlidingWindow(reader, name)
         for start_s, end_s in sections:
+            _check_section(start_s, end_s, name)
             mono, duration_s = window.section(start_s, end_s)
             _check(mono, rate_hz, name, start_s)
             waveform = at_rate(mono, rate_hz, sample_rate_hz)
@@ -188,8 +189,8 @@ class SlidingWindow:
             )
         if start >= self._next:
             raise AudioError(
-                f"{self._name}: lasts {self._lasts_s():.4g} s, but the section starts at"
-                f" {start_s:g} s; correct start_s"
+                f"{self._name}: {self._end(start_s)}, but the section starts at {start_s:g} s;"
+                " correct start_s"
             )
         tracks = np.concatenate(self._kept)[start - self._first :][: int(min(end, 2**62)) - start]
         return _mono(tracks), duration_s
@@ -230,11 +231,21 @@ class SlidingWindow:
         self._kept.append(_tracks(block))
         self._next += len(block)
 
-    def _lasts_s(self) -> float:
-        """Seconds that can be decoded of a recording that ended before a section's start."""
-        if self._kept or not self._first:
-            return self._next / self._rate_hz
-        return min(self._next / self._rate_hz, self._reader.duration_s())
+    def _end(self, start_s: float) -> str:
+        """Where a recording ended that ends before ``start_s``, in words."""
+        if self._first < self._next:
+            return f"lasts {self._next / self._rate_hz:.4g} s"
+        if (declared_s := self._reader.duration_s()) <= start_s:
+            return f"lasts {declared_s:.4g} s"
+        return f"is damaged there or cut short ({declared_s:.4g} s by its header)"
+
+
+def _check_section(start_s: float, end_s: float | None, name: str) -> None:
+    if start_s < 0 or (end_s is not None and end_s <= start_s):
+        raise AudioError(
+            f"{name}: a section from {start_s:g} to {end_s} s; it must start at 0 s or later, and"
+            " end after its start"
+        )
 
 
 def _check(mono: np.ndarray, rate_hz: int, name: str, start_s: float) -> None:
