@@ -9,9 +9,10 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from auricle.errors import DataError
 
@@ -23,16 +24,30 @@ def portable(audio: Path, folder: Path) -> str:
     return (audio.relative_to(root) if audio.is_relative_to(root) else audio).as_posix()
 
 
-@contextlib.contextmanager
-def atomic_writer(path: Path) -> Iterator[TextIO]:
+def atomic_writer(path: Path) -> AbstractContextManager[TextIO]:
     """A UTF-8 text file that takes ``path``'s place when the block ends without an error.
 
     File names that are not Unicode come out as JSON escapes, which `json.loads` reads back.
     """
+    return _atomic(path, "w", "utf-8", "backslashreplace")
+
+
+def atomic_bytes(path: Path) -> AbstractContextManager[BinaryIO]:
+    """A binary file that takes ``path``'s place when the block ends without an error.
+
+    Only a kill in the middle leaves a part behind, named ".NAME." and a random ending.
+    """
+    return _atomic(path, "wb")
+
+
+@contextlib.contextmanager
+def _atomic(
+    path: Path, mode: str, encoding: str | None = None, errors: str | None = None
+) -> Iterator[Any]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+        with os.fdopen(handle, mode, encoding=encoding, errors=errors) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
