@@ -50,7 +50,7 @@ def test_a_plain_line_at_first_every_half_minute_and_at_last(capsys, clock):
     with TrainingProgress() as watch:
         for number in range(1, 1001):
             clock[0] += 0.1
-            watch.progress(step(number))
+            watch.step(step(number))
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 5  # the first, after 30, 60 and 90 s, the last
     assert lines[0] == (
@@ -63,7 +63,7 @@ def test_a_plain_line_at_first_every_half_minute_and_at_last(capsys, clock):
 def test_losses_are_smoothed(capsys, clock):
     with TrainingProgress() as watch:
         for number in range(1, 1001):
-            watch.progress(step(number, loss=1.0 + number % 2))
+            watch.step(step(number, loss=1.0 + number % 2))
     last = capsys.readouterr().err.splitlines()[-1]
     assert float(last.partition("nll ")[2].split(",")[0]) == pytest.approx(1.5, abs=0.02)
 
@@ -71,9 +71,9 @@ def test_losses_are_smoothed(capsys, clock):
 def test_preparation_is_said_once_for_each_thing_done(capsys, clock):
     with TrainingProgress() as watch:
         for done in range(5):
-            watch.working("reading manifests", done, 0)
+            watch.progress("reading manifests", done, 0)
         for done in range(1, 4):
-            watch.working("encoding clips", done, 3)
+            watch.progress("encoding clips", done, 3)
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
         "auricle: note: reading manifests",
@@ -85,11 +85,11 @@ def test_preparation_is_said_once_for_each_thing_done(capsys, clock):
 def test_a_terminal_shows_everything_within_its_width(terminal):
     screen = terminal()
     with TrainingProgress() as watch:
-        watch.working("encoding [clips]", 2, 3)
+        watch.progress("encoding [clips]", 2, 3)
         watch.note("2 clips were skipped")
-        watch.progress(step(1))
+        watch.step(step(1))
         watch.validated(1, found(cider_d=0.45), True)
-        watch.progress(step(2))
+        watch.step(step(2))
     shown = screen.getvalue()
     for text in (
         "encoding [clips]",

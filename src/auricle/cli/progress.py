@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from auricle.cli.console import say
 
 if TYPE_CHECKING:
-    from auricle.training.monitor import StepReport
-    from auricle.training.run import Watch
+    from auricle.training.monitor import StepReport, TrainingWatch
     from auricle.training.validation import Validation
 
 EVERY_S = 30.0  # between plain lines
@@ -19,7 +18,7 @@ SMOOTHING = 0.98  # of losses, from step to step
 
 
 class TrainingProgress:
-    """``with TrainingProgress() as watch``: a `Watch` for `run_recipe`.
+    """``with TrainingProgress() as watch``: a `TrainingWatch` for `run_recipe`.
 
     Nothing is drawn before the first message, so that of several processes only the one that is
     told anything draws.
@@ -30,10 +29,10 @@ class TrainingProgress:
         self._losses: dict[str, float] = {}
         self._steps = 0
 
-    def __enter__(self) -> Watch:
-        from auricle.training.run import Watch
+    def __enter__(self) -> TrainingWatch:
+        from auricle.training.monitor import TrainingWatch
 
-        return Watch(self.note, self.working, self.progress, self.validated)
+        return TrainingWatch(self.note, self.working, self.progress, self.validated)
 
     def __exit__(self, *_: object) -> None:
         self._lines.stop()
