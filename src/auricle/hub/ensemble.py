@@ -117,6 +117,8 @@ class EnsembleConfig:
 
     def __post_init__(self) -> None:
         names = [member.name for member in self.members]
+        if not names:
+            raise ValueError("0 members: an ensemble has two or more, a model alone is one")
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"two members are called {min(twice)!r}: give each its own name")
         for kind in ("likelihood_weight", "similarity_weight"):
