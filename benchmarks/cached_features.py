@@ -30,13 +30,13 @@ from auricle.hub.folder import load_bundle
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import CaptionerConfig, debug_config
 from auricle.text.tokenizer import CaptionTokenizer
-from auricle.training.batches import PairedBatches
 from auricle.training.config import TrainingConfig
 from auricle.training.examples import Examples
 from auricle.training.initial import with_tokens
 from auricle.training.inputs import Inputs, StoredFeatures, Waveforms
 from auricle.training.loop import new_accelerator, train
-from auricle.training.monitor import Progress
+from auricle.training.monitor import StepReport, TrainingWatch
+from auricle.training.paired_batches import PairedBatches
 from auricle.training.precompute import feature_store, precompute_features, weights_digest
 
 RATE_HZ = 44_100
@@ -88,7 +88,7 @@ def measure(
     training: TrainingConfig,
 ) -> tuple[float, float]:
     """Clips a second and the share of waiting, by what the loop says of itself."""
-    config, told = model.config, list[Progress]()
+    config, told = model.config, list[StepReport]()
     embed = Embeddings(config.embedding.dim)
     tokens = config.decoder.max_positions
     data = PairedBatches(examples, inputs, tokenizer, embed, training, tokens)
@@ -96,7 +96,8 @@ def measure(
     assert data.steps_per_epoch >= training.steps, "an epoch's end would be measured as well"
     with tempfile.TemporaryDirectory() as folder:
         accelerator = new_accelerator(training)
-        train(model, data, training, Path(folder), accelerator=accelerator, progress=told.append)
+        watch = TrainingWatch(step=told.append)
+        train(model, data, training, Path(folder), accelerator=accelerator, watch=watch)
     # Up to step 50 the loop's figures are plain means since its start: the sums, less the first's.
     clips = training.batch_size * training.accumulate
     (taken, waited), (taken_before, waited_before) = (

@@ -25,10 +25,10 @@ from auricle.data.manifest import read_manifest
 from auricle.data.store import ArrayStore
 from auricle.text.tokenizer import CaptionTokenizer
 from auricle.training.batch import Batch
-from auricle.training.batches import PairedBatches
 from auricle.training.config import TrainingConfig
 from auricle.training.examples import Examples
 from auricle.training.inputs import Inputs, StoredEmbeddings, StoredFeatures, Waveforms
+from auricle.training.paired_batches import PairedBatches
 
 RATE_HZ = 16_000
 CAPTIONS = 5

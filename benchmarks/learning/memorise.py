@@ -65,10 +65,9 @@ def learn(clips: list[Clip], steps: int, encoder: str, work: Path) -> Job:
 
 def recited(job: Job) -> list[tuple[str, str]]:
     """(caption learned, caption said) of every training clip."""
-    assert job.train is not None
     return [
         (captions[0], heard)
-        for batch, memory in listened(job, job.train)
+        for batch, memory in listened(job, job.examples["training"])
         for captions, heard in zip(
             batch.captions, said(job.model, memory, job.tokenizer), strict=True
         )

@@ -13,14 +13,17 @@ from auricle.decoding.search import decode
 from auricle.model.captioner import AudioCaptioner, AudioMemory
 from auricle.schema import build
 from auricle.text.tokenizer import CaptionTokenizer
-from auricle.training.batches import ValidationBatch, iter_validation
 from auricle.training.examples import Examples
-from auricle.training.job import Job, inputs_of, paired_job
+from auricle.training.job import Job
 from auricle.training.loop import new_accelerator, train
+from auricle.training.monitor import TrainingWatch
+from auricle.training.paired_batches import ValidationBatch, iter_validation
+from auricle.training.paired_job import inputs_of, paired_job
 from auricle.training.recipe import Recipe
 
 Values = dict[str, Any]
 
+TOLD = TrainingWatch(note=print)
 CACHE = Path(__file__).parents[2] / "runs" / "cache"  # of features, for the next run
 
 # A small model on YAMNet's features, which are a thousandth of BEATs' work.
@@ -62,7 +65,7 @@ def trained(values: Values, work: Path) -> Job:
     recipe = build(Recipe, values, "benchmark")
     torch.set_flush_denormal(True)
     accelerator = new_accelerator(recipe.training)
-    job = paired_job(recipe, accelerator, print, lambda *_: None)
+    job = paired_job(recipe, accelerator, TOLD)
     train(
         job.model,
         job.data,
@@ -79,7 +82,7 @@ def trained(values: Values, work: Path) -> Job:
 def listened(job: Job, examples: Examples) -> Iterator[tuple[ValidationBatch, AudioMemory]]:
     """Every example's memory, in batches."""
     assert job.recipe.data is not None
-    inputs = inputs_of(job.recipe.data, job.model, examples, print, lambda *_: None, {})
+    inputs, _ = inputs_of(job.recipe.data, job.model, examples, TOLD)
     for batch in iter_validation(examples, inputs, 64):
         yield batch, job.model.encode_features(batch.audio, batch.lengths)
 

@@ -1,4 +1,4 @@
-"""Trains the fluency detector in the package: train.py [CAPTIONS.csv] [--output runs/fluency]
+"""The fluency detector in the package, trained: train.py [CAPTIONS.csv] [--output runs/fluency]
 
 CAPTIONS.csv is AudioCaps 1.0's train.csv (MIT), or any table with a column "caption". About six
 minutes on one core. To ship the result, copy its files to src/auricle/text/fluency/model.
@@ -37,7 +37,7 @@ def main() -> None:
     detector = train_detector(
         read_captions(options.captions),
         training,
-        progress=lambda step, steps, loss: print(f"{step}/{steps}  loss {loss:.4f}", flush=True),
+        report=lambda step, loss: print(f"{step}/{options.steps}  loss {loss:.4f}", flush=True),
     )
     detector.save(options.output)
     (options.output / "README.md").write_text(card(training), encoding="utf-8")

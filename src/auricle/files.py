@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any, BinaryIO, TextIO
 
 from auricle.errors import DataError
 
@@ -37,8 +37,20 @@ def atomic_writer(path: Path) -> Iterator[TextIO]:
     """
     with whole_file(path) as part, part.open("x", encoding="utf-8", errors="backslashreplace") as f:
         yield f
-        f.flush()
-        os.fsync(f.fileno())
+        _to_disk(f)
+
+
+@contextlib.contextmanager
+def atomic_bytes(path: Path) -> Iterator[BinaryIO]:
+    """A binary file that takes ``path``'s place when the block ends without an error."""
+    with whole_file(path) as part, part.open("xb") as file:
+        yield file
+        _to_disk(file)
+
+
+def _to_disk(file: IO[Any]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def read_table(path: Path, required: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, str]]]:

@@ -1,12 +1,14 @@
 """Names to model folders, the Hub's cache included, and what is said when nothing is there."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 from auricle.errors import ModelError
 from auricle.fetch import names
+from auricle.hub.ensemble import assemble, load_model, save_ensemble
 from auricle.hub.folder import Bundle, EmbedderSpec, load_bundle, save_bundle
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import debug_config
@@ -41,6 +43,17 @@ def test_a_folder_round_trip(tmp_path):
         model.state_dict().items(), again.model.state_dict().values(), strict=True
     ):
         assert torch.equal(ours, theirs), name
+
+
+def test_credits_stay_with_the_weights(tmp_path):
+    save_debug(tmp_path / "m")
+    assert not (tmp_path / "m" / "CREDITS.md").exists()
+    bundle = replace(load_bundle(tmp_path / "m"), credits="* rain, by A. Bird, CC BY 3.0\n")
+    save_bundle(tmp_path / "again", bundle)
+    again = load_bundle(tmp_path / "again")
+    assert again.credits == bundle.credits
+    save_ensemble(tmp_path / "both", assemble("both", [tmp_path / "again", tmp_path / "m"]))
+    assert load_model(tmp_path / "both").bundles[0].credits == bundle.credits
 
 
 def test_what_others_may_read_of_a_folder_includes_the_weights(tmp_path):

@@ -40,7 +40,7 @@ def test_training_learns_and_keeps_some_captions_for_the_threshold():
     options = FluencyTraining(steps=200, batch_size=32, held_out=100, learning_rate=5e-3)
     told = []
     detector = train_detector(captions, options, SMALL, lambda *numbers: told.append(numbers))
-    assert [numbers[:2] for numbers in told] == [(100, 200), (200, 200)]
+    assert [step for step, _ in told] == [100, 200]
     texts = ["a man speaks and a woman is singing", "a man speaks and the", "rain chirps chirps"]
     errors = detector.error(texts)
     assert min(errors[1:]) > 0.8 > 0.5 > errors[0]

@@ -76,5 +76,8 @@ def test_its_folder_is_small_and_its_card_names_its_sources():
     files = [path for path in (BUNDLED / "tiny").iterdir() if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 40e6
     card = (BUNDLED / "tiny" / "README.md").read_text(encoding="utf-8")
-    for part in ("license:", "YAMNet", "AudioCaps", "freesound.org", "CIDEr-D"):
+    for part in ("license:", "YAMNet", "AudioCaps", "1,486 sounds", "CREDITS.md", "CIDEr-D"):
         assert part in card
+    credits = (BUNDLED / "tiny" / "CREDITS.md").read_text(encoding="utf-8").splitlines()
+    assert sum(line.startswith("* ") for line in credits) == 1486
+    assert any("freesound.org" in line for line in credits)

@@ -26,6 +26,7 @@ from auricle.training import loop
 from auricle.training.batch import Batch
 from auricle.training.config import SpecAugmentConfig, TrainingConfig
 from auricle.training.loop import train
+from auricle.training.monitor import TrainingWatch
 
 WORLD = 2
 ROWS = 3  # of a micro-batch of one process
@@ -109,7 +110,8 @@ def run(name, folder):
         config, optimiser = replace(config, learning_rate=0.1, clip_norm=5.0), sgd
     model, losses = new_model(pooling), []
     with mock.patch.object(loop, "new_optimiser", optimiser):
-        train(model, Rows(config), config, folder, progress=lambda p: losses.append(p.losses))
+        watch = TrainingWatch(step=lambda report: losses.append(report.losses))
+        train(model, Rows(config), config, folder, watch=watch)
     return {"weights": model.state_dict(), "losses": losses}
 
 

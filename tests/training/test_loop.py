@@ -12,6 +12,7 @@ from auricle.model.config import debug_config
 from auricle.training.batch import Batch
 from auricle.training.config import TrainingConfig, ValidationConfig
 from auricle.training.loop import train
+from auricle.training.monitor import TrainingWatch
 from auricle.training.objective import info_nce, label_smoothed_nll
 from auricle.training.schedule import learning_rate
 
@@ -77,7 +78,7 @@ def test_info_nce_is_small_for_pairs_and_symmetric():
 def test_training_learns(tmp_path, workers):
     losses = []
     config = replace(CONFIG, steps=80, learning_rate=5e-3, workers=workers)
-    seen = train(new_model(), Toy(), config, tmp_path, progress=lambda p: losses.append(p))
+    seen = train(new_model(), Toy(), config, tmp_path, watch=TrainingWatch(step=losses.append))
     assert sum(losses[-1].losses.values()) < 0.5 * sum(losses[0].losses.values())
     assert seen.step == 80
     assert (losses[4].step, losses[4].steps, losses[4].epoch) == (5, 80, 2)
@@ -90,9 +91,12 @@ class KilledError(Exception):
     pass
 
 
-def kill_at_eight(progress):
-    if progress.step == 8:
+def kill_at_eight(report):
+    if report.step == 8:
         raise KilledError
+
+
+KILL_AT_EIGHT = TrainingWatch(step=kill_at_eight)
 
 
 def same_weights(a, b):
@@ -106,9 +110,10 @@ def test_a_killed_run_ends_bit_identical(tmp_path, average_last):
     whole, killed, resumed = new_model(), new_model(), new_model()
     train(whole, Toy(), config, tmp_path / "whole")
     with pytest.raises(KilledError):
-        train(killed, Toy(), config, tmp_path / "killed", progress=kill_at_eight)
+        train(killed, Toy(), config, tmp_path / "killed", watch=KILL_AT_EIGHT)
     steps = []
-    train(resumed, Toy(), config, tmp_path / "killed", progress=lambda p: steps.append(p.step))
+    watch = TrainingWatch(step=lambda report: steps.append(report.step))
+    train(resumed, Toy(), config, tmp_path / "killed", watch=watch)
     assert steps[0] == 6  # the checkpoint of step 5; that of the epoch's end was not reached
     same_weights(whole, resumed)
 
@@ -127,7 +132,14 @@ def test_validation_neither_disturbs_the_run_nor_is_lost_by_a_kill(tmp_path):
     assert [best.epoch for best in state.best] == [2]
     assert [p.name for p in tmp_path.glob("judged/best*")] == ["best-epoch0002.pt"]
     with pytest.raises(KilledError):
-        train(killed, Toy(), CONFIG, tmp_path / "killed", progress=kill_at_eight, **run)
+        train(
+            killed,
+            Toy(),
+            CONFIG,
+            tmp_path / "killed",
+            watch=KILL_AT_EIGHT,
+            **run,
+        )
     again = train(resumed, Toy(), CONFIG, tmp_path / "killed", **run)
     assert again == state
     same_weights(judged, resumed)
@@ -184,11 +196,11 @@ def test_averaged_weights_are_the_mean_of_the_last_steps(tmp_path):
     model, seen = new_model(), []
     config = replace(CONFIG, average_last=0.25)
 
-    def remember(progress):
-        if progress.step > 9:
+    def remember(report):
+        if report.step > 9:
             seen.append(model.downsample.conv.weight.detach().clone())
 
-    train(model, Toy(), config, tmp_path, progress=remember)
+    train(model, Toy(), config, tmp_path, watch=TrainingWatch(step=remember))
     torch.testing.assert_close(model.downsample.conv.weight, torch.stack(seen).mean(0))
 
 
@@ -205,7 +217,7 @@ def test_a_loss_that_is_not_finite_and_a_full_disk_end_the_run_with_advice(tmp_p
     with pytest.raises(TrainingError, match=r"No space left.*MB are free.*--resume"):
         train(new_model(), Toy(), CONFIG, tmp_path / "full")
     assert (tmp_path / "full" / "checkpoint.pt").read_bytes() == before
-    assert not list(tmp_path.glob("full/*.part"))
+    assert not [path for path in (tmp_path / "full").iterdir() if path.name.startswith(".")]
 
 
 def test_a_checkpoint_that_cannot_be_read_is_named(tmp_path):

@@ -69,7 +69,7 @@ class Run:
             max_duration_s=CONFIG.max_duration_s,
             batch_s=batch_s,
             workers=2,
-            progress=self.progress.append,
+            progress=lambda stage, done, total: self.progress.append(done),
             on_error=lambda clip, error: self.errors.append((clip.id, str(error))),
         )
 
@@ -250,7 +250,12 @@ class Embedder:
 
 def embed(texts: Sequence[str], store: ArrayStore, progress: list[int]) -> tuple[Counts, list[str]]:
     embedder = Embedder()
-    counts = precompute_embeddings(texts, embedder, store, progress.append)  # type: ignore[arg-type]
+    counts = precompute_embeddings(
+        texts,
+        embedder,  # type: ignore[arg-type]
+        store,
+        progress=lambda stage, done, total: progress.append(done),
+    )
     return counts, embedder.asked
 
 

@@ -20,7 +20,8 @@ import auricle
 from auricle.errors import DataError, ModelError, TrainingError
 from auricle.model.config import debug_config
 from auricle.training.dry_run import dry_run
-from auricle.training.run import Watch, precompute_recipe, run_recipe
+from auricle.training.monitor import TrainingWatch
+from auricle.training.run import precompute_recipe, run_recipe
 
 RATE = 16_000
 CAPTIONS = [
@@ -125,8 +126,8 @@ def same(a, b):
 )
 def test_a_run_ends_in_a_model_folder_that_captions(recipe, changes):
     seen, validated = [], []
-    watch = Watch(
-        progress=lambda p: seen.append(p.step),
+    watch = TrainingWatch(
+        step=lambda p: seen.append(p.step),
         validated=lambda epoch, found, better: validated.append((epoch, found.cider_d is None)),
     )
     out = run_recipe(recipe, changes, watch=watch)
@@ -174,12 +175,12 @@ def test_a_run_is_resumed_only_when_asked_and_only_by_the_same_recipe(recipe):
         run_recipe(recipe, resume=True)
     Path("aside.json").rename(recipe.parent / "out" / "training" / "recipe.json")
     steps = []
-    watch = Watch(progress=lambda p: steps.append(p.step))
+    watch = TrainingWatch(step=lambda p: steps.append(p.step))
     run_recipe(recipe, ["training.workers=1"], resume=True, watch=watch)
     assert not steps
     same(before, weights("out"))
     notes = []
-    watch = Watch(note=notes.append, progress=lambda p: steps.append(p.step))
+    watch = TrainingWatch(note=notes.append, step=lambda p: steps.append(p.step))
     run_recipe(recipe, ["training.epochs=3"], resume=True, watch=watch)
     assert steps == [7, 8, 9]
     assert any("training.epochs changed" in note for note in notes)
@@ -200,7 +201,7 @@ def test_starting_from_a_model_keeps_its_tokenizer_and_encoder(recipe):
     second = run_recipe(
         recipe,
         ["start=./out", "out=second", "training.epochs=1", "model.embedding.pooling=query"],
-        watch=Watch(note=notes.append),
+        watch=TrainingWatch(note=notes.append),
     )
     a, b = weights(first), weights(second)
     assert any("start untrained: embedding_head" in note for note in notes)
@@ -219,7 +220,7 @@ def test_a_clip_deleted_mid_run_is_replaced_and_named(recipe):
             for i in range(8, 12):
                 recipe.with_name(f"{i}.wav").unlink()
 
-    watch = Watch(note=notes.append, progress=delete)
+    watch = TrainingWatch(note=notes.append, step=delete)
     run_recipe(recipe, ["data.features=computed"], watch=watch)
     assert any("replaced" in note for note in notes)
 
@@ -231,7 +232,7 @@ def test_a_disk_that_is_gone_ends_the_run_in_one_line(recipe, workers):
             for path in recipe.parent.glob("*.wav"):
                 path.unlink()
 
-    watch = Watch(progress=unplug)
+    watch = TrainingWatch(step=unplug)
     changes = ["data.features=computed", f"training.workers={workers}", "training.epochs=9"]
     changes.append("data.validation=[]")
     with pytest.raises(DataError, match="is the disk still there") as caught:
@@ -247,7 +248,7 @@ def test_rows_that_cannot_be_used_are_counted(recipe):
         file.write(json.dumps({**row, "captions": ["too short"]}) + "\n")
         file.write(json.dumps({**row, "captions": CAPTIONS, "audio": "gone.wav"}) + "\n")
     notes = []
-    run_recipe(recipe, ["training.epochs=1"], watch=Watch(note=notes.append))
+    run_recipe(recipe, ["training.epochs=1"], watch=TrainingWatch(note=notes.append))
     (told,) = [note for note in notes if note.startswith("training: 3 rows are skipped")]
     assert "audio missing: 1" in told
 
@@ -279,7 +280,7 @@ def test_a_dry_run_measures_and_writes_nothing(recipe):
 
 def test_what_is_precomputed_is_not_computed_again(recipe):
     done = []
-    watch = Watch(working=lambda what, done_, total: done.append((what, done_, total)))
+    watch = TrainingWatch(progress=lambda *told: done.append(told))
     counts = precompute_recipe(recipe, watch=watch)
     assert ("training features", 12, 12) in done
     assert {name: count.done for name, count in counts.items()} == {

@@ -18,9 +18,9 @@ from auricle.model.teacher_forcing import decoder_inputs
 from auricle.pipeline import Captioner
 from auricle.text.tokenizer import CaptionTokenizer
 from auricle.training.batch import pad_audio
-from auricle.training.batches import ValidationBatch
 from auricle.training.config import TrainingConfig, ValidationConfig
 from auricle.training.objective import info_nce, label_smoothed_nll
+from auricle.training.paired_batches import ValidationBatch
 from auricle.training.validation import validate
 
 CAPTIONS = (

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from auricle.cli.console import SOME_FAILED, exit_codes
+from auricle.cli.progress import Display
 
 EPILOG = "What the cache holds already is not computed again: an interrupted run goes on."
 
@@ -24,11 +25,10 @@ def precompute(
 ) -> None:
     """Compute what `auricle train` would cache for a recipe, without training."""
     with exit_codes():
-        from auricle.cli.progress import TrainingProgress
         from auricle.training.run import precompute_recipe
 
-        with TrainingProgress() as shown:
-            found = precompute_recipe(recipe, changes or (), watch=shown)
+        with Display(quiet_s=0.0) as display:
+            found = precompute_recipe(recipe, changes or (), watch=display.training_watch)
         for name, counts in found.items():
             typer.echo(
                 f"{name:<20} {counts.done} computed, {counts.reused} there already,"

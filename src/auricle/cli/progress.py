@@ -6,14 +6,14 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from auricle.cli.console import say
 from auricle.watch import Watch
 
 if TYPE_CHECKING:
     from auricle.mixup.cost import GenerationStatus, Price, TokenCount
-    from auricle.training.monitor import StepReport
+    from auricle.training.monitor import StepReport, TrainingWatch
     from auricle.training.validation import Validation
 
 EVERY_S = 30.0  # between plain lines
@@ -51,6 +51,12 @@ class Display:
     @property
     def watch(self) -> Watch:
         return Watch(self.note, self.progress)
+
+    @property
+    def training_watch(self) -> TrainingWatch:
+        from auricle.training.monitor import TrainingWatch
+
+        return TrainingWatch(self.note, self.progress, self.step, self.validated)
 
     def stop(self) -> None:
         if self._bar:
@@ -213,17 +219,3 @@ def size(count: float) -> str:
     while count >= 1000 and (larger := next(units, "")):
         count, unit = count / 1000, larger
     return f"{short(count)} {unit}"
-
-
-# The names that commands knew before `Display`.
-
-
-class TrainingProgress:
-    def __enter__(self) -> Any:
-        from auricle.training.run import Watch
-
-        self._display = display = Display(quiet_s=0.0)
-        return Watch(display.note, display.progress, display.step, display.validated)
-
-    def __exit__(self, *_: object) -> None:
-        self._display.stop()

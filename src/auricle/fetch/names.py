@@ -16,7 +16,7 @@ ALIASES = {"clotho": PUBLISHED}
 
 EMBEDDER_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "*.bin")
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
-_WEIGHT_FILES = ("*.json", "*.safetensors", "pytorch_model.bin", "merges.txt", "README.md")
+_WEIGHT_FILES = ("*.json", "*.safetensors", "pytorch_model.bin", "merges.txt", "*.md")
 
 
 def bundled_models() -> list[str]:

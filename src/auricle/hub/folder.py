@@ -1,5 +1,6 @@
 """Model folders: config.json, model.safetensors, tokenizer.json and README.md (the model card);
-calibration.json, where confidence was calibrated."""
+CREDITS.md, where the card leaves out credits that licences ask for; calibration.json, where
+confidence was calibrated."""
 
 from __future__ import annotations
 
@@ -47,6 +48,7 @@ class Bundle:
     embedder: EmbedderSpec = field(default_factory=EmbedderSpec)
     decoding: DecodeOptions = field(default_factory=DecodeOptions)
     card: str = ""
+    credits: str = ""
     calibration: Calibration | None = None
 
 
@@ -72,14 +74,14 @@ def load_bundle(name: str | Path, device: str | torch.device = "cpu") -> Bundle:
 
         model.encoder = Yamnet.from_safetensors(yamnet_weights(), architecture.encoder)
     has_tokenizer = (folder / "tokenizer.json").is_file() or (folder / "vocab.json").is_file()
-    card = folder / "README.md"
     return Bundle(
         name=folder.name if folder.parent == BUNDLED else str(name),
         model=model.to(device).eval(),
         tokenizer=CaptionTokenizer.load(folder) if has_tokenizer else None,
         embedder=build(EmbedderSpec, config["text_embedder"], "text_embedder"),
         decoding=build(DecodeOptions, config["decoding"], "decoding"),
-        card=card.read_text(encoding="utf-8") if card.is_file() else "",
+        card=_read(folder / "README.md"),
+        credits=_read(folder / "CREDITS.md"),
         calibration=load_calibration(folder),
     )
 
@@ -113,6 +115,8 @@ def save_bundle(folder: str | Path, bundle: Bundle, dtype: torch.dtype | None = 
         save_calibration(folder, bundle.calibration)
     card = bundle.card or default_card(bundle.name, bundle.model, bundle.embedder.name)
     (folder / "README.md").write_text(card, encoding="utf-8")
+    if bundle.credits:
+        (folder / "CREDITS.md").write_text(bundle.credits, encoding="utf-8")
 
 
 def own_weights(model: AudioCaptioner) -> dict[str, Tensor]:
@@ -147,6 +151,10 @@ def _load_weights(model: AudioCaptioner, folder: Path) -> None:
             )
     as_float = {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
     model.load_state_dict(as_float, assign=True, strict=False)
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def read_config(folder: Path) -> dict[str, Any]:

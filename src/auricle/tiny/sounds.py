@@ -27,7 +27,7 @@ Labels = Mapping[str, Mapping[str, Sequence[str]]]  # collection -> label -> Aud
 
 @dataclass(frozen=True)
 class Sound:
-    """One recording: what is heard in it, and whom to thank.
+    """One recording: its classes of sound, its author and licence.
 
     ``source`` is a path or the bytes of an audio file; ``classes`` AudioSet class names.
     """

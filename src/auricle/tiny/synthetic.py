@@ -64,8 +64,6 @@ CAPTIONS: dict[str, Sequence[str]] = {
         "very faint background noise and nothing else",
     ),
 }
-
-
 KINDS = tuple(CAPTIONS)
 
 

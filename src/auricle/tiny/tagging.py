@@ -18,8 +18,6 @@ import numpy as np
 from auricle.text.normalise import as_tagged
 from auricle.tiny.ontology import Ontology
 
-Embed = Callable[[Sequence[str]], np.ndarray]  # N texts -> [N, E] float32, rows of length 1
-
 RIDGE = 3.0  # added to the diagonal of [E, E]; the best of 0.3, 1, 3, 10 in cross-validation
 NEIGHBOURS = 30
 TEMPERATURE = 0.05  # of the neighbours' cosine
@@ -76,9 +74,13 @@ def phrases(caption: str) -> list[TaggedPhrase]:
 
 
 class CaptionTagger:
-    """Probabilities of AudioSet classes given a text; `fit` first."""
+    """Probabilities of AudioSet classes given a text; `fit` first.
 
-    def __init__(self, ontology: Ontology, embed: Embed) -> None:
+    Args:
+        embed: N texts -> [N, E] float32, rows of length 1.
+    """
+
+    def __init__(self, ontology: Ontology, embed: Callable[[Sequence[str]], np.ndarray]) -> None:
         self.ontology = ontology
         self.embed = embed
         self.name_vectors = embed([name.lower() for name in ontology.names])  # [C, E]

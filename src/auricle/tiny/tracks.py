@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import torch
 from auricle.errors import AudioError
 from auricle.model.yamnet import Yamnet
 from auricle.tiny.sounds import Sound
+from auricle.watch import Progress, silent
 
 MAX_DURATION_S = 20.0
 CERTAIN = 1e-7  # posteriors closer to 0 or 1 than this are taken as that close
@@ -32,11 +33,11 @@ def read_tracks(
     index: dict[str, int],
     variants: int,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> list[Track]:
     """Hear every sound as it is and ``variants - 1`` times `varied`.
 
-    ``index`` gives a class's number by name; ``progress`` is told sounds heard and their number.
+    ``index`` gives a class's number by name.
     """
     rng = np.random.default_rng(seed)
     tracks: list[Track] = []
@@ -56,8 +57,7 @@ def read_tracks(
             classes += [tuple(index[name] for name in sound.classes)] * variants
         heard = log_odds(encoder, waveforms)
         tracks += [Track(*pair) for pair in zip(heard, classes, strict=True)]
-        if progress:
-            progress(min(start + BATCH, len(sounds)), len(sounds))
+        progress("hearing sounds", min(start + BATCH, len(sounds)), len(sounds))
     return tracks
 
 

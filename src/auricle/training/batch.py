@@ -1,4 +1,4 @@
-"""What a training step reads, and the contract of whatever makes it."""
+"""A batch of training, the contract of what makes batches, and the order of an epoch."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from auricle.model.teacher_forcing import IGNORE_ID
+
+ORDER_STREAM = 0  # second word of the seed, so that no other draw of the run uses these numbers
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Batch:
 
 class Batches(Protocol):
     """Training data: the micro-batches of a step are a pure function of the step, so that a run
-    goes on where it stopped, and whoever prepares them may do so in any order."""
+    goes on where it stopped, and several workers may prepare them in any order."""
 
     @property
     def steps_per_epoch(self) -> int: ...
@@ -69,9 +71,6 @@ def pad_labels(token_ids: Sequence[Sequence[int]], eos_id: int, max_tokens: int)
     for row, ids in enumerate(ends):
         labels[row, : len(ids)] = torch.tensor(ids)
     return labels
-
-
-ORDER_STREAM = 0  # second word of the seed, so that no other draw of the run uses these numbers
 
 
 def epoch_batches(
@@ -101,5 +100,5 @@ def epoch_batches(
 
 
 def batches_per_epoch(clips: int, batch_size: int) -> int:
-    """How many batches `epoch_batches` makes."""
+    """Number of batches that `epoch_batches` makes."""
     return max(clips // batch_size, min(clips, 1))

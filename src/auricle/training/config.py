@@ -1,6 +1,6 @@
-"""The numbers of a training run, one frozen dataclass per section of a recipe.
+"""Sections of a recipe, each a frozen dataclass.
 
-Defaults are the published ones (Wu et al., ICASSP 2024, sections 2.2 and 3.1, and the released
+Defaults are the published numbers (Wu et al., ICASSP 2024, sections 2.2 and 3.1, and the released
 configuration) where those are known.
 """
 
@@ -138,7 +138,7 @@ class SpecAugmentConfig:
 
 @dataclass(frozen=True)
 class ValidationConfig:
-    """What is measured at the end of epochs, and what follows from it.
+    """Measurements at the end of epochs, and what follows from them.
 
     Attributes:
         every: epochs from one validation to the next.
@@ -178,7 +178,7 @@ class ValidationConfig:
 
 @dataclass(frozen=True)
 class PseudoConfig:
-    """How recordings are made up. Levels are in log-odds, lengths in frames.
+    """Pseudo-recordings of the embedded model. Levels are in log-odds, lengths in frames.
 
     Attributes:
         level_loss, level_spread: mean and deviation by which a clip's tracks are weakened (the
@@ -206,7 +206,7 @@ class PseudoConfig:
 
 @dataclass(frozen=True)
 class UnpairedConfig:
-    """Where the captions and sounds lie, and how they are prepared.
+    """Captions and sounds that the embedded model learns from, and how they are prepared.
 
     Attributes:
         shared: the project's shared data folder: captions, AudioSet labels, sounds.

@@ -1,4 +1,4 @@
-"""A recipe checked, and what a run of it would take, measured on a few of its steps."""
+"""Dry runs: a recipe checked, and what a run of it would take, measured on a few of its steps."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch.nn import functional as F
@@ -16,11 +17,15 @@ from torch.nn import functional as F
 from auricle.model.teacher_forcing import IGNORE_ID
 from auricle.training.batch import Batch
 from auricle.training.examples import Examples
-from auricle.training.job import Job, paired_job, unpaired_job
+from auricle.training.job import Job, Prepare
 from auricle.training.loop import new_accelerator, new_optimiser, total_steps
+from auricle.training.monitor import UNWATCHED, TrainingWatch
 from auricle.training.objective import Objective
+from auricle.training.paired_job import paired_job
 from auricle.training.recipe import load_recipe
-from auricle.training.run import Watch
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 STEPS = 4  # measured; the longest batch, which also warms caches, goes before them
 FLOAT32 = 4  # bytes
@@ -37,7 +42,11 @@ class Cost:
 
 
 def dry_run(
-    path: str | Path, changes: Sequence[str] = (), watch: Watch | None = None
+    path: str | Path,
+    changes: Sequence[str] = (),
+    *,
+    prepare: Prepare = paired_job,
+    watch: TrainingWatch = UNWATCHED,
 ) -> Iterator[tuple[str, str]]:
     """(subject, what was found) for everything a run needs, in the order it is needed.
 
@@ -47,25 +56,20 @@ def dry_run(
     Raises:
         AuricleError: what would end the run, in the same words.
     """
-    watch = watch or Watch()
     recipe = load_recipe(path, changes)
     yield "recipe", f"{recipe.name}: {path} -> {recipe.out}"
     accelerator = new_accelerator(recipe.training)
-    if recipe.data is None:
-        job = unpaired_job(recipe, 1, watch.note)
-    else:
-        job = paired_job(recipe, accelerator, watch.note, watch.working, live=True)
+    job = prepare(recipe, accelerator, watch, live=True)
     yield "model", _model(job)
-    for name, examples in (("training", job.train), ("validation", job.validation)):
-        if examples is not None:
-            yield name, _examples(examples)
+    for name, examples in job.examples.items():
+        yield name, _examples(examples)
     training, steps = recipe.training, total_steps(recipe.training, job.data)
     yield (
         "batches",
         f"{training.batch_size} clips x {training.accumulate} micro-batches x "
         f"{accelerator.num_processes} processes; {job.data.steps_per_epoch} steps an epoch",
     )
-    cost = _measure(job, accelerator.device)
+    cost = _measure(job, accelerator)
     yield "losses", "  ".join(f"{name} {loss:.3f}" for name, loss in cost.losses.items())
     yield "memory", f"{cost.memory / 2**30:.2f} GB at the peak, on {accelerator.device}, measured"
     yield "disk", _disk(job)
@@ -80,16 +84,17 @@ def dry_run(
     )
 
 
-def _measure(job: Job, device: torch.device) -> Cost:
+def _measure(job: Job, accelerator: Accelerator) -> Cost:
     """A few steps of real batches on the job's model, which they change."""
-    config = job.recipe.training
+    config, device = job.recipe.training, accelerator.device
+    process = accelerator.process_index, accelerator.num_processes
     job.model.to(device).encoder.requires_grad_(config.tune_encoder)
     objective = Objective(job.model, config, job.recipe.augment)
     optimiser = new_optimiser(job.model, config)
     job.model.train()
     encode_s = step_s = 0.0
     for step in range(STEPS + 1):
-        batches = [batch.to(device) for batch in job.data.at(max(1, step))]
+        batches = [batch.to(device) for batch in job.data.at(max(1, step), *process)]
         if step == 0:
             batches = [_longest(batch, job) for batch in batches]
         tokens = torch.stack([(batch.labels != IGNORE_ID).sum() for batch in batches]).sum()
@@ -115,9 +120,10 @@ def _measure(job: Job, device: torch.device) -> Cost:
 
 def _longest(batch: Batch, job: Job) -> Batch:
     """``batch`` as long as the longest clip makes one, which decides how much memory is needed."""
-    if job.train is None:
+    if not job.examples:
         return batch
-    samples = round(float(job.train.seconds.max()) * job.model.encoder.sample_rate_hz)
+    longest_s = float(job.examples["training"].seconds.max())
+    samples = round(longest_s * job.model.encoder.sample_rate_hz)
     padded = F.pad(batch.audio, (0, max(0, samples - batch.audio.shape[1])))
     return replace(batch, audio=padded, lengths=torch.full_like(batch.lengths, padded.shape[1]))
 
@@ -154,7 +160,7 @@ def _examples(examples: Examples) -> str:
 
 
 def _disk(job: Job) -> str:
-    """What checkpoints (weights and AdamW's two moments), best weights and the result will take."""
+    """Room for checkpoints (weights and AdamW's two moments), best weights and the result."""
     trained = FLOAT32 * sum(p.numel() for _, p in _trained(job))
     whole = FLOAT32 * sum(p.numel() for p in job.model.parameters())
     needed = 2 * 3 * trained + (job.recipe.validation.keep + 1) * trained + whole
@@ -167,11 +173,9 @@ def _disk(job: Job) -> str:
 
 
 def _features(job: Job, cost: Cost) -> str:
-    parts = [part for part in (job.train, job.validation) if part is not None]
-    seconds = sum(float(part.seconds.sum(dtype="float64")) for part in parts)
+    seconds = sum(float(part.seconds.sum(dtype="float64")) for part in job.examples.values())
     clips = job.recipe.training.batch_size * job.recipe.training.accumulate
-    assert job.train is not None
-    heard_s = clips * float(job.train.seconds.mean())
+    heard_s = clips * float(job.examples["training"].seconds.mean())
     size = seconds * job.model.encoder.frame_rate_hz * job.model.encoder.dim * 2  # float16
     return (
         f"about {_hours(seconds * cost.encode_s / heard_s)} to compute once, where not in the cache"

@@ -1,11 +1,11 @@
-"""The captioned clips of manifests, in memory as numbers alone; rows are parsed again when used."""
+"""Captioned clips of manifests, in memory as numbers alone; rows are parsed again when used."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,20 +21,23 @@ from auricle.data.manifest import DefaultIds, parse_clip, with_id
 from auricle.errors import AudioError, DataError
 from auricle.files import Line, raw_lines
 from auricle.text.normalise import as_written
+from auricle.watch import OnSkip, silent
 
 READ_AT_ONCE = 1024  # rows whose audio is looked at together
 THREADS = 8  # opening a file is waiting for a disk
 ROW = np.dtype([("manifest", "i4"), ("offset", "i8"), ("seconds", "f4")])
 
-OnSkip = Callable[[str, str], None]
-
 
 @dataclass(frozen=True)
 class Source:
-    """What was read of one manifest: its rows of the split that can be used, and the others.
+    """A manifest as it was read: its rows of the split that can be used, and the others.
 
-    ``skipped``: rows by reason; ``digest``: of the usable rows and their order; ``stamp``: size and
-    time of change of the file when it was read; ``numbers``: of `DefaultIds`.
+    Attributes:
+        licences: usable rows by the licence of their audio.
+        skipped: rows by reason.
+        digest: of the usable rows and their order.
+        stamp: size and time of change of the file.
+        numbers: of `DefaultIds`.
     """
 
     path: Path
@@ -42,10 +45,100 @@ class Source:
     seconds: float
     licences: Counter[str]
     skipped: Counter[str]
-    captions_dropped: int
     digest: str
     stamp: tuple[int, int]
     numbers: Mapping[int, int]
+
+
+class Examples:
+    """N captioned clips: 16 bytes a clip, whatever its captions.
+
+    A clip's ``captions`` are those that can be learned from, as `as_written` writes them. May be
+    pickled and forked: no file stays open.
+
+    Attributes:
+        seconds: [N] float32, what is heard of each clip.
+    """
+
+    def __init__(self, sources: Sequence[Source], rows: np.ndarray, min_words: int) -> None:
+        self.sources, self.min_words, self._rows = tuple(sources), min_words, rows
+
+    @classmethod
+    def read(
+        cls,
+        manifests: Iterable[str | os.PathLike[str]],
+        split: str,
+        max_duration_s: float,
+        min_words: int = 1,
+        on_skip: OnSkip = silent,
+    ) -> Examples:
+        """The usable rows of ``split`` ("" for every row), in order.
+
+        Args:
+            max_duration_s: of longer clips the start is heard.
+            min_words: captions of fewer words are left out.
+            on_skip: told of each row that is skipped, as ("manifest:line", reason).
+
+        Raises:
+            DataError: a manifest cannot be read, or holds no row that can be used.
+        """
+        sources, rows = [], []
+        for number, manifest in enumerate(map(Path, manifests)):
+            source, found = _read_source(manifest, split, max_duration_s, min_words, on_skip)
+            found["manifest"] = number
+            sources.append(source)
+            rows.append(found)
+        if not sources:
+            raise DataError(f'no manifest for the split "{split}"; name at least one in [data]')
+        return cls(sources, np.concatenate(rows), min_words)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Clip]:
+        return (self.clip(index) for index in range(len(self)))
+
+    @property
+    def seconds(self) -> np.ndarray:
+        return self._rows["seconds"]
+
+    @property
+    def skipped(self) -> Counter[str]:
+        """Rows that were left out, by reason."""
+        return sum((source.skipped for source in self.sources), Counter())
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of rows, order and durations: what the batches of a run depend on."""
+        parts = "".join(source.digest for source in self.sources)
+        return hashlib.sha256(parts.encode()).hexdigest()
+
+    def clip(self, index: int) -> Clip:
+        """Clip ``index``, read from its manifest.
+
+        Raises DataError: the manifest has changed since.
+        """
+        row = self._rows[index]
+        source = self.sources[row["manifest"]]
+        try:
+            with source.path.open("rb") as file:
+                changed = _stamp(os.fstat(file.fileno())) != source.stamp
+                file.seek(offset := int(row["offset"]))
+                line = file.readline()
+        except OSError as error:
+            raise DataError(f"{source.path}: cannot be read any more ({error.strerror})") from error
+        if changed:
+            raise DataError(
+                f"{source.path}: the manifest was changed while in use; start again with the new"
+                " one, or put the old one back"
+            )
+        clip = parse_clip(line, source.path.parent)
+        clip = with_id(clip, source.numbers.get(offset, 1))
+        return replace(clip, captions=usable(clip.captions, self.min_words))
+
+    def captions(self) -> Iterator[str]:
+        """All captions of all clips."""
+        return (caption for clip in self for caption in clip.captions)
 
 
 def usable(captions: Iterable[str], min_words: int) -> tuple[str, ...]:
@@ -54,17 +147,17 @@ def usable(captions: Iterable[str], min_words: int) -> tuple[str, ...]:
     return tuple(text for text in written if len(text.split()) >= max(1, min_words))
 
 
-def read_source(
-    manifest: Path, split: str, max_duration_s: float, min_words: int, on_skip: OnSkip | None
+def _read_source(
+    manifest: Path, split: str, max_duration_s: float, min_words: int, on_skip: OnSkip
 ) -> tuple[Source, np.ndarray]:
-    """What ``manifest`` holds, and its rows [n] of `ROW`: see `auricle.training.examples`."""
+    """``manifest`` as it is now, and its usable rows [n] of `ROW`."""
     skipped: Counter[str] = Counter()
     licences: Counter[str] = Counter()
     splits: Counter[str] = Counter()
-    parts, dropped, digest = [np.empty(0, ROW)], 0, hashlib.sha256()
+    parts, digest = [np.empty(0, ROW)], hashlib.sha256()
     look = partial(_look, manifest.parent, split, max_duration_s, min_words)
     try:
-        stamp = stamp_of(manifest.stat())
+        stamp = _stamp(manifest.stat())
     except OSError as error:
         raise DataError(
             f"{manifest}: no manifest that can be read ({error.strerror}); `auricle data` makes one"
@@ -81,23 +174,19 @@ def read_source(
                     kept.append((0, line.offset, found))
                     digest.update(line.content.rstrip() + b"\n%a" % found)
                     licences[clip.licence or "not stated"] += 1
-                    dropped += len(clip.captions) - len(usable(clip.captions, min_words))
                 elif found:
                     skipped[str(found)] += 1
-                    if on_skip:
-                        on_skip(f"{manifest}:{line.number}", str(found))
+                    on_skip(f"{manifest}:{line.number}", str(found))
             parts.append(np.array(kept, dtype=ROW))
     rows = np.concatenate(parts)
     if not len(rows):
         raise DataError(_nothing(manifest, split, splits, skipped))
-    seconds = float(rows["seconds"].sum(dtype=np.float64))
     source = Source(
         path=manifest,
         clips=len(rows),
-        seconds=seconds,
+        seconds=float(rows["seconds"].sum(dtype=np.float64)),
         licences=licences,
         skipped=skipped,
-        captions_dropped=dropped,
         digest=digest.hexdigest(),
         stamp=stamp,
         numbers=ids.numbers,
@@ -158,103 +247,6 @@ def _nothing(manifest: Path, split: str, splits: Counter[str], skipped: Counter[
     )
 
 
-def stamp_of(status: os.stat_result) -> tuple[int, int]:
+def _stamp(status: os.stat_result) -> tuple[int, int]:
     """Size and time of change of a file."""
     return status.st_size, status.st_mtime_ns
-
-
-class Examples:
-    """N captioned clips: 16 bytes a clip, whatever its captions.
-
-    A clip's ``captions`` are those that can be learned from, as `as_written` writes them. May be
-    pickled and forked: no file stays open.
-
-    Attributes:
-        seconds: [N] float32, what is heard of each clip.
-    """
-
-    def __init__(self, sources: Sequence[Source], rows: np.ndarray, min_words: int) -> None:
-        self.sources, self.min_words = tuple(sources), min_words
-        self._rows = rows
-
-    @classmethod
-    def read(
-        cls,
-        manifests: Iterable[str | os.PathLike[str]],
-        split: str,
-        max_duration_s: float,
-        min_words: int = 1,
-        on_skip: OnSkip | None = None,
-    ) -> Examples:
-        """The usable rows of ``split`` ("" for every row), in order.
-
-        Args:
-            max_duration_s: of longer clips the start is heard.
-            min_words: captions of fewer words are left out.
-            on_skip: told of each row that is skipped, as ("manifest:line", reason).
-
-        Raises:
-            DataError: a manifest cannot be read, or holds no row that can be used.
-        """
-        sources, rows = [], []
-        for number, manifest in enumerate(map(Path, manifests)):
-            source, found = read_source(manifest, split, max_duration_s, min_words, on_skip)
-            found["manifest"] = number
-            sources.append(source)
-            rows.append(found)
-        if not sources:
-            raise DataError(f'no manifest for the split "{split}"; name at least one in [data]')
-        return cls(sources, np.concatenate(rows), min_words)
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __iter__(self) -> Iterator[Clip]:
-        return (self.clip(index) for index in range(len(self)))
-
-    @property
-    def seconds(self) -> np.ndarray:
-        return self._rows["seconds"]
-
-    @property
-    def skipped(self) -> Counter[str]:
-        """Rows that were left out, by reason."""
-        return sum((source.skipped for source in self.sources), Counter())
-
-    @property
-    def licences(self) -> Counter[str]:
-        """Clips by the licence of their audio."""
-        return sum((source.licences for source in self.sources), Counter())
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of rows, order and durations: what the batches of a run depend on."""
-        parts = "".join(source.digest for source in self.sources)
-        return hashlib.sha256(parts.encode()).hexdigest()
-
-    def clip(self, index: int) -> Clip:
-        """Clip ``index``, read from its manifest.
-
-        Raises DataError: the manifest has changed since.
-        """
-        row = self._rows[index]
-        source = self.sources[row["manifest"]]
-        try:
-            with source.path.open("rb") as file:
-                changed = stamp_of(os.fstat(file.fileno())) != source.stamp
-                file.seek(offset := int(row["offset"]))
-                line = file.readline()
-        except OSError as error:
-            raise DataError(f"{source.path}: cannot be read any more ({error.strerror})") from error
-        if changed:
-            raise DataError(
-                f"{source.path}: the manifest was changed while in use; start again with the new"
-                " one, or put the old one back"
-            )
-        clip = parse_clip(line, source.path.parent)
-        clip = with_id(clip, source.numbers.get(offset, 1))
-        return replace(clip, captions=usable(clip.captions, self.min_words))
-
-    def captions(self) -> Iterator[str]:
-        """All captions of all clips."""
-        return (caption for clip in self for caption in clip.captions)

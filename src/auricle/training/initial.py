@@ -1,9 +1,9 @@
-"""The model and the tokenizer a run starts from."""
+"""The model and the tokenizer that a run starts from."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -14,9 +14,10 @@ from auricle.hub.folder import load_bundle
 from auricle.model.beats import Beats
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import CaptionerConfig, YamnetConfig
-from auricle.model.encoder import Encoder
+from auricle.model.yamnet import Yamnet
 from auricle.text.tokenizer import CaptionTokenizer
 from auricle.training.recipe import Recipe, start_bundle
+from auricle.watch import Note
 
 NO_ENCODER = (
     "encoder_weights: BEATs needs weights; give the path of a checkpoint (the published system "
@@ -26,7 +27,8 @@ NO_ENCODER = (
 
 
 def initial_tokenizer(recipe: Recipe, captions: Iterable[str]) -> CaptionTokenizer:
-    """That of the model ``recipe`` starts from, the one it names, or one learned from ``captions``.
+    """The tokenizer of the model ``recipe`` starts from, the one it names, or one learned from
+    ``captions``.
 
     Raises:
         ModelError: there is no such tokenizer; what to fetch.
@@ -63,9 +65,7 @@ def with_tokens(config: CaptionerConfig, tokenizer: CaptionTokenizer) -> Caption
     return dataclasses.replace(config, decoder=decoder)
 
 
-def initial_model(
-    recipe: Recipe, tokenizer: CaptionTokenizer, note: Callable[[str], None]
-) -> AudioCaptioner:
+def initial_model(recipe: Recipe, tokenizer: CaptionTokenizer, note: Note) -> AudioCaptioner:
     """The recipe's architecture with its encoder's weights, and those of the model it starts from.
 
     Everything else is drawn from the recipe's seed. ``note`` is told what a start leaves untrained.
@@ -81,19 +81,18 @@ def initial_model(
     config = with_tokens(recipe.model, tokenizer)
     encoder = _encoder(recipe, config)
     if encoder is not None:
-        config = dataclasses.replace(config, encoder=encoder.config)  # type: ignore[arg-type]
+        config = dataclasses.replace(config, encoder=encoder.config)
     model = AudioCaptioner(config)
     if encoder is not None:
         model.encoder = encoder.requires_grad_(False)
     return model
 
 
-def _encoder(recipe: Recipe, config: CaptionerConfig) -> Encoder | None:
+def _encoder(recipe: Recipe, config: CaptionerConfig) -> Beats | Yamnet | None:
     """The trained encoder, or None for one with random weights."""
     name = recipe.encoder_weights
     if isinstance(config.encoder, YamnetConfig):
         from auricle.fetch.yamnet_wheel import yamnet_weights
-        from auricle.model.yamnet import Yamnet
 
         return Yamnet.from_safetensors(yamnet_weights(), config.encoder)
     if not name:
@@ -112,9 +111,7 @@ def _encoder(recipe: Recipe, config: CaptionerConfig) -> Encoder | None:
     return encoder
 
 
-def _copy_weights(
-    start: AudioCaptioner, model: AudioCaptioner, name: str, note: Callable[[str], None]
-) -> None:
+def _copy_weights(start: AudioCaptioner, model: AudioCaptioner, name: str, note: Note) -> None:
     theirs, ours = start.state_dict(), model.state_dict()
     unfit = [k for k in theirs if k in ours and theirs[k].shape != ours[k].shape]
     if unfit:

@@ -1,9 +1,9 @@
-"""What the model hears of an example, its waveform or stored features; stored text embeddings."""
+"""Inputs of the model: an example's waveform or stored features, stored text embeddings."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,17 +12,19 @@ from torch.nn import functional as F
 
 from auricle.audio.mixing import LEVEL_RANGE_DB
 from auricle.data.clip import Clip, load_clip
-from auricle.data.keys import text_key
+from auricle.data.keys import ContentKeys, text_key
+from auricle.data.store import ArrayStore
 from auricle.errors import AudioError, DataError
+from auricle.training.examples import Examples
 
-if TYPE_CHECKING:
-    from auricle.data.keys import ContentKeys
-    from auricle.data.store import ArrayStore
-    from auricle.training.examples import Examples
+Embed = Callable[[Sequence[str]], Tensor]  # N captions -> their embeddings [N, E] float32
 
 
 class Inputs(Protocol):
-    """``lengths``: [N] of every example, in a unit of one's own; 0 for one that cannot be heard."""
+    """Recordings of N examples as the model hears them.
+
+    ``lengths``: [N], in seconds or in frames; 0 for an example that cannot be heard.
+    """
 
     lengths: np.ndarray
 

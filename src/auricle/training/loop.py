@@ -1,4 +1,4 @@
-"""The training loop, on accelerate: one process or many, with no change.
+"""The training loop on accelerate, the same for one process and for many.
 
 The batches of a step are a pure function of the step, and a checkpoint holds everything else, so
 a run that is killed continues as if nothing had happened.
@@ -21,7 +21,7 @@ from auricle.model.teacher_forcing import IGNORE_ID
 from auricle.training.batch import Batch, Batches
 from auricle.training.checkpoints import Best, State, keep_best, load_best, resume, save
 from auricle.training.config import SpecAugmentConfig, TrainingConfig, ValidationConfig
-from auricle.training.monitor import Clock, StepReport
+from auricle.training.monitor import UNWATCHED, Clock, TrainingWatch
 from auricle.training.objective import Objective
 from auricle.training.schedule import Average, learning_rate
 
@@ -68,16 +68,15 @@ def train(
     augment: SpecAugmentConfig | None = None,
     validation: ValidationConfig | None = None,
     validate: Validate | None = None,
-    progress: Callable[[StepReport], None] | None = None,
-    replaced: Callable[[Sequence[str]], None] | None = None,
+    watch: TrainingWatch = UNWATCHED,
 ) -> State:
     """Train ``model`` in place, from the checkpoint in ``folder`` if there is one.
 
     Args:
         validate: called in the main process after epochs ``validation`` chooses, with the epoch
             and the state so far; gives values by name, among them the one monitored.
-        progress: called in the main process after every step.
-        replaced: told of the clips of a step that could not be read and were replaced.
+        watch: told of every step in the main process, and in each of clips that it could not read
+            and replaced.
 
     ``model`` ends in eval mode with the best, the averaged or the last weights.
 
@@ -117,15 +116,14 @@ def train(
         average.add(model, step)
         state.step = step
         clock.step_done()
-        lost = [clip for batch in batches for clip in batch.replaced]
-        if replaced and lost:
-            replaced(lost)
-        epoch, place = divmod(step, per_epoch)
-        if progress and accelerator.is_main_process:
-            progress(clock.progress(step, epoch + (place > 0), losses, rate))
-        ended = place == 0 or step == steps
+        if lost := [clip for batch in batches for clip in batch.replaced]:
+            watch.note(f"not readable any more, replaced: {', '.join(lost)}")
+        epoch = math.ceil(step / per_epoch)
+        if accelerator.is_main_process:
+            watch.step(clock.report(step, epoch, losses, rate))
+        ended = step % per_epoch == 0 or step == steps
         if ended and validate and (epoch % validation.every == 0 or step == steps):
-            _judge(validate, epoch + (place > 0), state, model, validation, folder, accelerator)
+            _judge(validate, epoch, state, model, validation, folder, accelerator)
         if ended or step % config.checkpoint_every == 0 or state.stopped:
             save(folder, state, model, optimiser, average, accelerator)
             clock.skip()
@@ -137,6 +135,16 @@ def train(
         average.into(model)
     model.eval()
     return state
+
+
+def new_optimiser(model: AudioCaptioner, config: TrainingConfig) -> torch.optim.AdamW:
+    """AdamW; matrices decay, while biases, norms and other vectors do not."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": config.weight_decay},
+        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(config.beta1, config.beta2))
 
 
 class _Steps(Dataset):
@@ -225,13 +233,3 @@ def _judge(
     state.best = tuple(shared[0])
     state.worse = 0 if better else state.worse + 1
     state.stopped = bool(config.patience) and state.worse >= config.patience
-
-
-def new_optimiser(model: AudioCaptioner, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW; matrices decay, while biases, norms and other vectors do not."""
-    trained = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": config.weight_decay},
-        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(config.beta1, config.beta2))

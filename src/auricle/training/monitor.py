@@ -1,4 +1,4 @@
-"""A run as TensorBoard shows it: curves, sample captions, and the recordings they are of.
+"""Training progress: a step's report, the watch it goes to, the curves that TensorBoard shows.
 
 TensorBoard is what people who train models have at hand, reads while a run writes, and needs no
 account.
@@ -13,19 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auricle.errors import AudioError
+from auricle.watch import Note, Watch, silent
 
 if TYPE_CHECKING:
     import numpy as np
 
     from auricle.training.validation import Validation
 
-
 SMOOTHING = 0.98  # of speed and data wait, from step to step
+SAMPLES = 5  # validation clips whose captions and audio are shown
+AUDIO_S = 10.0  # of each, at most
 
 
 @dataclass(frozen=True)
 class StepReport:
-    """What a step did.
+    """Losses and speed of a step.
 
     Attributes:
         step: its number, from 1, of ``steps``; ``epoch`` from 1.
@@ -43,6 +45,23 @@ class StepReport:
     clips_per_s: float
     data_wait: float
     seconds_left: float
+
+
+@dataclass(frozen=True)
+class TrainingWatch(Watch):
+    """Receivers of what a training run reports.
+
+    Attributes:
+        step: called after every step.
+        validated: called after a validation: the epoch, what was measured, whether it is the best
+            so far.
+    """
+
+    step: Callable[[StepReport], None] = silent
+    validated: Callable[[int, Validation, bool], None] = silent
+
+
+UNWATCHED = TrainingWatch()
 
 
 class Clock:
@@ -68,7 +87,7 @@ class Clock:
         """Leave out what happened since the last step."""
         self.start = time.perf_counter()
 
-    def progress(self, step: int, epoch: int, losses: dict[str, float], rate: float) -> StepReport:
+    def report(self, step: int, epoch: int, losses: dict[str, float], rate: float) -> StepReport:
         return StepReport(
             step=step,
             steps=self.steps,
@@ -81,12 +100,8 @@ class Clock:
         )
 
 
-SAMPLES = 5  # validation clips whose captions and audio are shown
-AUDIO_S = 10.0  # of each, at most
-
-
 class Monitor:
-    """Writes what `tensorboard --logdir FOLDER` shows; without a folder it does nothing.
+    """Event files that `tensorboard --logdir FOLDER` shows; none without a folder.
 
     A log is not worth a run: where TensorBoard is missing or the disk is full, ``note`` is told and
     training goes on.
@@ -104,10 +119,9 @@ class Monitor:
         *,
         recording: Callable[[int], np.ndarray] | None = None,
         sample_rate_hz: int = 16_000,
-        note: Callable[[str], None] | None = None,
+        note: Note = silent,
     ) -> None:
-        self.recording, self.sample_rate_hz = recording, sample_rate_hz
-        self.note = note or (lambda _: None)
+        self.recording, self.sample_rate_hz, self.note = recording, sample_rate_hz, note
         self._played = False
         self._folder = folder
         self._writer: Any = None
@@ -118,17 +132,17 @@ class Monitor:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def step(self, progress: StepReport) -> None:
+    def step(self, report: StepReport) -> None:
         """Losses by name and in sum, learning rate, speed."""
-        values = {f"training/{name}": value for name, value in progress.losses.items()}
+        values = {f"training/{name}": value for name, value in report.losses.items()}
         values |= {
-            "training/loss": sum(progress.losses.values()),
-            "training/learning_rate": progress.learning_rate,
-            "training/epoch": progress.epoch,
-            "speed/clips_per_s": progress.clips_per_s,
-            "speed/data_wait": progress.data_wait,
+            "training/loss": sum(report.losses.values()),
+            "training/learning_rate": report.learning_rate,
+            "training/epoch": report.epoch,
+            "speed/clips_per_s": report.clips_per_s,
+            "speed/data_wait": report.data_wait,
         }
-        self._scalars(progress.step, values)
+        self._scalars(report.step, values)
 
     def validation(self, step: int, found: Validation) -> None:
         """Its values, and of the first clips what was said; their audio the first time."""

@@ -1,4 +1,4 @@
-"""The frozen encoder's features of clips, and the embeddings of captions, computed once.
+"""Features of clips by the frozen encoder, and embeddings of captions, computed once.
 
     manifest ─► clips ─► waveforms ─► batches of like length ─► encoder ─► ArrayStore
                          (threads)
@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, astuple, dataclass, replace
 from itertools import islice
+from operator import length_hint
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ from auricle.model.config import CaptionerConfig, YamnetConfig
 from auricle.model.encoder import Encoder
 from auricle.text.embedder import TextEmbedder
 from auricle.training.batch import pad_audio
+from auricle.watch import UNKNOWN, Progress, silent
 
 FORMAT = 1  # of what is stored; another number makes all of it be computed anew
 WINDOW = 8  # batches whose clips are sorted by length together
@@ -37,7 +39,6 @@ BATCH_S = {"cpu": 20.0, "cuda": 300.0}  # BEATs takes 10 MB a second; a CPU has 
 TEXTS_AT_ONCE = 1024
 
 OnError = Callable[[Clip, AudioError], None]
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ def precompute_features(
     max_duration_s: float,
     batch_s: float | None = None,
     workers: int | None = None,
-    progress: Progress | None = None,
+    stage: str = "features",
+    progress: Progress = silent,
     on_error: OnError | None = None,
 ) -> Counts:
     """Put the features of ``clips`` that ``store`` lacks into it, under their ``keys``.
@@ -104,7 +106,7 @@ def precompute_features(
         max_duration_s: of longer clips the start is heard.
         batch_s: seconds of sound in a batch, padding included; by the device if not given.
         workers: threads that read and decode, one for each processor by default.
-        progress: told how many clips are dealt with, including those that failed.
+        stage: told to ``progress`` with the clips dealt with, including those that failed.
         on_error: told of a clip that cannot be read, and the others go on; None raises.
 
     Raises:
@@ -112,7 +114,7 @@ def precompute_features(
     """
     device = next(encoder.parameters()).device
     limit = round((batch_s or BATCH_S.get(device.type, BATCH_S["cuda"])) * encoder.sample_rate_hz)
-    tally = _Tally(progress)
+    tally = _Tally(stage, length_hint(clips, UNKNOWN), progress)
 
     def prepare(clip: Clip) -> _Prepared:
         try:
@@ -163,14 +165,15 @@ def precompute_embeddings(
     texts: Iterable[str],
     embedder: TextEmbedder,
     store: ArrayStore,
-    progress: Progress | None = None,
+    stage: str = "captions",
+    progress: Progress = silent,
 ) -> Counts:
     """Put the embeddings of ``texts`` that ``store`` lacks into it, under their `text_key`.
 
-    ``progress`` is told how many texts are dealt with. Raises ModelError where the embedder gives
-    another width than the store's.
+    ``progress`` is told the ``stage`` and the texts dealt with. Raises ModelError where the
+    embedder gives another width than the store's.
     """
-    tally = _Tally(progress)
+    tally = _Tally(stage, length_hint(texts, UNKNOWN), progress)
     texts = iter(texts)
     while chunk := list(islice(texts, TEXTS_AT_ONCE)):
         new = {key: text for text in chunk if (key := text_key(text)) not in store}
@@ -195,15 +198,15 @@ class _Prepared(NamedTuple):
 
 
 class _Tally:
-    """Counts, and tells ``progress`` their sum."""
+    """Counts that tell ``progress`` their sum."""
 
-    def __init__(self, progress: Progress | None) -> None:
-        self.counts, self.progress = Counts(), progress
+    def __init__(self, stage: str, total: int, progress: Progress) -> None:
+        self.counts, self.stage, self.total, self.progress = Counts(), stage, total, progress
 
     def add(self, what: str, number: int = 1) -> None:
         self.counts = replace(self.counts, **{what: getattr(self.counts, what) + number})
-        if self.progress and number:
-            self.progress(sum(astuple(self.counts)))
+        if number:
+            self.progress(self.stage, sum(astuple(self.counts)), self.total)
 
 
 def _batches(window: Mapping[str, np.ndarray], limit: int) -> Iterator[list[str]]:

@@ -152,6 +152,29 @@ def recipe_file(path: str | Path) -> Path:
     raise ModelError(f"{path}: no such recipe; give a TOML file, for example recipes/tiny.toml")
 
 
+@lru_cache(maxsize=1)
+def start_bundle(name: str) -> Bundle:
+    """The model a run starts from, read once."""
+    if Path(name).is_absolute() and not Path(name).is_dir():
+        raise ModelError(
+            f"start: there is no model folder {name}; train that first, or give another model "
+            "by start=NAME"
+        )
+    return load_bundle(name)
+
+
+def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Dotted names of the values in which two recipes, as dictionaries, differ."""
+    names: list[str] = []
+    for key in dict.fromkeys([*old, *new]):
+        a, b = old.get(key), new.get(key)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            names += changed_keys(a, b, f"{prefix}{key}.")
+        elif a != b:
+            names.append(prefix + key)
+    return names
+
+
 def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     path = path.resolve()
     if path in above:
@@ -166,17 +189,6 @@ def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
         _merge(values, _read(recipe_file(path.parent / base), (*above, path)))
     _merge(values, _anchored(own, path.parent))
     return values
-
-
-@lru_cache(maxsize=1)
-def start_bundle(name: str) -> Bundle:
-    """The model a run starts from, read once."""
-    if Path(name).is_absolute() and not Path(name).is_dir():
-        raise ModelError(
-            f"start: there is no model folder {name}; train that first, or give another model "
-            "by start=NAME"
-        )
-    return load_bundle(name)
 
 
 def _inherit(values: dict[str, Any], start: str) -> None:
@@ -243,15 +255,3 @@ def _merge(values: dict[str, Any], changes: Mapping[str, Any]) -> None:
             _merge(values[key], value)
         else:
             values[key] = value
-
-
-def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Dotted names of the values in which two recipes, as dictionaries, differ."""
-    names: list[str] = []
-    for key in dict.fromkeys([*old, *new]):
-        a, b = old.get(key), new.get(key)
-        if isinstance(a, Mapping) and isinstance(b, Mapping):
-            names += changed_keys(a, b, f"{prefix}{key}.")
-        elif a != b:
-            names.append(prefix + key)
-    return names

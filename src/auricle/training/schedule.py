@@ -1,4 +1,4 @@
-"""The learning rate of a step."""
+"""Schedules of a run: the learning rate by step, and the average of the last weights."""
 
 from __future__ import annotations
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from auricle.model.lengths import valid_mask
-
-if TYPE_CHECKING:  # the numbers belong to a recipe, and training stands above the model
-    from auricle.training.config import SpecAugmentConfig
+from auricle.training.config import SpecAugmentConfig
 
 
 def spec_augment(x: Tensor, lengths: Tensor, config: SpecAugmentConfig) -> Tensor:

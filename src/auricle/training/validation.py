@@ -1,4 +1,4 @@
-"""What a model is worth on clips it was not trained on: losses, retrieval, captions scored."""
+"""Validation on clips that are not trained on: losses, retrieval, captions scored."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -28,18 +27,16 @@ from auricle.text.embedder import TextEmbedder
 from auricle.text.tokenizer import CaptionTokenizer
 from auricle.training.batch import pad_labels
 from auricle.training.config import TrainingConfig, ValidationConfig
-from auricle.training.objective import info_nce
-
-if TYPE_CHECKING:
-    from auricle.training.batches import Embed, ValidationBatch
-
+from auricle.training.inputs import Embed
+from auricle.training.objective import info_nce, listen
+from auricle.training.paired_batches import ValidationBatch
 
 RECALL_AT = (1, 10)
 
 
 @dataclass(frozen=True)
 class ClipCaption:
-    """What the model said of a clip, and what people did; ``index``: its place in the manifests."""
+    """A clip's caption by the model, and those by people; ``index``: its place in the manifests."""
 
     index: int
     id: str
@@ -50,7 +47,7 @@ class ClipCaption:
 
 @dataclass(frozen=True)
 class Validation:
-    """What was measured over ``clips`` clips.
+    """Measurements over ``clips`` clips.
 
     Attributes:
         losses: "nll" (label-smoothed, per token of every caption), "info_nce" and their weighted
@@ -80,7 +77,7 @@ class Validation:
 
 @dataclass(frozen=True)
 class ClipMeasures:
-    """What a model makes of a clip.
+    """Measurements of one clip.
 
     Attributes:
         index: its place in the manifests.
@@ -97,65 +94,6 @@ class ClipMeasures:
     tokens: int
     embedding: Tensor
     said: str | None
-
-
-def measure(
-    clips: Sequence[ClipMeasures], embed: Embed | None, training: TrainingConfig
-) -> Validation:
-    """Everything that `Validation` holds, of at least one clip.
-
-    InfoNCE's negatives are, as in training, the clips of a batch of ``training.batch_size``, drawn
-    once and for all; each clip stands there with its first caption. ``embed`` may be None, which
-    leaves out InfoNCE and retrieval.
-    """
-    intervals = {
-        "nll": bootstrap([c.nll / c.tokens for c in clips], [c.tokens for c in clips]),
-    }
-    losses = {"nll": intervals["nll"].value}
-    if embed is not None:
-        text = embed([text for clip in clips for text in clip.captions]).float().cpu()
-        audio = torch.stack([clip.embedding for clip in clips])
-        firsts = [0, *accumulate(len(clip.captions) for clip in clips[:-1])]
-        losses["info_nce"] = _info_nce(audio, text[firsts], training)
-        intervals |= _recalls(audio, text, [len(clip.captions) for clip in clips])
-    weights = {"nll": training.nll_weight, "info_nce": training.info_nce_weight}
-    losses["loss"] = sum(weights[name] * value for name, value in losses.items())
-    said = [
-        ClipCaption(c.index, c.id, c.audio, c.said, c.captions) for c in clips if c.said is not None
-    ]
-    if len(said) > 1:  # one clip alone scores 0, whatever is said of it
-        _, scores = cider_d_simple([c.caption for c in said], [c.references for c in said])
-        intervals["cider_d"] = bootstrap(scores)
-    values = {name: interval.value for name, interval in intervals.items()}
-    return Validation(
-        clips=len(clips),
-        losses=losses,
-        recall={name: value for name, value in values.items() if "_to_" in name},
-        captions=tuple(said),
-        cider_d=values.get("cider_d"),
-        intervals=intervals,
-    )
-
-
-def _info_nce(audio: Tensor, text: Tensor, training: TrainingConfig) -> float:
-    """The mean over batches of clips drawn once; what does not fill one is left out."""
-    order = np.random.default_rng(0).permutation(len(audio))
-    size = min(training.batch_size, len(order))
-    whole = torch.from_numpy(order[: len(order) // size * size]).view(-1, size)
-    values = [info_nce(audio[rows], text[rows], training.temperature) for rows in whole]
-    return torch.stack(values).mean().item()
-
-
-def _recalls(audio: Tensor, text: Tensor, counts: Sequence[int]) -> dict[str, Interval]:
-    """Recall with its interval; a clip's captions stay together when clips are drawn again."""
-    owner = torch.arange(len(audio)).repeat_interleave(torch.tensor(counts))
-    ranks = retrieval_ranks(audio, text, owner)
-    found = {}
-    for k in RECALL_AT:
-        found[f"audio_to_text_r{k}"] = bootstrap(hits(ranks["audio_to_text"], k).numpy())
-        per_clip = hits(ranks["text_to_audio"], k).split(list(counts))
-        found[f"text_to_audio_r{k}"] = bootstrap([c.mean().item() for c in per_clip], counts)
-    return found
 
 
 def validate(
@@ -192,7 +130,8 @@ def validate(
         model.eval()
         with torch.random.fork_rng(gpus), torch.no_grad():
             for batch in batches:
-                memory = _listen(model, batch.to(model.device))
+                batch = batch.to(model.device)
+                memory = listen(model, batch.audio, batch.lengths)
                 told = _nll(model, memory, batch.captions, tokenizer, training)
                 rows = [row for row, index in enumerate(batch.indices) if index < captioned]
                 said = _captions(model, memory, rows, tokenizer, embedder, decoding)
@@ -201,13 +140,7 @@ def validate(
         model.train(was_training)
     if not clips:
         raise DataError("no validation clip could be read; check data.validation with --dry-run")
-    return measure(sorted(clips, key=lambda clip: clip.index), embed, training)
-
-
-def _listen(model: AudioCaptioner, batch: ValidationBatch) -> AudioMemory:
-    if batch.audio.ndim == 3:
-        return model.encode_features(batch.audio, batch.lengths)
-    return model.encode_features(*model.features(batch.audio, batch.lengths))
+    return _measure(sorted(clips, key=lambda clip: clip.index), embed, training)
 
 
 def _clips(
@@ -271,3 +204,62 @@ def _captions(
     scorer = Scorer("", model.decoder, tokenizer, reranker)
     found = find_candidates([scorer], [some], decoding)
     return {row: choose(clip).text for row, clip in zip(rows, found, strict=True)}
+
+
+def _measure(
+    clips: Sequence[ClipMeasures], embed: Embed | None, training: TrainingConfig
+) -> Validation:
+    """Everything that `Validation` holds, of at least one clip.
+
+    InfoNCE's negatives are, as in training, the clips of a batch of ``training.batch_size``, drawn
+    once and for all; each clip stands there with its first caption. ``embed`` may be None, which
+    leaves out InfoNCE and retrieval.
+    """
+    intervals = {
+        "nll": bootstrap([c.nll / c.tokens for c in clips], [c.tokens for c in clips]),
+    }
+    losses = {"nll": intervals["nll"].value}
+    if embed is not None:
+        text = embed([text for clip in clips for text in clip.captions]).float().cpu()
+        audio = torch.stack([clip.embedding for clip in clips])
+        firsts = [0, *accumulate(len(clip.captions) for clip in clips[:-1])]
+        losses["info_nce"] = _info_nce(audio, text[firsts], training)
+        intervals |= _recalls(audio, text, [len(clip.captions) for clip in clips])
+    weights = {"nll": training.nll_weight, "info_nce": training.info_nce_weight}
+    losses["loss"] = sum(weights[name] * value for name, value in losses.items())
+    said = [
+        ClipCaption(c.index, c.id, c.audio, c.said, c.captions) for c in clips if c.said is not None
+    ]
+    if len(said) > 1:  # one clip alone scores 0, whatever is said of it
+        _, scores = cider_d_simple([c.caption for c in said], [c.references for c in said])
+        intervals["cider_d"] = bootstrap(scores)
+    values = {name: interval.value for name, interval in intervals.items()}
+    return Validation(
+        clips=len(clips),
+        losses=losses,
+        recall={name: value for name, value in values.items() if "_to_" in name},
+        captions=tuple(said),
+        cider_d=values.get("cider_d"),
+        intervals=intervals,
+    )
+
+
+def _info_nce(audio: Tensor, text: Tensor, training: TrainingConfig) -> float:
+    """The mean over batches of clips drawn once; what does not fill one is left out."""
+    order = np.random.default_rng(0).permutation(len(audio))
+    size = min(training.batch_size, len(order))
+    whole = torch.from_numpy(order[: len(order) // size * size]).view(-1, size)
+    values = [info_nce(audio[rows], text[rows], training.temperature) for rows in whole]
+    return torch.stack(values).mean().item()
+
+
+def _recalls(audio: Tensor, text: Tensor, counts: Sequence[int]) -> dict[str, Interval]:
+    """Recall with its interval; a clip's captions stay together when clips are drawn again."""
+    owner = torch.arange(len(audio)).repeat_interleave(torch.tensor(counts))
+    ranks = retrieval_ranks(audio, text, owner)
+    found = {}
+    for k in RECALL_AT:
+        found[f"audio_to_text_r{k}"] = bootstrap(hits(ranks["audio_to_text"], k).numpy())
+        per_clip = hits(ranks["text_to_audio"], k).split(list(counts))
+        found[f"text_to_audio_r{k}"] = bootstrap([c.mean().item() for c in per_clip], counts)
+    return found

@@ -5,7 +5,7 @@ manifests ─► Examples ─► epoch_batches ─► Inputs ─► Batch (train
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,12 +19,11 @@ from auricle.text.tokenizer import CaptionTokenizer
 from auricle.training.batch import Batch, batches_per_epoch, epoch_batches, pad_audio, pad_labels
 from auricle.training.config import TrainingConfig
 from auricle.training.examples import Examples
-from auricle.training.inputs import Inputs
+from auricle.training.inputs import Embed, Inputs
+from auricle.watch import silent
 
 CLIP_STREAM = 2  # second word of a clip's seed; 0 is the order's, 1 that of pseudo-recordings
 TRIES = 20  # clips tried in place of one that cannot be read
-
-Embed = Callable[[Sequence[str]], Tensor]
 
 
 class PairedBatches:
@@ -34,10 +33,12 @@ class PairedBatches:
     ``inputs`` cannot hear are left out. May be pickled and forked, as workers need.
 
     Args:
-        embed: captions -> their embeddings [N, E] float32 (`StoredEmbeddings`).
         max_tokens: of a caption with its end token; longer ones are cut.
         bucket: batches that are sorted by length together.
         world: processes that share a batch.
+
+    Attributes:
+        heard: indices of the examples that can be heard.
 
     Raises:
         DataError: too few clips for a batch.
@@ -57,16 +58,16 @@ class PairedBatches:
         self.examples, self.inputs, self.tokenizer, self.embed = examples, inputs, tokenizer, embed
         self.training, self.max_tokens = training, max_tokens
         self.bucket, self.world = bucket, world
-        self._heard = np.flatnonzero(inputs.lengths)
+        self.heard = np.flatnonzero(inputs.lengths)
         least = max(2, world)  # a batch's normalisation and contrasts need a second clip
-        if len(self._heard) < least:
+        if len(self.heard) < least:
             raise DataError(
-                f"{len(self._heard)} clips to train on; at least {least} are needed: add some, or"
+                f"{len(self.heard)} clips to train on; at least {least} are needed: add some, or"
                 " see why the others were skipped"
             )
-        rows = len(self._heard) // world * world  # every process gets as many
+        rows = len(self.heard) // world * world  # every process gets as many
         self.batch_size = min(training.batch_size * world, rows)
-        self.micro_batches = batches_per_epoch(len(self._heard), self.batch_size)
+        self.micro_batches = batches_per_epoch(len(self.heard), self.batch_size)
         self._epoch: tuple[int, list[np.ndarray]] = (-1, [])
 
     @property
@@ -78,9 +79,9 @@ class PairedBatches:
         assert world == self.world, "an epoch's steps were counted for another number of processes"
         epoch, place = divmod(step - 1, self.steps_per_epoch)
         if self._epoch[0] != epoch:
-            lengths, seed = self.inputs.lengths[self._heard], self.training.seed
+            lengths, seed = self.inputs.lengths[self.heard], self.training.seed
             batches = epoch_batches(lengths, self.batch_size, seed, epoch, self.bucket)
-            self._epoch = (epoch, [self._heard[batch] for batch in batches])
+            self._epoch = (epoch, [self.heard[batch] for batch in batches])
         first = place * self.training.accumulate
         return [
             self._batch(self._epoch[1][number % self.micro_batches][rank::world], epoch)
@@ -103,9 +104,9 @@ class PairedBatches:
     def _readable(self, index: int, epoch: int) -> tuple[Clip, np.ndarray, list[str]]:
         """Clip ``index``, or the next one that can be read, and the ids of those that cannot."""
         lost: list[str] = []
-        place = int(np.searchsorted(self._heard, index))
-        for number in range(place, place + min(TRIES, len(self._heard))):
-            candidate = int(self._heard[number % len(self._heard)])
+        place = int(np.searchsorted(self.heard, index))
+        for number in range(place, place + min(TRIES, len(self.heard))):
+            candidate = int(self.heard[number % len(self.heard)])
             clip = self.examples.clip(candidate)
             try:
                 audio = self.inputs.read(candidate, clip, self.training.seed, epoch)
@@ -148,11 +149,11 @@ def iter_validation(
     examples: Examples,
     inputs: Inputs,
     batch_size: int,
-    on_error: Callable[[Clip, AudioError], None] | None = None,
+    on_error: Callable[[Clip, AudioError], None] = silent,
 ) -> Iterator[ValidationBatch]:
     """Every example once, about equally long ones together, always in the same order.
 
-    A recording that cannot be read goes to ``on_error``, if given, and is left out.
+    A recording that cannot be read goes to ``on_error`` and is left out.
     """
     order = np.argsort(inputs.lengths, kind="stable")
     order = order[inputs.lengths[order] > 0]
@@ -165,8 +166,7 @@ def iter_validation(
             try:
                 heard.append(inputs.read(index, clip))
             except AudioError as error:
-                if on_error:
-                    on_error(clip, error)
+                on_error(clip, error)
                 continue
             clips.append(clip)
             indices.append(index)

@@ -8,8 +8,8 @@ import torch
 
 from auricle.model.config import CaptionerConfig
 from auricle.text.tokenizer import CaptionTokenizer
-from auricle.tiny import batches
-from auricle.tiny.batches import UnpairedBatches, collate
+from auricle.tiny import pseudo_batches
+from auricle.tiny.pseudo_batches import PseudoBatches, collate
 from auricle.training.batch import Batch
 from auricle.training.config import TrainingConfig, UnpairedConfig
 
@@ -36,22 +36,22 @@ def test_embeddings_are_kept_and_asked_for_once(tmp_path, monkeypatch):
             asked.append(list(texts))
             return torch.tensor([[len(text)] * 384 for text in texts], dtype=torch.float32)
 
-    monkeypatch.setattr(batches, "TextEmbedder", Embedder)
-    monkeypatch.setattr(batches, "EMBEDDED_AT_ONCE", 2)
-    vectors = batches._Vectors(tmp_path, lambda _: None)
+    monkeypatch.setattr(pseudo_batches, "TextEmbedder", Embedder)
+    monkeypatch.setattr(pseudo_batches, "EMBEDDED_AT_ONCE", 2)
+    vectors = pseudo_batches._Vectors(tmp_path, lambda _: None)
     found = vectors(["a", "bbb", "a", "cc", "dddd"])
     assert found[:, 0].tolist() == [1, 3, 1, 2, 4]
-    again = batches._Vectors(tmp_path, lambda _: None)
+    again = pseudo_batches._Vectors(tmp_path, lambda _: None)
     assert again(["dddd", "bbb"])[:, 0].tolist() == [4, 3]
     assert asked == [["a", "bbb", "cc", "dddd"]]
 
 
 @pytest.fixture
-def unpaired():
-    """``unpaired(world, **training)``: batches of 60 captions, of recordings drawn at random."""
+def pseudo():
+    """``pseudo(world, **training)``: batches of 60 captions, of recordings drawn at random."""
 
-    def make(world: int = 1, **training: int) -> UnpairedBatches:
-        made = object.__new__(UnpairedBatches)  # the rest of it prepares sounds and tags
+    def make(world: int = 1, **training: int) -> PseudoBatches:
+        made = object.__new__(PseudoBatches)  # the rest of it prepares sounds and tags
         captions = [f"a sound and {'another ' * (i % 7)}{i}" for i in range(60)]
         made.config = UnpairedConfig("", "", "", "")
         made.training = TrainingConfig(steps=9, **{"batch_size": 2, **training})
@@ -76,8 +76,8 @@ def same(one: Batch, other: Batch) -> bool:
     return all(torch.equal(a, b) for a, b in pairs)
 
 
-def test_a_step_is_the_same_in_any_order(unpaired):
-    straight, jumping = unpaired(), unpaired()
+def test_a_step_is_the_same_in_any_order(pseudo):
+    straight, jumping = pseudo(), pseudo()
     assert straight.steps_per_epoch == 24
     expected = {step: straight.at(step)[0] for step in range(1, 31)}
     for step in (30, 2, 25, 24):
@@ -85,19 +85,19 @@ def test_a_step_is_the_same_in_any_order(unpaired):
     assert not same(expected[1], expected[25])
 
 
-def test_processes_share_a_larger_batch(unpaired):
-    (whole,) = unpaired(batch_size=4).at(5)
-    parts = [unpaired(world=2).at(5, rank, 2)[0] for rank in (0, 1)]
+def test_processes_share_a_larger_batch(pseudo):
+    (whole,) = pseudo(batch_size=4).at(5)
+    parts = [pseudo(world=2).at(5, rank, 2)[0] for rank in (0, 1)]
     assert [len(part) for part in parts] == [2, 2]
     for rank, part in enumerate(parts):
         assert torch.equal(part.text_embeddings, whole.text_embeddings[rank::2])
         assert torch.equal(part.audio, whole.audio[rank::2])
 
 
-def test_a_step_has_several_micro_batches(unpaired):
-    accumulated = unpaired(accumulate=2)
+def test_a_step_has_several_micro_batches(pseudo):
+    accumulated = pseudo(accumulate=2)
     assert accumulated.steps_per_epoch == 12
-    assert all(map(same, accumulated.at(3), [unpaired().at(5)[0], unpaired().at(6)[0]]))
+    assert all(map(same, accumulated.at(3), [pseudo().at(5)[0], pseudo().at(6)[0]]))
 
 
 @pytest.mark.parametrize("scale", ["posterior", "sqrt-odds", "log-odds"])

@@ -1,4 +1,4 @@
-"""The batches the embedded model learns from: captions, and pseudo-recordings of them.
+"""Batches of the embedded model: captions, and pseudo-recordings of them.
 
 captions ─► tags ─┐
 sounds ─► tracks ─┴─► pseudo-recordings ─► Batch
@@ -10,7 +10,7 @@ import csv
 import dataclasses
 import json
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +27,11 @@ from auricle.tiny.pseudo import Event, PseudoRecordings, Scene
 from auricle.tiny.sounds import read_sounds
 from auricle.tiny.synthetic import plain_recordings
 from auricle.tiny.tagging import CaptionTagger, phrases
-from auricle.tiny.tracks import load_tracks, log_odds, read_tracks, save_tracks
+from auricle.tiny.tracks import Track, load_tracks, log_odds, read_tracks, save_tracks
 from auricle.training.batch import Batch, epoch_batches, pad_audio, pad_labels
 from auricle.training.config import PseudoConfig, TrainingConfig, UnpairedConfig
 from auricle.training.initial import with_tokens
+from auricle.watch import Note, Watch
 
 BUCKET = 12  # batches whose captions are sorted by length together, so that little is padding
 DRAW_STREAM = 1  # second word of a batch's seed; 0 is the order's
@@ -40,12 +41,14 @@ LONG_FRAMES = 62  # 30 s, in LONG_SHARE of the batches
 LONG_SHARE = 0.05
 
 
-class UnpairedBatches:
-    """Prepares everything under ``work``; then `at` is a pure function of the step.
+class PseudoBatches:
+    """Captions, each with a pseudo-recording drawn anew.
+
+    Everything is prepared under ``work`` at the start; then `at` is a pure function of the step.
 
     Args:
         model: its tokenizer's numbers are not known yet: see `model_config`.
-        note: told what is being prepared.
+        watch: told what is being prepared.
         world: processes that share a batch.
     """
 
@@ -56,11 +59,11 @@ class UnpairedBatches:
         training: TrainingConfig,
         model: CaptionerConfig,
         work: Path,
-        note: Callable[[str], None],
+        watch: Watch,
         world: int = 1,
     ) -> None:
         self.config, self.training, self.model, self.world = config, training, model, world
-        self.work, self.note, self.shared = work, note, Path(config.shared)
+        self.work, self.watch, self.shared = work, watch, Path(config.shared)
         work.mkdir(parents=True, exist_ok=True)
         encoder_config = model.encoder
         assert isinstance(encoder_config, YamnetConfig), "tiny listens through YAMNet"
@@ -70,9 +73,10 @@ class UnpairedBatches:
         labels = tomllib.loads(Path(config.labels).read_text(encoding="utf-8"))
         self.sounds = read_sounds(self.shared, Path(config.fetched), labels)
         self.ontology = Ontology(encoder.class_names, self.shared / "audioset")
-        self.captions = self._read_captions("train")
+        self._by_id = _read_captions(self.shared / "captions" / "train.csv")
+        self.captions = list(self._by_id.values())
         self.tokenizer = CaptionTokenizer.train(map(as_written, self.captions), config.vocab_size)
-        self._vectors = _Vectors(work, note)
+        self._vectors = _Vectors(work, watch.note)
         told = tomllib.loads(Path(config.class_captions).read_text(encoding="utf-8"))
         self._classes = [(self._single(name), tuple(texts)) for name, texts in told.items()]
         self._prepare_plain(encoder)
@@ -155,21 +159,15 @@ class UnpairedBatches:
         index, certain = np.array([self.ontology.index[name]]), np.ones(1)
         return Scene((Event(0, False, index, certain),), index, certain)
 
-    def _read_captions(self, split: str) -> list[str]:
-        path = self.shared / "captions" / f"{split}.csv"
-        with path.open(encoding="utf-8") as file:
-            rows = {row["audiocap_id"]: row["caption"] for row in csv.DictReader(file)}
-        self._by_id = rows
-        return list(rows.values())
-
-    def _tracks(self, encoder: Yamnet) -> list:
+    def _tracks(self, encoder: Yamnet) -> list[Track]:
         path = self.work / "tracks.npz"
         if not path.is_file():
-            self.note(f"hearing {len(self.sounds)} sounds, {self.config.variants} times each")
-            save_tracks(
-                path,
-                read_tracks(self.sounds, encoder, self.ontology.index, self.config.variants),
+            variants, index = self.config.variants, self.ontology.index
+            self.watch.note(f"hearing {len(self.sounds)} sounds, {variants} times each")
+            tracks = read_tracks(
+                self.sounds, encoder, index, variants, progress=self.watch.progress
             )
+            save_tracks(path, tracks)
         return load_tracks(path)
 
     def _prepare_plain(self, encoder: Yamnet) -> None:
@@ -187,7 +185,7 @@ class UnpairedBatches:
         self._labels = self._read_labels()
         path = self.work / "tags.npz"
         if not path.is_file():
-            self.note(f"tagging {len(texts)} captions and phrases")
+            self.watch.note(f"tagging {len(texts)} captions and phrases")
             tagger = CaptionTagger(self.ontology, self._vectors).fit(*self._labels)
             classes, odds = [], []
             for start in range(0, len(texts), EMBEDDED_AT_ONCE):
@@ -226,10 +224,15 @@ def collate(
     return Batch(audio, lengths, labels, torch.from_numpy(vectors))
 
 
+def _read_captions(path: Path) -> dict[str, str]:
+    with path.open(encoding="utf-8") as file:
+        return {row["audiocap_id"]: row["caption"] for row in csv.DictReader(file)}
+
+
 class _Vectors:
     """Text embeddings, computed once and kept on disk: texts -> [N, E] float32."""
 
-    def __init__(self, folder: Path, note: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, note: Note) -> None:
         self.texts_path, self.vectors_path = folder / "texts.json", folder / "vectors.npy"
         self.note = note
         self.row: dict[str, int] = {}

@@ -1,0 +1,197 @@
+"""The job of a recipe on manifests: clips, their features and caption embeddings, a model.
+
+manifests ─► Examples ─► Inputs, embeddings ─► PairedBatches, validation ─► Job
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from auricle.data.clip import Clip
+from auricle.data.keys import ContentKeys
+from auricle.decoding.options import with_method
+from auricle.errors import AudioError
+from auricle.model.captioner import AudioCaptioner
+from auricle.text.embedder import TextEmbedder
+from auricle.training.card import paired_card
+from auricle.training.config import DataConfig
+from auricle.training.examples import Examples
+from auricle.training.initial import initial_model, initial_tokenizer
+from auricle.training.inputs import Embed, Inputs, StoredEmbeddings, StoredFeatures, Waveforms
+from auricle.training.job import Job, Scope
+from auricle.training.monitor import UNWATCHED, TrainingWatch
+from auricle.training.paired_batches import PairedBatches, iter_validation
+from auricle.training.precompute import (
+    Counts,
+    embedding_store,
+    feature_store,
+    precompute_embeddings,
+    precompute_features,
+    weights_digest,
+)
+from auricle.training.recipe import Recipe
+from auricle.training.validation import Validation, validate
+from auricle.watch import Note, Watch
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+def paired_job(
+    recipe: Recipe,
+    accelerator: Accelerator,
+    watch: TrainingWatch = UNWATCHED,
+    live: bool = False,
+) -> Job:
+    """Everything a run on manifests needs; what is cached is computed by the main process first.
+
+    With ``live`` waveforms are read and captions embedded when a batch asks for them.
+
+    Raises:
+        AuricleError: a manifest, weights, an embedder or the tokenizer is missing or does not fit.
+    """
+    assert recipe.data is not None
+    data = replace(recipe.data, features="computed") if live else recipe.data
+    told = watch if accelerator.is_main_process else UNWATCHED
+    examples = _read_examples(data, recipe.model.max_duration_s, told.note)
+    training = examples["training"]
+    tokenizer = initial_tokenizer(recipe, training.captions())
+    model = initial_model(recipe, tokenizer, told.note).to(accelerator.device)
+    inputs: dict[str, Inputs] = {}
+    with accelerator.main_process_first():
+        embed, computed = _embeddings(recipe, model, data.cache, examples, told, live)
+        for name, part in examples.items():
+            inputs[name], counts = inputs_of(data, model, part, told, name)
+            computed |= counts
+    batches = PairedBatches(
+        training,
+        inputs["training"],
+        tokenizer,
+        embed,
+        recipe.training,
+        model.config.decoder.max_positions,
+        data.bucket,
+        accelerator.num_processes,
+    )
+    sources = {name: part.sources for name, part in examples.items()}
+    job = Job(
+        recipe,
+        model,
+        tokenizer,
+        batches,
+        card=partial(paired_card, recipe, model, sources),
+        examples=examples,
+        clips=f"{len(batches.heard)} clips, {training.digest}",
+        computed=computed,
+    )
+    if "validation" not in examples:
+        return job
+    return replace(job, validate=_validator(job, inputs["validation"], embed, watch.note))
+
+
+def inputs_of(
+    data: DataConfig,
+    model: AudioCaptioner,
+    examples: Examples,
+    watch: Watch,
+    name: str = "training",
+) -> tuple[Inputs, dict[str, Counts]]:
+    """Waveforms, or features, of which the cache first gets what it lacks; how many those are."""
+    limit_s = model.config.max_duration_s
+    if data.features == "computed":
+        rate_hz = model.encoder.sample_rate_hz
+        return Waveforms(examples, rate_hz, limit_s, data.mix_range_db), {}
+    store = feature_store(model.config, weights_digest(model.encoder), data.cache)
+    keys = ContentKeys(data.cache, data.mix_range_db)
+    failed: list[Clip] = []
+    stage = f"{name} features"
+    counts = precompute_features(
+        examples,
+        model.encoder,
+        store,
+        keys,
+        max_duration_s=limit_s,
+        stage=stage,
+        progress=watch.progress,
+        on_error=lambda clip, error: failed.append(clip),
+    )
+    if failed:
+        watch.note(f"{len(failed)} clips cannot be decoded and are left out: {failed[0].id} …")
+    return StoredFeatures(examples, store, keys), {stage: counts}
+
+
+def _read_examples(data: DataConfig, limit_s: float, note: Note) -> dict[str, Examples]:
+    """The training and the validation clips; skipped rows are counted in a note.
+
+    Raises:
+        DataError: a manifest is missing or has no row that can be used.
+    """
+    found = {"training": Examples.read(data.train, data.train_split, limit_s, data.min_words)}
+    if data.validation:
+        found["validation"] = Examples.read(data.validation, data.validation_split, limit_s)
+    for name, examples in found.items():
+        if examples.skipped:
+            reasons = ", ".join(f"{reason}: {n}" for reason, n in examples.skipped.most_common())
+            note(f"{name}: {examples.skipped.total()} rows are skipped ({reasons})")
+    return found
+
+
+def _embeddings(
+    recipe: Recipe,
+    model: AudioCaptioner,
+    cache: str,
+    examples: Mapping[str, Examples],
+    watch: Watch,
+    live: bool,
+) -> tuple[Embed, dict[str, Counts]]:
+    """The text embedder if ``live``; else embeddings, of which ``cache`` first gets what it lacks,
+    and how many those are."""
+    embedder = _embedder(recipe, model)
+    if live:
+        return lambda captions: embedder.embed(captions).cpu(), {}
+    width = model.config.embedding.dim
+    store = embedding_store(embedder.name, embedder.prompt, width, cache)
+    counts = {}
+    for name, part in examples.items():
+        stage = f"{name} captions"
+        counts[stage] = precompute_embeddings(
+            part.captions(), embedder, store, stage, watch.progress
+        )
+    return StoredEmbeddings(store), counts
+
+
+def _validator(job: Job, inputs: Inputs, embed: Embed, note: Note) -> Callable[[Scope], Validation]:
+    """Measures the job's model on its validation clips.
+
+    While training, clips are captioned by search, which needs no text embedder.
+    """
+    recipe, config = job.recipe, job.recipe.validation
+    examples = job.examples["validation"]
+
+    def lost(clip: Clip, error: AudioError) -> None:
+        note(f"left out of the validation: {error}")
+
+    def measure(scope: Scope) -> Validation:
+        final = scope == "final"
+        decoding = recipe.decoding if final else with_method(recipe.decoding, config.decode)
+        reranked = final and decoding.method == "nucleus" and decoding.rerank.similarity
+        return validate(
+            job.model,
+            iter_validation(examples, inputs, recipe.training.batch_size, lost),
+            job.tokenizer,
+            embed,
+            recipe.training,
+            replace(config, clips=0) if final else config,
+            decoding,
+            with_captions=scope != "losses",
+            embedder=_embedder(recipe, job.model) if reranked else None,
+        )
+
+    return measure
+
+
+def _embedder(recipe: Recipe, model: AudioCaptioner) -> TextEmbedder:
+    return TextEmbedder(recipe.text_embedder.name, recipe.text_embedder.prompt, model.device)
