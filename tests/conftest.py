@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.helpers.skips import skipped_if_missing
 from tests.helpers.sounds import tone
 
 
@@ -67,12 +68,27 @@ def sounds() -> list[np.ndarray]:
     return [(noise.standard_normal(n) * 0.1).astype(np.float32) for n in (16_000, 8_000)]
 
 
+@pytest.fixture
+def fresh_accelerate():
+    """A test that trains leaves no state of accelerate behind."""
+    yield
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    """The embedded model."""
+    import auricle
+
+    with skipped_if_missing():
+        return auricle.load("tiny", device="cpu")
+
+
 @pytest.fixture(scope="session")
 def yamnet_weights() -> Path:
-    from auricle.errors import MissingDependencyError
     from auricle.fetch import yamnet_wheel
 
-    try:
+    with skipped_if_missing():
         return yamnet_wheel.yamnet_weights()
-    except MissingDependencyError as error:
-        pytest.skip(str(error))

@@ -4,23 +4,17 @@ import importlib
 from dataclasses import replace
 
 import pytest
-from accelerate.state import AcceleratorState
 
 from auricle.data.manifest import write_manifest
 from auricle.data.sound_folder import read_folder
-from auricle.errors import MissingDependencyError
 from auricle.pipeline import Captioner
 from auricle.text.embedder import TextEmbedder
 from auricle.training.run import run_recipe
 from tests.helpers.paths import EXAMPLES, ROOT
 
+pytestmark = pytest.mark.usefixtures("fresh_accelerate")
+
 MANNER = "hark good people for"
-
-
-@pytest.fixture(autouse=True)
-def _fresh_accelerate():
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @pytest.fixture
@@ -35,14 +29,6 @@ def real_sounds(experiment):
     esc = experiment("esc")
     if not esc.DATA.is_dir():
         pytest.skip(esc.MISSING)
-
-
-@pytest.fixture
-def tiny():
-    try:
-        return Captioner.from_pretrained("tiny", "cpu")
-    except MissingDependencyError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")

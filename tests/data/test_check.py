@@ -16,7 +16,8 @@ from auricle.data.clip import Clip
 from auricle.data.dropping import clean
 from auricle.data.leaks import find_leaks, source_of
 from auricle.data.manifest import read_manifest, write_manifest
-from tests.helpers.paths import SHARED_DATA, needs_shared_data
+from tests.helpers.paths import SHARED_DATA
+from tests.helpers.skips import needs_shared_data
 from tests.helpers.sounds import tone
 
 RATE_HZ = 16_000

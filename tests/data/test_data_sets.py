@@ -16,7 +16,8 @@ from auricle.data.audiocaps import read_audiocaps
 from auricle.data.clotho import SPLITS, read_clotho
 from auricle.data.sound_folder import read_folder
 from auricle.errors import DataError, MissingDependencyError
-from tests.helpers.paths import SHARED_DATA, needs_shared_data
+from tests.helpers.paths import SHARED_DATA
+from tests.helpers.skips import needs_shared_data
 
 METADATA = "file_name keywords sound_id sound_link start_end_samples manufacturer license".split()
 BY = "http://creativecommons.org/licenses/by/3.0/"

@@ -12,6 +12,7 @@ from auricle.metrics import meteor as module
 from auricle.metrics.java import INSTALL, carried, find_java
 from auricle.metrics.meteor import meteor, meteor_of
 from auricle.metrics.scores import MissingMetricError
+from tests.helpers.skips import skipped_if_missing
 
 # The program's answers to a line of "SCORE" and then to "EVAL" of it.
 ANSWER = "3.0 4.0 1.0 1.0 2.0 2.0 1.0 1.0" + " 0.0" * 12 + " 1.0 3.0 3.0"
@@ -34,10 +35,8 @@ def program(tmp_path, monkeypatch):
 
 @pytest.fixture
 def needs_java():
-    try:
+    with skipped_if_missing():
         find_java(), carried("meteor", "meteor-1.5.jar")
-    except MissingDependencyError as error:
-        pytest.skip(str(error))
 
 
 def perfect(tokens: float) -> np.ndarray:

@@ -11,6 +11,7 @@ from auricle.metrics import ptb
 from auricle.metrics.java import INSTALL, carried, find_java
 from auricle.metrics.ptb import by_rules, tokenize
 from auricle.metrics.scores import MissingMetricError
+from tests.helpers.skips import skipped_if_missing
 
 WORDS = """a an the dog dogs barks rain is falling in on while woman's dogs' don't can't it's
 they're I'm we've he'd she'll cannot gonna high-pitched beep-beep-beep wash no etc st fig i b 2 12
@@ -39,10 +40,8 @@ ODD = [
 @pytest.fixture
 def java_tokens():
     """The Java program's tokens of captions, each read beside its neighbours."""
-    try:
+    with skipped_if_missing():
         find_java(), carried("tokenizer", "stanford-corenlp-3.4.1.jar")
-    except MissingDependencyError as error:
-        pytest.skip(str(error))
     return lambda captions: ptb._by_java(captions, len(captions))
 
 

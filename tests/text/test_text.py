@@ -11,7 +11,8 @@ from auricle.errors import ModelError
 from auricle.text.embedder import MINILM, TextEmbedder
 from auricle.text.normalise import strip_punctuation
 from auricle.text.tokenizer import CaptionTokenizer
-from tests.helpers.paths import SHARED_DATA, needs_shared_data
+from tests.helpers.paths import SHARED_DATA
+from tests.helpers.skips import needs_shared_data
 
 GPT2 = SHARED_DATA / "tokenizer"
 CAPTIONS = ["a dog barks while rain falls", "a man speaks as birds chirp in the background"]

@@ -38,7 +38,7 @@ class Drawn:
 
 
 @pytest.fixture
-def train(tmp_path, monkeypatch):
+def train(tmp_path, monkeypatch, fresh_accelerate):
     """``train(*words)``: the command's output."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("auricle.tiny.job.PseudoBatches", Drawn)
@@ -66,8 +66,7 @@ def train(tmp_path, monkeypatch):
         assert done.exit_code == 0, done.output
         return done.output
 
-    yield run
-    AcceleratorState._reset_state(reset_partial_state=True)
+    return run
 
 
 def test_a_run_ends_in_a_folder_with_card_and_credits_and_goes_on(train, tmp_path):

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-import auricle
 from auricle.decoding.confidence import NO_SOUND
-from auricle.errors import MissingDependencyError
+from tests.helpers.paths import EXAMPLES
 
-EXAMPLES = {
+EXPECTED = {
     "birds-singing.ogg": "bird",
     "church-bells.ogg": "bell",
     "clock-ticking.flac": "clock",
@@ -21,24 +20,14 @@ RATE = 16_000
 ALIVE = "dog cat bird man woman person people child baby speak talk music vehicle engine".split()
 
 
-@pytest.fixture(scope="module")
-def tiny():
-    try:
-        return auricle.load("tiny", device="cpu")
-    except MissingDependencyError as error:
-        pytest.skip(str(error))
+def test_examples_are_named(tiny):
+    captions = tiny.caption([EXAMPLES / name for name in EXPECTED], batch_size=4)
+    heard = {name: c.caption for name, c in zip(EXPECTED, captions, strict=True)}
+    assert {name: text for name, text in heard.items() if EXPECTED[name] not in text} == {}
 
 
-def test_examples_are_named(tiny, pytestconfig):
-    folder = pytestconfig.rootpath / "examples"
-    captions = tiny.caption([folder / name for name in EXAMPLES], batch_size=4)
-    heard = {name: c.caption for name, c in zip(EXAMPLES, captions, strict=True)}
-    assert {name: text for name, text in heard.items() if EXAMPLES[name] not in text} == {}
-
-
-def test_order_is_told(tiny, pytestconfig):
-    folder = pytestconfig.rootpath / "examples"
-    caption = tiny.caption(folder / "woman-speaking-then-applause.ogg")[0].caption
+def test_order_is_told(tiny):
+    caption = tiny.caption(EXAMPLES / "woman-speaking-then-applause.ogg")[0].caption
     voice = min(caption.find(word) for word in ("speak", "talk", "speech") if word in caption)
     applause = min(caption.find(w) for w in ("applau", "clap", "cheer") if w in caption)
     assert voice < applause
@@ -64,8 +53,8 @@ def test_digital_silence_is_silence(tiny):
     assert tiny.caption(np.zeros(RATE, np.float32))[0].caption == NO_SOUND
 
 
-def test_a_caption_alone_and_in_a_batch_is_the_same(tiny, pytestconfig):
-    paths = sorted((pytestconfig.rootpath / "examples").glob("*.ogg"))[:5]
+def test_a_caption_alone_and_in_a_batch_is_the_same(tiny):
+    paths = sorted(EXAMPLES.glob("*.ogg"))[:5]
     together = [c.caption for c in tiny.caption(paths, batch_size=5)]
     assert [tiny.caption(path)[0].caption for path in paths] == together
 

@@ -13,7 +13,6 @@ from unittest import mock
 import pytest
 import soundfile
 import torch
-from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 from torch import distributed
 from torch.nn import functional as F
@@ -27,6 +26,8 @@ from auricle.training.batch import Batch
 from auricle.training.config import SpecAugmentConfig, TrainingConfig
 from auricle.training.loop import train
 from auricle.training.monitor import TrainingWatch
+
+pytestmark = pytest.mark.usefixtures("fresh_accelerate")
 
 WORLD = 2
 ROWS = 3  # of a micro-batch of one process
@@ -155,12 +156,6 @@ def found(tmp_path_factory):
     folder = tmp_path_factory.mktemp("processes")
     torch.multiprocessing.spawn(process, (str(folder),), WORLD)
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(WORLD)]
-
-
-@pytest.fixture(autouse=True)
-def _fresh_accelerate():
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @pytest.mark.parametrize("name", RUNS)

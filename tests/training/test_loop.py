@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 
 from auricle.errors import TrainingError
 from auricle.model.captioner import AudioCaptioner
@@ -16,15 +15,11 @@ from auricle.training.monitor import TrainingWatch
 from auricle.training.objective import info_nce, label_smoothed_nll
 from auricle.training.schedule import learning_rate
 
+pytestmark = pytest.mark.usefixtures("fresh_accelerate")
+
 CONFIG = TrainingConfig(
     steps=12, batch_size=4, learning_rate=3e-3, warmup_steps=2, checkpoint_every=5, workers=0
 )
-
-
-@pytest.fixture(autouse=True)
-def _fresh_accelerate():
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def new_model():

@@ -23,6 +23,8 @@ from auricle.training.dry_run import dry_run
 from auricle.training.monitor import TrainingWatch
 from auricle.training.run import precompute_recipe, run_recipe
 
+pytestmark = pytest.mark.usefixtures("fresh_accelerate")
+
 RATE = 16_000
 CAPTIONS = [
     "a low tone hums without any change",
@@ -30,12 +32,6 @@ CAPTIONS = [
     "white noise hisses like steady rain outside",
     "a click repeats about five times a second",
 ]
-
-
-@pytest.fixture(autouse=True)
-def _fresh_accelerate():
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def sound(kind, rng, seconds):

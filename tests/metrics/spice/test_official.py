@@ -25,6 +25,7 @@ from auricle.metrics import java
 from auricle.metrics.java import carried
 from auricle.metrics.scores import MissingMetricError
 from auricle.metrics.spice import official, spice, stanford
+from tests.helpers.skips import skipped_if_missing
 
 CANDIDATES = ["A Dog barks, loudly.", "!", "rain"]
 REFERENCES = [["a dog barks loudly", "a dog"], ["wind"], ["rain falls", "rain", "heavy rain"]]
@@ -195,10 +196,8 @@ def javas() -> list[Path]:
 @pytest.mark.parametrize("program", javas() or [pytest.param(None, marks=pytest.mark.skip)])
 def test_the_real_program_writes_without_javascript(program, tmp_path, monkeypatch):
     """Without captions it needs no more of CoreNLP than the tokenizer's jar has."""
-    try:
+    with skipped_if_missing():
         stand_in = carried("tokenizer", "stanford-corenlp-3.4.1.jar")
-    except MissingDependencyError as error:
-        pytest.skip(str(error))
     monkeypatch.setenv("AURICLE_JAVA", str(program))
     start = official.command([stand_in])
     assert official.run(start, [], tmp_path / "store") == []

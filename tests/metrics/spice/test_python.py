@@ -15,6 +15,7 @@ from auricle.metrics.spice.parsing import Tree
 from auricle.metrics.spice.relations import Relations
 from auricle.metrics.spice.tuples import read_tuples
 from auricle.metrics.spice.wordnet import Synonyms
+from tests.helpers.skips import skipped_if_missing
 
 # A little WordNet: car and machine share a sense, and so do machine and device.
 SYNSETS = {
@@ -156,10 +157,8 @@ def test_two_nouns_are_left_as_they_are():
 
 @pytest.fixture(scope="module")
 def needs_parser() -> None:
-    try:
+    with skipped_if_missing():
         parsing.parser()
-    except MissingDependencyError as error:
-        pytest.skip(str(error))
 
 
 @pytest.mark.parametrize(
