@@ -8,7 +8,8 @@ import pytest
 
 from auricle.cli import progress as module
 from auricle.cli.progress import Display, duration, size, validation_line
-from auricle.mixup.cost import GenerationStatus, Price, TokenCount
+from auricle.llm.cost import Price, TokenCount
+from auricle.mixup.cost import GenerationStatus
 from auricle.training.monitor import StepReport
 from auricle.training.validation import Validation
 

@@ -10,10 +10,10 @@ import pytest
 
 from auricle.data import Clip, write_manifest
 from auricle.errors import DataError
+from auricle.llm.client import ClientConfig
 from auricle.mixup import batchfile
 from auricle.mixup.answers import read_rows
 from auricle.mixup.batchfile import read_results, write_requests
-from auricle.mixup.client import ClientConfig
 from auricle.mixup.pairs import CaptionPairs
 from auricle.mixup.prompts import PAPER
 

@@ -17,10 +17,11 @@ import pytest
 
 from auricle.data import Clip, write_manifest
 from auricle.errors import DataError, ProviderError
-from auricle.mixup import client as client_module
+from auricle.llm import client as client_module
+from auricle.llm.client import ClientConfig
+from auricle.llm.cost import Price, TokenCount
 from auricle.mixup.answers import read_rows
-from auricle.mixup.client import ClientConfig
-from auricle.mixup.cost import GenerationStatus, Price, TokenCount
+from auricle.mixup.cost import GenerationStatus
 from auricle.mixup.generate import estimate, generate, generate_by_grammar, missing
 from auricle.mixup.pairs import CaptionPairs
 from auricle.mixup.prompts import PAPER
@@ -289,8 +290,8 @@ def test_grammar_needs_no_server(tmp_path, monkeypatch):
 
 RUN = """
 import sys
-from auricle.mixup import client
-from auricle.mixup.client import ClientConfig
+from auricle.llm import client
+from auricle.llm.client import ClientConfig
 from auricle.mixup.generate import generate
 from auricle.mixup.pairs import CaptionPairs
 client.FIRST_WAIT_S = 0.05

@@ -12,7 +12,8 @@ from auricle.cli.console import say
 from auricle.watch import Watch
 
 if TYPE_CHECKING:
-    from auricle.mixup.cost import GenerationStatus, Price, TokenCount
+    from auricle.llm.cost import Price, TokenCount
+    from auricle.mixup.cost import GenerationStatus
     from auricle.training.monitor import StepReport, TrainingWatch
     from auricle.training.validation import Validation
 

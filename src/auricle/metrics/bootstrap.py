@@ -1,17 +1,20 @@
-"""Confidence intervals and paired differences, by the percentile bootstrap (Efron, 1979)."""
+"""Confidence intervals: of rates by Wilson (1927), of other figures and of paired differences by
+the percentile bootstrap (Efron, 1979)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
+ROUGH_BELOW = 40  # clips: of fewer, intervals of skewed means cover less than they state
 _AT_ONCE = 100  # resamples drawn together; part of what a seed means
 _SAME = 1e-12  # differences within rounding
+_DEVIATIONS = 1.959964  # of the normal distribution, within which 95 % lie
 
 
 class Interval(NamedTuple):
@@ -39,10 +42,13 @@ class Sums:
     Attributes:
         each: float64 [N, S], what is summed.
         of: [..., S] sums -> [...] figures.
+        rate: a share of cases that are so or not, [N, 2] (those that are, all): its interval is
+            Wilson's, because of rare cases drawn again there is often none.
     """
 
     each: np.ndarray
     of: Callable[[np.ndarray], np.ndarray]
+    rate: bool = False
 
     @classmethod
     def mean(cls, scores: Sequence[float] | np.ndarray, weights: np.ndarray | None = None) -> Sums:
@@ -50,6 +56,11 @@ class Sums:
         values = np.asarray(scores, dtype=np.float64)
         shares = np.ones_like(values) if weights is None else np.asarray(weights, np.float64)
         return cls(np.stack([shares * values, shares], axis=1), _ratio)
+
+    @classmethod
+    def share(cls, hits: Sequence[float] | np.ndarray, cases: np.ndarray | None = None) -> Sums:
+        """The rate of ``hits`` [N]: 0 or 1, or the share of hits among a clip's ``cases`` [N]."""
+        return replace(cls.mean(hits, cases), rate=True)
 
     @property
     def value(self) -> float:
@@ -80,13 +91,50 @@ def bootstrap(
 
 
 def intervals(figures: Sequence[Sums], seed: int = 0) -> list[Interval]:
-    """Each figure with its interval; all from the same draws of the clips they share.
+    """Each figure with its interval: Wilson's of rates, the others from the same draws of clips.
 
     Raises:
         ValueError: no clips, or figures of different numbers of clips.
     """
-    drawn = resample(figures, seed)
-    return [Interval(f.value, *_middle(d)) for f, d in zip(figures, drawn, strict=True)]
+    _clips(figures)
+    others = [figure for figure in figures if not figure.rate]
+    drawn = iter(resample(others, seed) if others else ())
+    return [Interval(f.value, *(_of_rate(f) if f.rate else _middle(next(drawn)))) for f in figures]
+
+
+def wilson(share: float, cases: float) -> tuple[float, float]:
+    """The interval within which the true share lies, 95 % (Wilson, "Probable inference, the law of
+    succession, and statistical inference", JASA 1927).
+
+    Args:
+        share: of ``cases`` independent ones, in [0, 1].
+    """
+    z2 = _DEVIATIONS**2
+    middle = (share + z2 / (2 * cases)) / (1 + z2 / cases)
+    spread = share * (1 - share) / cases + z2 / (4 * cases * cases)
+    half = _DEVIATIONS * spread**0.5 / (1 + z2 / cases)
+    low = 0.0 if share <= 0 else max(0.0, middle - half)
+    return low, 1.0 if share >= 1 else min(1.0, middle + half)
+
+
+def proportion(
+    hits: Sequence[float] | np.ndarray, cases: Sequence[float] | np.ndarray | None = None
+) -> Interval:
+    """The rate of ``hits`` [N] with its interval; arguments as of `Sums.share`.
+
+    Raises:
+        ValueError: no clips.
+    """
+    return intervals([Sums.share(hits, None if cases is None else np.asarray(cases, np.float64))])[
+        0
+    ]
+
+
+def rough(clips: int) -> list[str]:
+    """A note for the reader of intervals of few clips."""
+    if clips >= ROUGH_BELOW:
+        return []
+    return [f"only {clips} clip{'s' * (clips != 1)}: below {ROUGH_BELOW}, intervals are rough"]
 
 
 def difference(first: Sums, second: Sums, seed: int = 0) -> Difference:
@@ -111,16 +159,34 @@ def resample(figures: Sequence[Sums], seed: int = 0) -> np.ndarray:
     Raises:
         ValueError: no clips, or figures of different numbers of clips.
     """
+    clips = _clips(figures)
+    each = np.concatenate([figure.each for figure in figures], axis=1)
+    sums = np.concatenate([counts @ each for counts in _draws(clips, seed)])
+    ends = np.cumsum([figure.each.shape[1] for figure in figures])[:-1]
+    columns = np.split(sums, ends, axis=1)
+    return np.stack([f.of(own) for f, own in zip(figures, columns, strict=True)])
+
+
+def _clips(figures: Sequence[Sums]) -> int:
+    """The number of clips that all figures share."""
     sizes = sorted({len(figure.each) for figure in figures})
     if len(sizes) != 1:
         raise ValueError(f"figures of {sizes} clips: clips are drawn for all figures at once")
     if not sizes[0]:
         raise ValueError("no scores: an interval needs at least one clip")
-    each = np.concatenate([figure.each for figure in figures], axis=1)
-    sums = np.concatenate([counts @ each for counts in _draws(len(each), seed)])
-    ends = np.cumsum([figure.each.shape[1] for figure in figures])[:-1]
-    columns = np.split(sums, ends, axis=1)
-    return np.stack([f.of(own) for f, own in zip(figures, columns, strict=True)])
+    return sizes[0]
+
+
+def _of_rate(figure: Sums) -> tuple[float, float]:
+    """Wilson's interval. Cases of one clip are alike: as many independent ones count as would
+    spread like the clips do, at least one for each clip (Korn and Graubard, "Confidence intervals
+    for proportions with small expected number of positive counts estimated from survey data",
+    Survey Methodology 1998)."""
+    hits, cases = figure.each.T
+    rate, total = figure.value, float(cases.sum())
+    spread = float(((hits - rate * cases) ** 2).sum()) / total**2
+    alike = rate * (1 - rate) / spread if spread > 0 else 0.0
+    return wilson(rate, min(max(alike, len(cases)), total))
 
 
 def _draws(clips: int, seed: int) -> Iterator[np.ndarray]:

@@ -43,7 +43,7 @@ class Evaluation:
     ) -> Evaluation:
         """With the intervals; ``seed`` is that of the bootstrap.
 
-        Where all clips are alike, such as without one error, clips drawn again say nothing of how
+        Where all clips are alike and their figure is no rate, clips drawn again say nothing of how
         sure that is, and there is no interval.
         """
         sums = {found.score.name: found.sums for found in measured if found.sums}

@@ -49,6 +49,11 @@ def _means(scores: Sequence[Score], better: int = 1) -> list[Measured]:
     return [Measured(score, Sums.mean(score.items), better) for score in scores]
 
 
+def _rates(scores: Sequence[Score], better: int = 1) -> list[Measured]:
+    """Scores whose items are 0 or 1."""
+    return [Measured(score, Sums.share(score.items), better) for score in scores]
+
+
 def _alone(score: Score) -> Measured:
     """A figure of the captions as they are: no interval, and neither end of it is better."""
     return Measured(score, None, 0)
@@ -164,7 +169,7 @@ def _fluency(material: Material) -> Outcome:
         for score in fluency_errors(material.errors, judge.detector.threshold)
     ]
     absent = missing(ERRORS, judge.standin)
-    return Outcome(_means(scores, better=-1), [absent] if absent else [])
+    return Outcome(_rates(scores, better=-1), [absent] if absent else [])
 
 
 def _statistics(material: Material) -> Outcome:
@@ -175,7 +180,7 @@ def _statistics(material: Material) -> Outcome:
     spread, sums = length_spread(said)
     measured += [*_means([lengths(said)], better=0), Measured(spread, sums, 0)]
     if material.training is not None:
-        measured += _means([novel(material.candidates, material.training)], better=0)
+        measured += _rates([novel(material.candidates, material.training)], better=0)
     return Outcome(measured, [])
 
 

@@ -19,8 +19,8 @@ from typing import Any
 
 from auricle.errors import DataError
 from auricle.files import atomic_writer, parse_json, raw_lines
+from auricle.llm.client import ClientConfig
 from auricle.mixup.answers import appending
-from auricle.mixup.client import ClientConfig
 from auricle.mixup.generate import missing
 from auricle.mixup.pairs import CaptionPairs
 from auricle.mixup.prompts import PAPER, Prompt

@@ -7,34 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from auricle.llm.cost import TokenCount
 from auricle.watch import silent
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """The price of a million tokens, in any currency, as the provider lists it."""
-
-    prompt: float
-    completion: float
-
-
-@dataclass(frozen=True, slots=True)
-class TokenCount:
-    """Tokens read and written by the model."""
-
-    prompt: float = 0
-    completion: float = 0
-
-    def cost(self, price: Price | None) -> float | None:
-        """None where no price is known."""
-        if price is None:
-            return None
-        return (self.prompt * price.prompt + self.completion * price.completion) / 1e6
-
-    def plus(self, other: TokenCount, times: float = 1) -> TokenCount:
-        return TokenCount(
-            self.prompt + times * other.prompt, self.completion + times * other.completion
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from auricle.data.licences import licence_name
 from auricle.hub.card import architecture
-from auricle.metrics.bootstrap import RESAMPLES, Interval
+from auricle.metrics.bootstrap import RESAMPLES, Interval, rough
 from auricle.metrics.cider import SIMPLE_NAME as CIDER_D
 from auricle.model.captioner import AudioCaptioner
 from auricle.training.examples import Source
@@ -234,8 +234,9 @@ def _measured(recipe: Recipe, outcome: Outcome) -> str:
         )
         parts.append(_table(("measure", "value", "95 % interval"), rows))
         parts.append(
-            f"On {found.clips:,} validation clips{captioned}. The intervals speak of the choice of "
-            f"clips alone ({RESAMPLES} bootstrap resamples), not of other seeds."
+            f"On {found.clips:,} validation clips{captioned}. The intervals speak of the choice "
+            f"of clips alone (recall: Wilson's; the rest: {RESAMPLES} bootstrap resamples), not of "
+            f"other seeds.{''.join(f' {note.capitalize()}.' for note in rough(found.clips))}"
         )
         if CIDER_D in (row[0] for row in rows):
             parts.append(

@@ -18,7 +18,7 @@ from auricle.decoding.hypothesis import Scorer
 from auricle.decoding.options import DecodeOptions
 from auricle.decoding.rerank import choose
 from auricle.errors import DataError
-from auricle.metrics.bootstrap import Interval, bootstrap
+from auricle.metrics.bootstrap import Interval, bootstrap, proportion
 from auricle.metrics.cider import cider_d_simple
 from auricle.metrics.retrieval import hits, retrieval_ranks
 from auricle.model.captioner import AudioCaptioner, AudioMemory
@@ -254,12 +254,12 @@ def _info_nce(audio: Tensor, text: Tensor, training: TrainingConfig) -> float:
 
 
 def _recalls(audio: Tensor, text: Tensor, counts: Sequence[int]) -> dict[str, Interval]:
-    """Recall with its interval; a clip's captions stay together when clips are drawn again."""
+    """Recall with its interval, in which a clip's captions count as alike."""
     owner = torch.arange(len(audio)).repeat_interleave(torch.tensor(counts))
     ranks = retrieval_ranks(audio, text, owner)
     found = {}
     for k in RECALL_AT:
-        found[f"audio_to_text_r{k}"] = bootstrap(hits(ranks["audio_to_text"], k).numpy())
+        found[f"audio_to_text_r{k}"] = proportion(hits(ranks["audio_to_text"], k).numpy())
         per_clip = hits(ranks["text_to_audio"], k).split(list(counts))
-        found[f"text_to_audio_r{k}"] = bootstrap([c.mean().item() for c in per_clip], counts)
+        found[f"text_to_audio_r{k}"] = proportion([c.mean().item() for c in per_clip], counts)
     return found

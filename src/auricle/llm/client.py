@@ -10,9 +10,10 @@ import asyncio
 import os
 import random
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 from auricle.errors import MissingDependencyError, ProviderError
 
@@ -23,14 +24,18 @@ REFUSALS = 3  # in a row before any answer: then the request is wrong, not the p
 GIVEN_UP = 25  # in a row: then the server is gone
 PASSING = (408, 409, 425, 429)  # statuses under 500 that another try may mend
 
+Chat: TypeAlias = list[dict[str, str]]
+K = TypeVar("K")
+
 
 @dataclass(frozen=True, slots=True)
 class ClientConfig:
     """A model and the patience with its server.
 
     ``base_url``: of the server, OPENAI_BASE_URL or OpenAI's own if None; ``concurrency``: requests
-    at a time; ``timeout_s``: seconds for a whole answer; ``tries``: of a request before its pair is
-    left for the next run; ``temperature``, ``max_tokens``: sent if given.
+    at a time; ``timeout_s``: seconds for a whole answer; ``tries``: of a request before it is
+    given up; ``temperature``, ``max_tokens``: sent if given; ``option``: where the user named the
+    model, for errors.
 
     The key is not here: it is taken from OPENAI_API_KEY, and neither written nor logged.
     """
@@ -42,6 +47,7 @@ class ClientConfig:
     tries: int = 6
     temperature: float | None = None
     max_tokens: int | None = None
+    option: str = "--model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,7 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self._client.close()
 
-    async def answer(self, messages: list[dict[str, str]]) -> Answer:
+    async def answer(self, messages: Chat) -> Answer:
         """The model's answer to ``messages``.
 
         Raises:
@@ -131,7 +137,7 @@ class Client:
                     await self._wait(error, attempt, reason)
         self._give_up(reason)
 
-    async def _ask(self, messages: list[dict[str, str]]) -> Answer:
+    async def _ask(self, messages: Chat) -> Answer:
         options = {"temperature": self.config.temperature, "max_tokens": self.config.max_tokens}
         request: dict[str, Any] = {"model": self.config.model, "messages": messages}
         request |= {name: value for name, value in options.items() if value is not None}
@@ -183,8 +189,8 @@ class Client:
             raise ProviderError(f"{self._server}: the key is refused ({said}); {fix}") from None
         if status == 404:
             raise ProviderError(
-                f'{self._server}: no model "{self.config.model}" there ({said}); correct --model,'
-                " or --base-url, which for most servers ends in /v1"
+                f'{self._server}: no model "{self.config.model}" there ({said}); correct'
+                f" {self.config.option}, or --base-url, which for most servers ends in /v1"
             ) from None
         if code == "insufficient_quota" or status == 402:
             raise ProviderError(
@@ -193,7 +199,8 @@ class Client:
             ) from None
         if self._last_chance(refused=400 <= status < 500 and status not in PASSING):
             raise ProviderError(
-                f"{self._server}: refuses the requests ({said}); correct --model or its options"
+                f"{self._server}: refuses the requests ({said}); correct {self.config.option} or"
+                " its options"
             ) from None
 
     def _last_chance(self, refused: bool) -> bool:
@@ -235,6 +242,42 @@ class Client:
     def _hide(self, text: str) -> str:
         """``text`` without the key, should the server repeat it."""
         return text.replace(self._key, "***") if self._key else text
+
+
+def ask(
+    config: ClientConfig,
+    chats: Iterable[tuple[K, Chat]],
+    answered: Callable[[K, Chat, Answer | GivenUp, int], None],
+) -> None:
+    """Have the model answer all ``chats``, ``config.concurrency`` at a time.
+
+    Args:
+        chats: each under a key of its own.
+        answered: told of each as it comes: key, chat, the answer or why there is none, and how many
+            requests were sent again so far. What it raises ends the run.
+
+    Raises:
+        ProviderError: the server cannot be used: see `Client`.
+    """
+    left = iter(chats)  # shared: each worker takes the next
+
+    async def work(client: Client) -> None:
+        for key, chat in left:
+            try:
+                found: Answer | GivenUp = await client.answer(chat)
+            except GivenUp as error:
+                found = error
+            answered(key, chat, found, client.retries)
+
+    async def run() -> None:
+        async with Client(config) as client, asyncio.TaskGroup() as group:
+            for _ in range(config.concurrency):
+                group.create_task(work(client))
+
+    try:
+        asyncio.run(run())
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
 
 
 def _key() -> str:
