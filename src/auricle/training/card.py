@@ -196,13 +196,14 @@ def _parts(recipe: Recipe, model: AudioCaptioner) -> str:
 def _training(recipe: Recipe, outcome: Outcome) -> str:
     config = recipe.training
     clips = config.batch_size * config.accumulate * outcome.processes
+    words = recipe.data.min_words if recipe.data else 0
     parts = [
         f"{outcome.steps:,} steps of {clips} clips",
         f"AdamW at {config.learning_rate:g} ({config.schedule} after {config.warmup_steps} steps)",
         f"label-smoothed NLL ({config.label_smoothing:g}) x {config.nll_weight:g}",
         f"InfoNCE (temperature {config.temperature:g}) x {config.info_nce_weight:g}",
         f"SpecAugment: {recipe.augment.place}",
-        f"captions of fewer than {recipe.data.min_words} words left out" if recipe.data else "",
+        f"captions of fewer than {words} words left out" if words else "",
         "bfloat16" if config.bf16 else "float32",
         f"seed {config.seed}",
     ]
