@@ -35,6 +35,7 @@ MEASURES = {
     "text_to_audio_r1": "clip found for a caption, R@1",
     "text_to_audio_r10": "clip found for a caption, R@10",
     "nll": "label-smoothed NLL per token, nats",
+    "accuracy": "next token right, by teacher forcing",
 }
 
 TEXT = """\
@@ -257,8 +258,8 @@ def _row(interval: Interval) -> tuple[str, str]:
 
 
 def _monitor(recipe: Recipe) -> str:
-    names = {"cider_d": CIDER_D, "recall": "R@1", "loss": "loss"}
-    return names[recipe.validation.monitor]
+    names = {"cider_d": CIDER_D, "recall": "R@1", "accuracy": "next-token accuracy"}
+    return names.get(recipe.validation.monitor, "loss")
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
