@@ -2,8 +2,8 @@
 
 Defaults serve small runs. Published (Wu et al., ICASSP 2024, and its released configuration) are
 those of batch size, learning rate, warm-up, weight decay, clipping, losses and SpecAugment's masks.
-Others differ, with the published value in brackets: ``schedule`` "cosine" ("linear"), ``beta2`` 0.98
-(0.999), ``accumulate`` 1 (2), ``place`` of SpecAugment "none" ("fbank"), ``monitor`` "loss"
+Others differ, with the published value in brackets: ``schedule`` "cosine" ("linear"), ``beta2``
+0.98 (0.999), ``accumulate`` 1 (2), ``place`` of SpecAugment "none" ("fbank"), ``monitor`` "loss"
 ("accuracy"). recipes/paper/pretrain.toml states all of them.
 """
 
@@ -23,8 +23,8 @@ class TrainingConfig:
         batch_size: clips of a micro-batch in one process; InfoNCE's negatives are those of the
             micro-batch over all processes.
         accumulate: micro-batches of an optimiser step.
-        schedule: what follows the linear warm-up: "cosine" to a hundredth of the peak, "linear" to
-            zero, or "constant".
+        schedule: what follows the linear warm-up: "cosine" to a hundredth of the peak, "linear"
+            towards zero, which the step after the last would have, or "constant".
         average_last: share of the steps, at the end, over which the weights are averaged.
         tune_encoder: train the encoder as well; frozen otherwise.
         bf16: matrix products in bfloat16.
