@@ -221,7 +221,9 @@ def test_a_checkpoint_that_cannot_be_read_is_named(tmp_path):
         train(new_model(), Toy(), CONFIG, tmp_path)
 
 
-@pytest.mark.parametrize(("schedule", "last"), [("cosine", 0.01), ("linear", 0), ("constant", 1)])
+@pytest.mark.parametrize(
+    ("schedule", "last"), [("cosine", 0.01), ("linear", 1 / 90), ("constant", 1)]
+)
 def test_learning_rate_warms_up_and_decays(schedule, last):
     config = replace(CONFIG, learning_rate=1.0, warmup_steps=10, schedule=schedule)
     rates = [learning_rate(step, 100, config) for step in range(1, 101)]

@@ -108,7 +108,7 @@ def test_losses_equal_those_of_one_caption_at_a_time(model, tokenizer, waveforms
     assert found.losses["loss"] == pytest.approx(total / tokens + 0.5 * contrast, abs=1e-4)
     assert found.captions == ()
     assert found.cider_d is None
-    assert found.values().keys() == {"nll", "info_nce", "loss", "recall"}
+    assert found.values().keys() == {"nll", "info_nce", "loss", "recall", "accuracy"}
 
 
 def test_batches_and_their_order_change_nothing(model, tokenizer, waveforms):
@@ -184,9 +184,9 @@ def test_recall_and_intervals(model, tokenizer, waveforms):
     texts = embed([text for clip in CAPTIONS for text in clip])
     assert found.recall == pytest.approx(recall_at(audio, texts, owner))
     assert found.values()["recall"] == found.recall["audio_to_text_r1"]
-    assert found.intervals.keys() == {"nll", *found.recall}
+    assert found.intervals.keys() == {"nll", "accuracy", *found.recall}
     for name, (value, low, high) in found.intervals.items():
-        assert value == {**found.losses, **found.recall}[name]
+        assert value == {**found.values(), **found.recall}[name]
         assert low <= value <= high
 
 
@@ -205,6 +205,6 @@ def test_features_and_waveforms_are_heard_alike(model, tokenizer, waveforms):
 
 def test_without_text_embeddings_only_the_likelihood_is_measured(model, tokenizer, waveforms):
     found = run(model, tokenizer, waveforms, [0, 1, 2, 3, 4], embed=None, captions=False)
-    assert found.values().keys() == {"nll", "loss"}
+    assert found.values().keys() == {"nll", "loss", "accuracy"}
     assert found.losses["loss"] == found.losses["nll"]
     assert found.recall == {}
