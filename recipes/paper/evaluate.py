@@ -1,10 +1,13 @@
 """The paper's table of decoding methods, on Clotho's evaluation set or any clips with references.
 
     python recipes/paper/evaluate.py clotho_captions_evaluation.csv --audio RECORDINGS \\
-        [--model clotho] [--ensemble FOLDER] [--output runs/paper-evaluation]
+        [--model clotho] [--ensemble FOLDER] [--fluency own|fense-base|fense-tiny|off]
+        [--output runs/paper-evaluation]
 
 Each model captions every clip twice: by beam search, and by nucleus sampling, whose candidates are
-ranked by likelihood (the decoder), by similarity (the encoder) and by both. Captions are kept in
+ranked by likelihood (the decoder), by similarity (the encoder) and by both. Of each ranking the
+first that the fluency detector passes is the caption: the model's own choice of detector, FENSE's
+for the published weights (`auricle models fetch fense`), or that of --fluency. Captions are kept in
 the output folder and not made again: a run that was broken off goes on with what is not there yet.
 A rehearsal: `--model tiny` with a manifest of one's own clips.
 """
@@ -17,6 +20,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 from auricle.cli.console import say
 from auricle.cli.progress import Display
@@ -33,6 +37,7 @@ from auricle.evaluation.references import References, read_references
 from auricle.evaluation.table import missing_lines
 from auricle.metrics import Evaluation, evaluate
 from auricle.pipeline import Captioner
+from auricle.text.fluency import FluencyFilter
 from auricle.watch import Watch
 
 BEAM, HYBRID = "beam search", "hybrid"
@@ -109,7 +114,8 @@ def _methods(
     captioner = None
     said = {}
     for decode in ("beam", "nucleus"):
-        kept = options.output / f"{kind}-{decode}.jsonl"
+        parts = (kind, decode, options.fluency)
+        kept = options.output / ("-".join(part for part in parts if part) + ".jsonl")
         if not kept.exists():
             captioner = captioner or Captioner.from_pretrained(model, device=options.device)
             _caption(captioner, data, decode, kept, options)
@@ -130,6 +136,7 @@ def _caption(
         decode,
         candidates=options.candidates if decode == "nucleus" else None,
         every_term=decode == "nucleus",
+        fluency=options.fluency,
         seed=options.seed,
     )
     with Display() as display:
@@ -165,6 +172,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", default="clotho", help="the published weights by default")
     parser.add_argument("--ensemble", help="an ensemble folder: auricle ensemble fit")
     parser.add_argument("--candidates", type=int, help="samples per clip; 50 in the paper")
+    parser.add_argument("--fluency", choices=get_args(FluencyFilter), help="the model's by default")
     parser.add_argument("--metrics", nargs="+", default=METRICS)
     parser.add_argument("--output", type=Path, default=Path("runs/paper-evaluation"))
     parser.add_argument("--partial", action="store_true", help="go on without unreadable clips")

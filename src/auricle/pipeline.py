@@ -24,6 +24,7 @@ from auricle.hearing import BATCH_SIZE, Heard, HeardBatch, Source, hear, hear_ea
 from auricle.hub.ensemble import Ensemble, load_model, save_ensemble
 from auricle.model.precision import convert, parameter_count, resolve_precision
 from auricle.records import Candidate, Caption
+from auricle.text.fluency import fluency_filter
 from auricle.watch import Note, silent
 
 S = TypeVar("S")
@@ -162,8 +163,12 @@ class Captioner:
                 clips of a manifest; or anything of which ``audio`` gives one of these.
             decoding: by default made of ``settings``, which are those of `decoding`.
             batch_size: recordings that are encoded together.
+
+        Raises:
+            ModelError: the fluency detector of ``decoding`` cannot be had.
         """
         decoding = decoding or self.decoding(**settings)
+        fluency_filter(decoding.options.fluency, str(self.models[0].device))  # before any is heard
         caption = partial(self._captioned, decoding=decoding)
         return hear_each(self.models, sources, caption, audio=audio, batch_size=batch_size)
 

@@ -177,6 +177,7 @@ def test_options_reach_the_captioner(run, write_tone):
         "min_length": 2,
         "max_length": 20,
         "no_repeat_ngram": 2,
+        "fluency": "off",
     }
     assert all(settings[name] is None for name in (*options, "forbidden_words"))
     told = {"seed": 5, "batch_size": 2, "device": "cpu", "precision": "int8", "min_confidence": 0.5}

@@ -21,6 +21,7 @@ from auricle.cli.options import (
     DecodeMethod,
     DecodingChoices,
     DeviceName,
+    FluencyFilter,
     Metrics,
     Partial,
     ReferenceData,
@@ -87,6 +88,7 @@ def evaluate(
     ] = None,
     decode: DecodeMethod = None,
     candidates: Candidates = None,
+    fluency: FluencyFilter = None,
     seed: Seed = 0,
     device: DeviceName = "auto",
     batch_size: BatchSize = 8,
@@ -113,7 +115,7 @@ def evaluate(
             if is_model(predictions):
                 kept = captions or _kept(predictions, references, report)
                 captioner = Captioner.from_pretrained(predictions, device=device)
-                choices = DecodingChoices(decode, candidates)
+                choices = DecodingChoices(decode, candidates, fluency=fluency)
                 decoding = choices.decoding(captioner, seed=seed)
                 pairs, more = _captioned(captioner, data, kept, partial, decoding, batch_size)
             else:

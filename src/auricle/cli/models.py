@@ -58,5 +58,8 @@ def _fetch(name: str) -> list[str]:
         return [str(fetch_yamnet())]
     folders = [resolve(name)]
     if ALIASES.get(name, name) == PUBLISHED:
+        from auricle.text.fluency import fetch_detector
+
         folders += [tokenizer_folder(), download(INSTRUCTOR, EMBEDDER_FILES)]
+        folders.append(fetch_detector("fense-base"))  # its candidates pass through it
     return [str(folder) for folder in folders]

@@ -26,6 +26,13 @@ class Decode(StrEnum):
     greedy = "greedy"
 
 
+class Fluency(StrEnum):
+    own = "own"
+    fense_base = "fense-base"
+    fense_tiny = "fense-tiny"
+    off = "off"
+
+
 class Precision(StrEnum):
     auto = "auto"
     float32 = "float32"
@@ -121,6 +128,14 @@ Forbidden = Annotated[
     list[str] | None,
     typer.Option("--forbid", metavar="WORD", help="A word that no caption holds; repeat for more."),
 ]
+FluencyFilter = Annotated[
+    Fluency | None,
+    typer.Option(
+        "--fluency",
+        help="The detector that a caption must pass; off judges none.",
+        show_default=FROM_MODEL,
+    ),
+]
 Seed = Annotated[int, typer.Option(metavar="N", min=0, help="The same seed, the same captions.")]
 DeviceName = Annotated[
     str,
@@ -184,6 +199,7 @@ class DecodingChoices:
     max_length: MaxLength = None
     no_repeat_ngram: NoRepeat = None
     forbidden_words: Forbidden = None
+    fluency: FluencyFilter = None
 
     def decoding(
         self,
@@ -197,6 +213,7 @@ class DecodingChoices:
         """The choices as the captioner takes them; ``default``: the method where none is chosen."""
         given = {one.name: getattr(self, one.name) for one in fields(self)}
         method = given.pop("method")
+        given["fluency"] = self.fluency and self.fluency.value
         given["forbidden_words"] = tuple(self.forbidden_words or ()) or None
         try:
             return captioner.decoding(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from auricle.schema import check
+from auricle.text.fluency import FluencyFilter
 
 DecodeMethod = Literal["nucleus", "beam", "diverse-beam", "greedy"]
 
@@ -49,6 +50,9 @@ class DecodeOptions:
         groups, diversity_penalty: diverse beam search (Vijayakumar et al., AAAI 2018): ``groups``
             of beams, each penalised for the tokens that the groups before it chose.
         rerank: what samples are ranked by.
+        fluency: the detector whose verdict candidates pass through, the first fluent one being the
+            caption: our ``own``; ``fense-base`` or ``fense-tiny`` (Zhou et al., ICASSP 2022), the
+            published system's being the first; or ``off``, which judges none.
 
     Raises:
         ValueError: a value is out of its range; the message says which and the range.
@@ -67,6 +71,7 @@ class DecodeOptions:
     groups: int = 4
     diversity_penalty: float = 0.5
     rerank: RerankWeights = field(default_factory=RerankWeights)
+    fluency: FluencyFilter = "own"
 
     def __post_init__(self) -> None:
         diverse = self.method == "diverse-beam" and self.groups >= 1
@@ -86,6 +91,10 @@ class DecodeOptions:
             "min_length": (0 <= self.min_length < self.max_length, "below max_length"),
             "no_repeat_ngram": (self.no_repeat_ngram >= 0, "0 (off) or more"),
             "diversity_penalty": (self.diversity_penalty >= 0, "0 (none) or more"),
+            "fluency": (
+                self.fluency in get_args(FluencyFilter),
+                "own, fense-base, fense-tiny or off",
+            ),
         }
         check(self, rules)
 

@@ -19,7 +19,7 @@ from auricle.decoding.options import DecodeOptions
 from auricle.decoding.terms import TERMS, Evidence, View, check_weights, score, takes_embedder
 from auricle.errors import ModelError
 from auricle.records import Candidate
-from auricle.text.fluency import default_detector
+from auricle.text.fluency import FluencyFilter, Verdict, fluency_filter
 
 __all__ = ["choose", "rank", "score_candidates"]
 
@@ -46,16 +46,18 @@ def score_candidates(
         every_term: compute also the terms that need text embeddings and have no weight.
 
     Raises:
-        ModelError: the weights leave nothing to rank by.
+        ModelError: the weights leave nothing to rank by; the fluency detector cannot be had.
     """
     by_score = options.method == "nucleus" or len(likelihoods) > 1
     if by_score:
-        check_weights(options.rerank, any(scorer.embedder for scorer in scorers))
+        embedder = any(scorer.embedder for scorer in scorers)
+        check_weights(options.rerank, embedder, detector=options.fluency != "off")
     embed = every_term or takes_embedder(options.rerank)
     views = _views(scorers, embeddings, hypotheses) if embed else [()] * len(hypotheses)
     apart = len(likelihoods) == len(scorers)
     shares = _shares([scorer.likelihood_weight for scorer in scorers]) if apart else [1.0]
-    verdicts = iter(default_detector().verdicts([d.text for clip in hypotheses for d in clip]))
+    texts = [hypothesis.text for clip in hypotheses for hypothesis in clip]
+    verdicts = iter(_verdicts(texts, options.fluency, embeddings[0].device))
     found = []
     for number, clip in enumerate(hypotheses):
         by_scorer = [clips[number] for clips in likelihoods]
@@ -81,13 +83,21 @@ def _candidates(
         candidate = Candidate(
             text=hypothesis.text,
             score=0.0,
-            fluent=verdict.fluent,
+            fluent=verdict and verdict.fluent,
             count=hypothesis.count,
             model=scorers[hypothesis.scorer].name if len(evidence.likelihoods) > 1 else None,
-            reason=verdict.fault and f"not fluent: {verdict.fault}",
+            reason=verdict and verdict.fault and f"not fluent: {verdict.fault}",
             **{field: column[number] for field, column in columns.items()},
         )
         yield replace(candidate, score=score(candidate, options.rerank))
+
+
+def _verdicts(
+    texts: Sequence[str], fluency: FluencyFilter, device: torch.device
+) -> Sequence[Verdict | None]:
+    """A verdict per caption; None where the filter is off."""
+    detector = fluency_filter(fluency, str(device))
+    return detector.verdicts(texts) if detector else [None] * len(texts)
 
 
 def _views(
@@ -130,7 +140,7 @@ def rank(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def choose(ranked: Sequence[Candidate]) -> Candidate:
-    """The first fluent candidate; the first of all when none is."""
+    """The first fluent candidate; the first of all when none is, or none was judged."""
     return next((candidate for candidate in ranked if candidate.fluent), ranked[0])
 
 

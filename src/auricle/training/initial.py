@@ -11,6 +11,7 @@ import torch
 from auricle.errors import ModelError
 from auricle.fetch.names import TOKENIZER_FILES
 from auricle.hub.folder import load_bundle
+from auricle.hub.published import BEATS_FILE, load_beats
 from auricle.model.beats import Beats
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import CaptionerConfig, YamnetConfig
@@ -21,7 +22,7 @@ from auricle.watch import Note
 
 NO_ENCODER = (
     "encoder_weights: BEATs needs weights; give the path of a checkpoint (the published system "
-    "takes BEATs_iter3_plus_AS2M.pt, see https://github.com/microsoft/unilm/tree/master/beats), "
+    f"takes {BEATS_FILE}, see https://github.com/microsoft/unilm/tree/master/beats), "
     'or a model whose encoder is taken ("clotho"), or "random" for a test'
 )
 
@@ -68,7 +69,8 @@ def with_tokens(config: CaptionerConfig, tokenizer: CaptionTokenizer) -> Caption
 def initial_model(recipe: Recipe, tokenizer: CaptionTokenizer, note: Note) -> AudioCaptioner:
     """The recipe's architecture with its encoder's weights, and those of the model it starts from.
 
-    Everything else is drawn from the recipe's seed. ``note`` is told what a start leaves untrained.
+    Everything else is drawn from the recipe's seed. ``note`` is told what a start leaves untrained,
+    and that BEATs is not the fine-tuned one where the recipe asks for it.
 
     Raises:
         ModelError: weights are missing or do not fit the recipe's architecture.
@@ -79,7 +81,7 @@ def initial_model(recipe: Recipe, tokenizer: CaptionTokenizer, note: Note) -> Au
         _copy_weights(start_bundle(recipe.start).model, model, recipe.start, note)
         return model
     config = with_tokens(recipe.model, tokenizer)
-    encoder = _encoder(recipe, config)
+    encoder = _encoder(recipe, config, note)
     if encoder is not None:
         config = dataclasses.replace(config, encoder=encoder.config)
     model = AudioCaptioner(config)
@@ -88,7 +90,7 @@ def initial_model(recipe: Recipe, tokenizer: CaptionTokenizer, note: Note) -> Au
     return model
 
 
-def _encoder(recipe: Recipe, config: CaptionerConfig) -> Beats | Yamnet | None:
+def _encoder(recipe: Recipe, config: CaptionerConfig, note: Note) -> Beats | Yamnet | None:
     """The trained encoder, or None for one with random weights."""
     name = recipe.encoder_weights
     if isinstance(config.encoder, YamnetConfig):
@@ -100,9 +102,12 @@ def _encoder(recipe: Recipe, config: CaptionerConfig) -> Beats | Yamnet | None:
     if name == "random":
         return None
     if Path(name).is_file():
-        from auricle.hub.published import load_beats
 
-        return load_beats(name, config.encoder.output_layer)
+        def mismatched(line: str) -> None:
+            if recipe.finetuned_encoder:
+                note(f"{line}; if this one is meant, finetuned_encoder=false silences this note")
+
+        return load_beats(name, config.encoder.output_layer, mismatched)
     if Path(name).is_absolute() and not Path(name).is_dir():
         raise ModelError(f"{name}: no such file; {NO_ENCODER}")
     encoder = load_bundle(name).model.encoder

@@ -16,6 +16,7 @@ from auricle.decoding.options import with_method
 from auricle.errors import AudioError
 from auricle.model.captioner import AudioCaptioner
 from auricle.text.embedder import TextEmbedder
+from auricle.text.fluency import fluency_filter
 from auricle.training.card import paired_card
 from auricle.training.config import DataConfig
 from auricle.training.examples import Examples
@@ -166,9 +167,11 @@ def _embeddings(
 def _validator(job: Job, inputs: Inputs, embed: Embed, note: Note) -> Callable[[Scope], Validation]:
     """Measures the job's model on its validation clips.
 
-    While training, clips are captioned by search, which needs no text embedder.
+    While training, clips are captioned by search, which needs no text embedder. The fluency
+    detector is loaded at once: a run should not end for want of it.
     """
     recipe, config = job.recipe, job.recipe.validation
+    fluency_filter(recipe.decoding.fluency, str(job.model.device))
     examples = job.examples["validation"]
 
     def lost(clip: Clip, error: AudioError) -> None:

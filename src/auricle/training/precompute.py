@@ -29,7 +29,7 @@ from auricle.data.store import ArrayStore
 from auricle.errors import AudioError, ModelError
 from auricle.model.config import CaptionerConfig, YamnetConfig
 from auricle.model.encoder import Encoder
-from auricle.text.embedder import TextEmbedder
+from auricle.text.embedder import EMBEDDING_FORMAT, TextEmbedder
 from auricle.training.batch import pad_audio
 from auricle.watch import UNKNOWN, Progress, silent
 
@@ -70,7 +70,12 @@ def feature_store(config: CaptionerConfig, weights: str, cache: str | Path) -> A
 def embedding_store(name: str, prompt: str, width: int, cache: str | Path) -> ArrayStore:
     """The store under ``cache`` for embeddings by the text embedder ``name``, [1, ``width``]
     float32. A folder's name stands for the files in it as they are now."""
-    settings = {"format": FORMAT, "embedder": name, "prompt": prompt, "files": _files(Path(name))}
+    settings = {
+        "format": [FORMAT, EMBEDDING_FORMAT],
+        "embedder": name,
+        "prompt": prompt,
+        "files": _files(Path(name)),
+    }
     return ArrayStore(Path(cache) / "embeddings", settings, width, "float32")
 
 

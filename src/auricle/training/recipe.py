@@ -64,6 +64,7 @@ class Recipe:
             ``tokenizer``, ``text_embedder`` and ``encoder_weights`` have no effect.
         encoder_weights: a BEATs checkpoint (.pt), or a model whose encoder is taken; "random" for
             tests. YAMNet brings its own.
+        finetuned_encoder: a note says so where the BEATs checkpoint was not fine-tuned on AudioSet.
         data: manifests, for training on recordings with captions.
         unpaired: captions and sounds, for training without such recordings (``tiny``).
         dtype: of the weights in the model folder.
@@ -76,6 +77,7 @@ class Recipe:
     training: TrainingConfig
     start: str = ""
     encoder_weights: str = ""
+    finetuned_encoder: bool = False
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     licence: str = ""
     measured: str = ""

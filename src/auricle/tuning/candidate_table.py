@@ -48,7 +48,7 @@ class CandidateTable:
         for row, (clip, found) in enumerate(zip(heard, worth, strict=True)):
             for slot, candidate in enumerate(clip.candidates):
                 terms[row, slot] = [getattr(candidate, TERMS[n].field) or 0.0 for n in names]
-                handicap[row, slot] = 0.0 if candidate.fluent else _DISFLUENT
+                handicap[row, slot] = _DISFLUENT if candidate.fluent is False else 0.0
                 counts[row, slot] = candidate.count
             values[row, : len(found)] = found
         return cls(names, terms, handicap, values, counts)

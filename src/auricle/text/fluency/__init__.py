@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from auricle.errors import ModelError
 from auricle.text.fluency.detector import CLASSES, DESCRIPTIONS, FluencyDetector, Verdict
@@ -18,13 +19,19 @@ __all__ = [
     "CLASSES",
     "DESCRIPTIONS",
     "FluencyDetector",
+    "FluencyFilter",
     "Verdict",
     "default_detector",
+    "fetch_detector",
+    "fluency_filter",
     "is_fluent",
     "load_detector",
 ]
 
+FluencyFilter: TypeAlias = Literal["own", "fense-base", "fense-tiny", "off"]
+
 DEFAULT = "auricle"
+FETCH = "auricle models fetch fense"
 FENSE = {
     "fense-base": "echecker_clotho_audiocaps_base",
     "fense-tiny": "echecker_clotho_audiocaps_tiny",
@@ -62,10 +69,45 @@ def load_detector(
     )
 
 
+def fetch_detector(name: str) -> Path:
+    """Download one of FENSE's detectors and its BERT's vocabulary; where the checkpoint lies.
+
+    Raises:
+        ModelError: it cannot be had; says what to fetch and where to put it.
+    """
+    from auricle.text.fluency.fense import release
+
+    load_detector(name)
+    return release(FENSE[name])[0]
+
+
 @lru_cache(maxsize=1)
 def default_detector() -> FluencyDetector:
     """Our own detector on the CPU, loaded once."""
     return load_detector()
+
+
+def fluency_filter(name: FluencyFilter, device: str = "cpu") -> FluencyDetector | None:
+    """The detector that decoding passes candidates through, loaded once; None for ``off``. Our own
+    stays on the CPU.
+
+    Raises:
+        ModelError: a FENSE detector cannot be had; what to fetch, and what does without.
+    """
+    if name == "off":
+        return None
+    return default_detector() if name == "own" else _fense_filter(name, device)
+
+
+@lru_cache(maxsize=2)
+def _fense_filter(name: str, device: str) -> FluencyDetector:
+    try:
+        return load_detector(name, device=device)
+    except ModelError as error:
+        raise ModelError(
+            f"fluency filter {name}: {error}. `{FETCH}` brings it where there is a network; "
+            '`--fluency own` (fluency = "own") judges by the detector in the package instead'
+        ) from error
 
 
 def is_fluent(caption: str) -> bool:
