@@ -17,8 +17,8 @@ from auricle.text.tokenizer import CaptionTokenizer
 
 
 class AveragedSteps:
-    """`Steps` of several models that share a vocabulary: the logarithm of the weighted mean of
-    their probabilities. Models of weight 0 are not asked.
+    """`Steps` of several models with one vocabulary: the logarithm of the weighted mean of their
+    probabilities. Models of weight 0 do not run.
 
     Raises:
         ValueError: no weight is above 0.
@@ -59,10 +59,10 @@ class AveragedSteps:
 def stepped_likelihoods(
     steps: Steps, hypotheses: Sequence[Sequence[Hypothesis]], tokenizer: CaptionTokenizer
 ) -> list[list[Likelihood]]:
-    """What ``steps``, which found the hypotheses, think of them.
+    """The likelihoods of hypotheses under the ``steps`` that found them.
 
-    What they gathered while searching is taken; captions that re-tokenise differently are read to
-    them token by token, for there is no teacher forcing of an average.
+    The search already summed the probabilities of most; captions that re-tokenise differently are
+    scored token by token, because an average has no teacher forcing.
     """
     unknown = [
         (clip, hypothesis.text)
@@ -90,7 +90,7 @@ def stepped_likelihoods(
 def _read(
     steps: Steps, captions: Sequence[tuple[int, str]], tokenizer: CaptionTokenizer
 ) -> list[Likelihood]:
-    """The likelihoods of (clip, caption), in the order of the clips, a token of each at a time."""
+    """The likelihoods of (clip, caption) pairs, ordered by clip; one token of each per step."""
     first, last = captions[0][0], captions[-1][0]
     steps = steps.part(slice(first, last + 1))
     config, device = steps.config, steps.device
