@@ -27,9 +27,9 @@ class AveragedSteps:
     def __init__(self, members: Sequence[Steps], weights: Sequence[float]) -> None:
         if not sum(weights) > 0:
             raise ValueError("every weight is 0: one at least must be above 0")
-        heard = [(m, w) for m, w in zip(members, weights, strict=True) if w > 0]
-        self._members = [member for member, _ in heard]
-        self._shares = [weight / sum(weights) for _, weight in heard]
+        used = [(m, w) for m, w in zip(members, weights, strict=True) if w > 0]
+        self._members = [member for member, _ in used]
+        self._shares = [weight / sum(weights) for _, weight in used]
         limit = min(member.config.max_positions for member in self._members)
         self.config = replace(self._members[0].config, max_positions=limit)
         self.clips = self._members[0].clips

@@ -1,4 +1,5 @@
-"""Mix-ups of a manifest's captions, written row by row into a file that any run may continue."""
+"""Generation of mix-ups from a manifest's captions, row by row into a file that a later run can
+continue."""
 
 from __future__ import annotations
 
@@ -18,9 +19,9 @@ from auricle.mixup.prompts import MAX_WORDS, PAPER, Prompt
 from auricle.watch import silent
 
 CHARACTERS_PER_TOKEN = 4.0  # OpenAI's rule of thumb for English text
-MESSAGE_TOKENS = 8  # around the text of a chat of one message
+MESSAGE_TOKENS = 8  # besides the text of a chat with one message
 ANSWER_TOKENS = round(MAX_WORDS * 4 / 3)  # the same rule: 75 words are 100 tokens
-SAMPLE = 500  # pairs that an estimate looks at
+SAMPLE = 500  # pairs in an estimate
 
 
 def generate(
@@ -31,15 +32,15 @@ def generate(
     prompt: Prompt = PAPER,
     progress: OnProgress = silent,
 ) -> Summary:
-    """Have a model mix pairs 0 to ``count`` - 1 that ``output`` lacks; see `auricle.mixup.answers`.
+    """Let a model mix the pairs 0 to ``count`` - 1 that ``output`` lacks (`auricle.mixup.answers`).
 
-    A row is in the file as soon as its answer has come. At the end the file is put in order. A pair
-    whose request keeps failing is counted and left for the next run.
+    A row is written as soon as its answer arrives. At the end the file is sorted. If the request of
+    a pair keeps failing, the pair is counted and left for the next run.
 
     Raises:
-        DataError: ``output`` was made from other pairs, or by another model or prompt, or the
-            manifest has fewer pairs.
-        ProviderError: the server cannot be used: see `auricle.mixup.client`.
+        DataError: ``output`` has other pairs, another model or prompt, or the manifest has fewer
+            pairs.
+        ProviderError: the server cannot be used (see `auricle.mixup.client`).
     """
     output = Path(output)
     numbers = missing(output, pairs, count, prompt.version, config.model, "openai")
@@ -52,7 +53,7 @@ def generate(
                 group.create_task(work(client, left))
 
     async def work(client: Client, left: Iterator[int]) -> None:
-        for number in left:  # shared: each worker takes the next
+        for number in left:  # shared by the workers
             pair = pairs[number]
             messages = prompt.messages(pair.captions)
             try:
@@ -79,10 +80,10 @@ def generate_by_grammar(
     count: int,
     progress: OnProgress = silent,
 ) -> Summary:
-    """The same without a model: ``count`` rows of the first pairs that grammar can mix.
+    """`generate` without a model: ``count`` rows of the first pairs that grammar can mix.
 
-    The other pairs are skipped, and counted by reason; there may be fewer rows than ``count`` if
-    the manifest has no more pairs. Raises DataError as `generate`.
+    The other pairs are skipped and counted by reason; the rows are fewer than ``count`` if the
+    manifest has no more pairs. Raises DataError as `generate`.
     """
     output = Path(output)
     there = _found(output, pairs, VERSION, VERSION, "local")
@@ -116,9 +117,9 @@ def generate_by_grammar(
 def missing(
     output: Path, pairs: CaptionPairs, count: int, prompt: str, model: str, provider: Provider
 ) -> list[int]:
-    """The numbers under ``count`` of the pairs that ``output`` has no row of, in order.
+    """The numbers below ``count`` of pairs without a row in ``output``, in order.
 
-    Raises DataError: it has rows of another run, or there are fewer pairs.
+    Raises DataError: ``output`` has rows of another run, or there are fewer pairs.
     """
     if count > len(pairs):
         raise DataError(
@@ -132,7 +133,7 @@ def missing(
 def _found(
     output: Path, pairs: CaptionPairs, prompt: str, model: str, provider: Provider
 ) -> set[int]:
-    """The numbers of the pairs that ``output`` has rows of; DataError if another run made them."""
+    """The numbers of the pairs with rows in ``output``; DataError if another run made them."""
     there: set[int] = set()
     if not output.exists():
         return there
@@ -149,7 +150,7 @@ def _found(
 
 
 def estimate(pairs: CaptionPairs, numbers: Sequence[int], prompt: Prompt = PAPER) -> TokenCount:
-    """The tokens that the pairs ``numbers`` will take, from the length of some of them."""
+    """The expected tokens of the pairs ``numbers``, from the length of some of them."""
     sample = numbers[:: max(1, len(numbers) // SAMPLE)]
     total = TokenCount()
     for number in sample:
@@ -164,7 +165,7 @@ def _tokens(messages: list[dict[str, str]]) -> float:
 
 
 def _billed(answer: Answer, messages: list[dict[str, str]]) -> TokenCount:
-    """Tokens as the server counted them, or by rule of thumb."""
+    """Tokens as counted by the server, else by rule of thumb."""
     prompt, completion = answer.prompt_tokens, answer.completion_tokens
     return TokenCount(
         _tokens(messages) if prompt is None else prompt,

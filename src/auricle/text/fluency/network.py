@@ -1,7 +1,7 @@
 """The network of our own fluency detector, over words and their repetitions.
 
                  hashed pieces of the word ─┐
-    word ──────► how far back it was said ──┼─ sum ─► 4 dilated convolutions ─► logits per word
+    word ──────► distance to its last use ──┼─ sum ─► 4 dilated convolutions ─► logits per word
                  how long the repetition is ┘                                        │
                                      caption's logits = logsumexp over the words ◄───┘
 
