@@ -261,7 +261,7 @@ def test_audiocaps_prefers_the_folder_of_the_split(tmp_path, write_tone):
 def test_audiocaps_errors(tmp_path, write_tone):
     write_tone("audio/a.wav")
     table = write_csv(tmp_path / "captions.csv", HEADER, ["1", VIDEO, "3", "a"])
-    with pytest.raises(DataError, match="tells no split"):
+    with pytest.raises(DataError, match="contains no split"):
         read_audiocaps([table], tmp_path / "audio")
     assert read_audiocaps([table], tmp_path / "audio", "mine").left_out
     with pytest.raises(DataError, match="no folder with audio files"):

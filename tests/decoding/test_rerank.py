@@ -153,7 +153,7 @@ def test_without_an_embedder_the_other_terms_rank():
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        (RerankWeights(likelihood=0.0), "similarity alone have weights and take a text embedder"),
+        (RerankWeights(likelihood=0.0), "weights only on similarity: they need a text embedder"),
         (RerankWeights(likelihood=0.0, similarity=0.0), "all weights are 0"),
     ],
 )

@@ -144,6 +144,6 @@ def test_wrong_poolings_are_named():
         EmbeddingConfig(pooling_heads=0)
     with pytest.raises(ModelError, match="pooling_heads 5: must divide the decoder's width, 48"):
         config("query", 5)
-    with pytest.raises(ModelError, match="published_behaviour knows the mean only"):
+    with pytest.raises(ModelError, match="published_behaviour supports only the mean"):
         replace(config("query"), published_behaviour=True)
     assert config("mean", 5).embedding.pooling_heads == 5  # not used

@@ -1,6 +1,6 @@
-"""Answers of a language model behind an OpenAI-compatible server: hosted, vLLM, Ollama, llama.cpp.
+"""Client of a language model behind an OpenAI-compatible server: hosted, vLLM, Ollama, llama.cpp.
 
-The openai package speaks to it. Retries are our own, because all requests share them: while a
+It uses the openai package, but with our own retries, because all requests share them: while a
 server asks for a pause, no request is sent.
 """
 
@@ -17,12 +17,12 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 
 from auricle.errors import MissingDependencyError, ProviderError
 
-KEY, ADDRESS = "OPENAI_API_KEY", "OPENAI_BASE_URL"  # the environment's names
-FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0  # of a back-off, doubled each time
-LONGEST_PAUSE_S = 600.0  # that a server may ask for before the run ends instead
-REFUSALS = 3  # in a row before any answer: then the request is wrong, not the pair
-GIVEN_UP = 25  # in a row: then the server is gone
-PASSING = (408, 409, 425, 429)  # statuses under 500 that another try may mend
+KEY, ADDRESS = "OPENAI_API_KEY", "OPENAI_BASE_URL"  # environment variables
+FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0  # back-off, doubled each time
+LONGEST_PAUSE_S = 600.0  # the run ends if a server asks for a longer pause
+REFUSALS = 3  # so many in a row before any answer: the request is wrong, not the pair
+GIVEN_UP = 25  # so many failures in a row: the server is gone
+PASSING = (408, 409, 425, 429)  # statuses under 500 that a retry may fix
 
 Chat: TypeAlias = list[dict[str, str]]
 K = TypeVar("K")
@@ -30,14 +30,14 @@ K = TypeVar("K")
 
 @dataclass(frozen=True, slots=True)
 class ClientConfig:
-    """A model and the patience with its server.
+    """A model, its server, and limits on time and tries.
 
     ``base_url``: of the server, OPENAI_BASE_URL or OpenAI's own if None; ``concurrency``: requests
     at a time; ``timeout_s``: seconds for a whole answer; ``tries``: of a request before it is
     given up; ``temperature``, ``max_tokens``: sent if given; ``option``: where the user named the
     model, for errors.
 
-    The key is not here: it is taken from OPENAI_API_KEY, and neither written nor logged.
+    The key is not a field: it comes from OPENAI_API_KEY, and is never written or logged.
     """
 
     model: str
@@ -52,7 +52,7 @@ class ClientConfig:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The model's text, and the tokens it was billed for; None where the server gives no count."""
+    """The model's text, and the billed tokens; None if the server does not count them."""
 
     text: str
     prompt_tokens: int | None = None
@@ -60,21 +60,21 @@ class Answer:
 
 
 class GivenUp(Exception):  # noqa: N818  (no failure of the run)
-    """A request that stays without an answer, and why, in a few words."""
+    """A request without an answer, and the reason in a few words."""
 
 
 class _Garbage(Exception):  # noqa: N818
-    """A reply that is no chat completion."""
+    """A reply that is not a chat completion."""
 
 
 class Client:
     """``async with Client(config) as client: await client.answer(messages)``.
 
     Attributes:
-        retries: requests that were sent again.
+        retries: number of requests sent again.
 
     Raises:
-        ProviderError: no key and no server's address, or either cannot be one.
+        ProviderError: there is neither a key nor an address, or one of them is invalid.
         MissingDependencyError: openai is not installed.
     """
 
@@ -83,7 +83,7 @@ class Client:
             from openai import AsyncOpenAI
         except ImportError as error:
             raise MissingDependencyError(
-                'a language model is asked through openai: pip install "auricle[mixup]"'
+                'language models need the package openai: pip install "auricle[mixup]"'
             ) from error
         self.config, self.retries = config, 0
         self._key = _key()
@@ -99,13 +99,13 @@ class Client:
                 " https:// (http://localhost:8000/v1, for example)"
             )
         self._client = AsyncOpenAI(
-            api_key=self._key or "none",  # servers of one's own take anything
+            api_key=self._key or "none",  # local servers accept any key
             base_url=self._address or None,
             timeout=config.timeout_s,
             max_retries=0,
         )
         self._resume_s = 0.0  # time.monotonic() until which nothing is sent
-        self._answered, self._failed = 0, 0  # answers; failures since the last
+        self._answered, self._failed = 0, 0  # answers, and failures since the last one
 
     async def __aenter__(self) -> Client:
         return self
@@ -117,15 +117,15 @@ class Client:
         """The model's answer to ``messages``.
 
         Raises:
-            GivenUp: this request fails for good, or keeps failing.
-            ProviderError: every other one would as well: a wrong key, model or address, no quota.
+            GivenUp: this request fails, and retries do not help.
+            ProviderError: every request would fail: a wrong key, model or address, no quota.
         """
         reason = ""
         for attempt in range(self.config.tries):
             self.retries += attempt > 0
             await self._pause()
             try:
-                async with asyncio.timeout(self.config.timeout_s):  # also of one that trickles in
+                async with asyncio.timeout(self.config.timeout_s):  # also for a slow stream
                     answer = await self._ask(messages)
                 self._answered, self._failed = self._answered + 1, 0
                 return answer
@@ -143,7 +143,7 @@ class Client:
         request |= {name: value for name, value in options.items() if value is not None}
         try:
             reply: Any = await self._client.chat.completions.create(**request)
-        except ValueError as error:  # the body is no JSON
+        except ValueError as error:  # the body is not JSON
             raise _Garbage("no chat completion in the reply") from error
         return self._read(reply)
 
@@ -161,7 +161,7 @@ class Client:
             raise _Garbage("no chat completion in the reply") from error
 
     def _reason(self, error: Exception) -> str:
-        """Why a request failed, in a few words; ProviderError if every other one will fail, too."""
+        """Why a request failed, in a few words; ProviderError if every other one will fail too."""
         import openai
 
         if isinstance(error, TimeoutError | openai.APITimeoutError):
@@ -181,25 +181,25 @@ class Client:
         raise error
 
     def _stop(self, error: Any) -> None:
-        """ProviderError for a status that another pair or another try cannot mend."""
+        """Raise ProviderError for a status that no other pair and no retry can fix."""
         status, code = error.status_code, getattr(error, "code", None)
-        said = self._hide(" ".join(str(error.message).split()))[:300]
+        message = self._hide(" ".join(str(error.message).split()))[:300]
         if status == 401:
-            fix = f"set {KEY} to a key that it takes" if self._key else f"set {KEY}"
-            raise ProviderError(f"{self._server}: the key is refused ({said}); {fix}") from None
+            fix = f"set {KEY} to a key that it accepts" if self._key else f"set {KEY}"
+            raise ProviderError(f"{self._server}: the key is refused ({message}); {fix}") from None
         if status == 404:
             raise ProviderError(
-                f'{self._server}: no model "{self.config.model}" there ({said}); correct'
+                f'{self._server}: no model "{self.config.model}" there ({message}); correct'
                 f" {self.config.option}, or --base-url, which for most servers ends in /v1"
             ) from None
         if code == "insufficient_quota" or status == 402:
             raise ProviderError(
-                f"{self._server}: the account's quota is used up ({said}); run the same command"
-                " again when there is more, and it goes on where it stopped"
+                f"{self._server}: the account's quota is used up ({message}); run the same command"
+                " again when there is more, and it continues where it stopped"
             ) from None
         if self._last_chance(refused=400 <= status < 500 and status not in PASSING):
             raise ProviderError(
-                f"{self._server}: refuses the requests ({said}); correct {self.config.option} or"
+                f"{self._server}: refuses the requests ({message}); correct {self.config.option} or"
                 " its options"
             ) from None
 
@@ -211,7 +211,7 @@ class Client:
         if self._failed >= GIVEN_UP and not refused:
             raise ProviderError(
                 f"{self._server}: {self._failed} requests in a row without an answer, the last:"
-                f" {reason}; see to the server and run the same command again, which goes on where"
+                f" {reason}; check the server and run the same command again, which continues where"
                 " it stopped"
             ) from None
         raise GivenUp(reason) from None
@@ -221,13 +221,13 @@ class Client:
             await asyncio.sleep(wait_s + random.random() * FIRST_WAIT_S)  # not all at once
 
     async def _wait(self, error: Exception, attempt: int, reason: str) -> None:
-        """Back off; where the server names the time, or limits the rate, with all requests."""
+        """Back off; all requests do if the server names the time or limits the rate."""
         wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**attempt) * random.uniform(0.5, 1.0)
         asked_s = _retry_after_s(error)
         if asked_s is not None and asked_s > LONGEST_PAUSE_S:
             raise ProviderError(
                 f"{self._server}: asks for a pause of {asked_s / 60:.0f} min ({reason}); run the"
-                " same command again then, and it goes on where it stopped"
+                " same command again then, and it continues where it stopped"
             ) from None
         if asked_s is not None or getattr(error, "status_code", None) == 429:
             wait_s = wait_s if asked_s is None else asked_s
@@ -240,7 +240,7 @@ class Client:
         return self._hide(self._address.split("@")[-1]) or "OpenAI"
 
     def _hide(self, text: str) -> str:
-        """``text`` without the key, should the server repeat it."""
+        """``text`` without the key, in case the server repeats it."""
         return text.replace(self._key, "***") if self._key else text
 
 
@@ -283,13 +283,13 @@ def ask(
 def _key() -> str:
     """The environment's key, "" if there is none."""
     key = os.environ.get(KEY, "").strip()
-    if not (key.isascii() and key.isprintable()):  # the error of the HTTP library would show it
+    if not (key.isascii() and key.isprintable()):  # the HTTP library's error would show it
         raise ProviderError(f"{KEY}: holds characters that no key has; set it again")
     return key
 
 
 def _retry_after_s(error: Exception) -> float | None:
-    """Seconds a server asks to wait, by either header, as a number or a date, or None."""
+    """Seconds that a server asks to wait, from either header, a number or a date; or None."""
     headers = getattr(getattr(error, "response", None), "headers", {})
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         value = headers.get(name, "")

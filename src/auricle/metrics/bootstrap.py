@@ -18,7 +18,7 @@ _DEVIATIONS = 1.959964  # of the normal distribution, within which 95 % lie
 
 
 class Interval(NamedTuple):
-    """A figure and its 95 % interval."""
+    """A statistic and its 95 % interval."""
 
     value: float
     low: float
@@ -26,7 +26,7 @@ class Interval(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """The first of two figures less the second, its 95 % interval, and the two-sided p-value of no
+    """The first statistic minus the second, its 95 % interval, and the two-sided p-value of no
     difference."""
 
     value: float
@@ -37,7 +37,7 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """A figure of N clips that is a function of sums over them, as a mean is, or corpus BLEU.
+    """A statistic of N clips that is a function of sums over them, such as a mean or corpus BLEU.
 
     Attributes:
         each: float64 [N, S], what is summed.
@@ -64,7 +64,7 @@ class Sums:
 
     @property
     def value(self) -> float:
-        """The figure of all clips, each once."""
+        """The statistic of all clips, each once."""
         return float(self.of(self.each.sum(axis=0)))
 
 
@@ -73,18 +73,17 @@ def bootstrap(
     weights: Sequence[float] | np.ndarray | None = None,
     seed: int = 0,
 ) -> Interval:
-    """The mean of N clips' scores, and the interval that clips drawn again would leave it in.
+    """The mean of N clips' scores, with its interval over resampled clips.
 
-    The interval speaks of the clips alone: not of other seeds of training, and for CIDEr-D the
-    scores of clips are those under the document frequencies of the whole set, which are not
-    computed again for each resample.
+    The interval covers the choice of clips only, not other seeds of training. For CIDEr-D, clips
+    keep their scores under the document frequencies of the whole set, also in resamples.
 
     Args:
-        scores: [N] one score for each clip.
-        weights: [N] how much each clip counts, such as its number of tokens or captions.
+        scores: [N] one score per clip.
+        weights: [N] the weight of each clip, such as its number of tokens or captions.
 
     Raises:
-        ValueError: no scores.
+        ValueError: there are no scores.
     """
     shares = None if weights is None else np.asarray(weights, dtype=np.float64)
     return intervals([Sums.mean(scores, shares)], seed)[0]
@@ -94,7 +93,7 @@ def intervals(figures: Sequence[Sums], seed: int = 0) -> list[Interval]:
     """Each figure with its interval: Wilson's of rates, the others from the same draws of clips.
 
     Raises:
-        ValueError: no clips, or figures of different numbers of clips.
+        ValueError: there are no clips, or the statistics' numbers of clips differ.
     """
     _clips(figures)
     others = [figure for figure in figures if not figure.rate]
@@ -138,14 +137,14 @@ def rough(clips: int) -> list[str]:
 
 
 def difference(first: Sums, second: Sums, seed: int = 0) -> Difference:
-    """The paired bootstrap: clips are drawn for both figures at once.
+    """The paired bootstrap, with the same draws of clips for both statistics.
 
-    The p-value is the share of resamples whose difference is as far from the one observed as that
-    is from 0 (the shift method: Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
-    section 16.4), the observed one counted among them.
+    The p-value is the share of resamples whose difference is at least as far from the observed one
+    as that is from 0 (the shift method: Efron and Tibshirani, An Introduction to the Bootstrap,
+    1993, section 16.4); the observed difference counts as a resample.
 
     Raises:
-        ValueError: no clips, or figures of different numbers of clips.
+        ValueError: there are no clips, or the statistics' numbers of clips differ.
     """
     drawn = resample([first, second], seed)
     found, gaps = first.value - second.value, drawn[0] - drawn[1]
@@ -154,10 +153,10 @@ def difference(first: Sums, second: Sums, seed: int = 0) -> Difference:
 
 
 def resample(figures: Sequence[Sums], seed: int = 0) -> np.ndarray:
-    """[figures, `RESAMPLES`]: the figures of N clips drawn again with replacement.
+    """[statistics, `RESAMPLES`]: the statistics of N clips drawn with replacement.
 
     Raises:
-        ValueError: no clips, or figures of different numbers of clips.
+        ValueError: there are no clips, or the statistics' numbers of clips differ.
     """
     clips = _clips(figures)
     each = np.concatenate([figure.each for figure in figures], axis=1)

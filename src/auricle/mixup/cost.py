@@ -13,10 +13,10 @@ from auricle.watch import silent
 
 @dataclass(frozen=True, slots=True)
 class GenerationStatus:
-    """The state of a generation. Of ``total`` rows ``done`` are in the file, ``made`` of them by
-    this run; ``failed`` pairs are left for the next one.
+    """The state of a generation: of ``total`` rows, ``done`` are in the file, ``made`` of them by
+    this run; ``failed`` pairs are left for the next run.
 
-    ``tokens``: of this run so far; ``expected``: of this run in all; ``per_s``: rows a second.
+    ``tokens``: of this run so far; ``expected``: of the whole run; ``per_s``: rows per second.
     """
 
     done: int
@@ -41,7 +41,7 @@ class GenerationStatus:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The result of a run: rows ``found`` in the file and rows ``made``, pairs that ``failed`` by
+    """The result of a run: rows ``found`` in the file, rows ``made``, pairs that ``failed`` by
     reason, and pairs ``skipped`` because they cannot be mixed."""
 
     found: int
@@ -61,7 +61,7 @@ OnProgress = Callable[[GenerationStatus], None]
 
 
 class Meter:
-    """A count of what a run does, told to ``progress``."""
+    """A counter of a run's rows, failures and tokens, reported to ``progress``."""
 
     def __init__(
         self, total: int, found: int, expected: TokenCount, progress: OnProgress = silent

@@ -1,4 +1,5 @@
-"""Mix-ups of a manifest's captions, written row by row into a file that any run may continue."""
+"""Generation of mix-ups from a manifest's captions, row by row into a file that a later run can
+continue."""
 
 from __future__ import annotations
 
@@ -29,10 +30,10 @@ def generate(
     prompt: Prompt = PAPER,
     progress: OnProgress = silent,
 ) -> Summary:
-    """Have a model mix pairs 0 to ``count`` - 1 that ``output`` lacks; see `auricle.mixup.answers`.
+    """Let a model mix the pairs 0 to ``count`` - 1 that ``output`` lacks (`auricle.mixup.answers`).
 
-    A row is in the file as soon as its answer has come. At the end the file is put in order. A pair
-    whose request keeps failing is counted and left for the next run.
+    A row is written as soon as its answer arrives. At the end the file is sorted. If the request of
+    a pair keeps failing, the pair is counted and left for the next run.
 
     Raises:
         DataError: ``output`` was made from other pairs, or by another model or prompt, or the
@@ -64,10 +65,10 @@ def generate_by_grammar(
     count: int,
     progress: OnProgress = silent,
 ) -> Summary:
-    """The same without a model: ``count`` rows of the first pairs that grammar can mix.
+    """`generate` without a model: ``count`` rows of the first pairs that grammar can mix.
 
-    The other pairs are skipped, and counted by reason; there may be fewer rows than ``count`` if
-    the manifest has no more pairs. Raises DataError as `generate`.
+    The other pairs are skipped and counted by reason; the rows are fewer than ``count`` if the
+    manifest has no more pairs. Raises DataError as `generate`.
     """
     output = Path(output)
     there = _found(output, pairs, VERSION, VERSION, "local")
@@ -101,9 +102,9 @@ def generate_by_grammar(
 def missing(
     output: Path, pairs: CaptionPairs, count: int, prompt: str, model: str, provider: Provider
 ) -> list[int]:
-    """The numbers under ``count`` of the pairs that ``output`` has no row of, in order.
+    """The numbers below ``count`` of pairs without a row in ``output``, in order.
 
-    Raises DataError: it has rows of another run, or there are fewer pairs.
+    Raises DataError: ``output`` has rows of another run, or there are fewer pairs.
     """
     if count > len(pairs):
         raise DataError(
@@ -117,7 +118,7 @@ def missing(
 def _found(
     output: Path, pairs: CaptionPairs, prompt: str, model: str, provider: Provider
 ) -> set[int]:
-    """The numbers of the pairs that ``output`` has rows of; DataError if another run made them."""
+    """The numbers of the pairs with rows in ``output``; DataError if another run made them."""
     there: set[int] = set()
     if not output.exists():
         return there
@@ -134,7 +135,7 @@ def _found(
 
 
 def estimate(pairs: CaptionPairs, numbers: Sequence[int], prompt: Prompt = PAPER) -> TokenCount:
-    """The tokens that the pairs ``numbers`` will take, from the length of some of them."""
+    """The expected tokens of the pairs ``numbers``, from the length of some of them."""
     sample = numbers[:: max(1, len(numbers) // SAMPLE)]
     total = TokenCount()
     for number in sample:
