@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from auricle.errors import AuricleError, DataError
 from auricle.metrics.bootstrap import Interval, intervals
 from auricle.metrics.inputs import Material
-from auricle.metrics.java import INSTALL
 from auricle.metrics.registry import Measured, Metric, Outcome, chosen
 from auricle.metrics.scores import Missing, MissingMetricError, Score
 from auricle.watch import Progress, silent
+
+if TYPE_CHECKING:
+    from auricle.metrics.clair_a import LlmJudge
+    from auricle.metrics.space import Grounding
 
 ROUNDING = 1e-12
 
@@ -77,24 +81,29 @@ def evaluate(
     device: str = "cpu",
     seed: int = 0,
     progress: Progress = silent,
+    grounding: Grounding | None = None,
+    llm: LlmJudge | None = None,
 ) -> Evaluation:
     """Score one caption of each of N clips against what people said of it.
 
     Args:
         candidates: N captions, as they were written.
         references: one or more captions by people for each.
-        metrics: names of `auricle.metrics.registry.METRICS`; all without.
+        metrics: names of `auricle.metrics.registry.METRICS`; without, all but those that take
+            ``grounding`` or ``llm``.
         rivals: all candidates of each clip, for SPIDEr-max.
         training: the captions that the captioner learned from, for the share of novel ones.
         device: where texts are embedded and judged.
         seed: of the bootstrap.
         progress: told which metric begins, as the stage, how many are done, and of how many.
+        grounding: the recordings, for audio-sim, clap-sim and mace-like.
+        llm: the language model that judges, for clair-a.
 
     Raises:
         DataError: no clips, numbers that differ, a clip without references, or an unknown metric.
     """
     _check(candidates, references, rivals)
-    material = Material(candidates, references, rivals, training, device)
+    material = Material(candidates, references, rivals, training, device, grounding, llm)
     wanted = chosen(metrics)
     measured: list[Measured] = []
     missing: list[Missing] = []
@@ -116,7 +125,7 @@ def _outcome(metric: Metric, material: Material) -> Outcome:
         what = f"{absent.name}: " if absent.name != metric.title else ""
         return Outcome([], [Missing(metric.title, what + absent.reason, absent.command)])
     except AuricleError as error:  # such as a missing package, or a Java program that failed
-        return Outcome([], [Missing(metric.title, str(error), INSTALL)])
+        return Outcome([], [Missing(metric.title, str(error), metric.remedy)])
 
 
 def _check(

@@ -3,7 +3,8 @@ INSTRUCTOR by prompt."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias
@@ -78,15 +79,9 @@ def _minilm(folder: Path, prompt: str, device: torch.device) -> Encode:
 def _sentences(folder: Path, prompt: str, device: torch.device) -> Encode:
     """sentence-transformers, without the progress bar that transformers draws by default."""
     from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
 
-    drawn = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
+    with without_bars():
         model = SentenceTransformer(str(folder), device=str(device))
-    finally:
-        if drawn:
-            logging.enable_progress_bar()
     # The prompt apart: INSTRUCTOR leaves its tokens out of the mean.
     return lambda texts: model.encode(
         texts,
@@ -95,6 +90,20 @@ def _sentences(folder: Path, prompt: str, device: torch.device) -> Encode:
         show_progress_bar=False,
         batch_size=64,
     )
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Loading without the progress bars of transformers."""
+    from transformers.utils import logging
+
+    drawn = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if drawn:
+            logging.enable_progress_bar()
 
 
 def _folder(name: str) -> Path:
