@@ -10,8 +10,9 @@ from torch.nn import functional as F
 
 from auricle.data.clip import Clip
 from auricle.errors import DataError
-from auricle.evaluation.captioning import _joined, _measured, caption_clips, retrieval
+from auricle.evaluation.captioning import _measured, caption_clips, retrieval
 from auricle.evaluation.references import Reference
+from auricle.metrics.space import joined
 from auricle.model.captioner import AudioCaptioner
 from auricle.watch import Watch
 from tests.helpers.models import captioner_of, make_bundle, make_ensemble
@@ -23,8 +24,8 @@ def test_cosines_of_joined_vectors_are_the_members_weighted_mean():
     audio, text = ([torch.randn(4, size) for size in (5, 7)] for _ in range(2))
     mean = 0.75 * F.cosine_similarity(audio[0], text[0])
     mean = mean + 0.25 * F.cosine_similarity(audio[1], text[1])
-    joined = F.cosine_similarity(_joined(scorers, audio), _joined(scorers, text))
-    assert joined.tolist() == pytest.approx(mean.tolist(), abs=1e-6)
+    found = F.cosine_similarity(joined(scorers, audio), joined(scorers, text))
+    assert found.tolist() == pytest.approx(mean.tolist(), abs=1e-6)
 
 
 def test_captions_count_alike_though_clips_have_different_numbers():

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -35,6 +36,7 @@ class MixupServer(ThreadingHTTPServer):
         key: what it takes; None for any, also none.
         stall_s: how long a stalled request is kept waiting.
         delay_s: how long an answer takes.
+        reply: the answer to a chat.
 
     Attributes:
         asked: how often each chat was answered, by its text.
@@ -55,10 +57,11 @@ class MixupServer(ThreadingHTTPServer):
         delay_s: float = 0.0,
         seed: int = 0,
         port: int = 0,
+        reply: Callable[[Chat], str] = mixed,
     ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.faults, self.kinds, self.model, self.key = faults, kinds, model, key
-        self.stall_s, self.delay_s = stall_s, delay_s
+        self.stall_s, self.delay_s, self.reply = stall_s, delay_s, reply
         self.asked: Counter[str] = Counter()
         self.met: Counter[str] = Counter()
         self.most_at_once = 0
@@ -132,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 return None
         time.sleep(server.delay_s)
-        text = mixed(body["messages"])
+        text = server.reply(body["messages"])
         server.asked[body["messages"][-1]["content"]] += 1
         message = {"role": "assistant", "content": text}
         usage = {"prompt_tokens": 40, "completion_tokens": 20, "total_tokens": 60}

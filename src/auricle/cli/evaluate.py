@@ -6,6 +6,7 @@ Scores go to stdout, everything else to stderr.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import sys
 from collections.abc import Sequence
@@ -37,7 +38,10 @@ if TYPE_CHECKING:
     from auricle.evaluation.pairing import Pairs
     from auricle.evaluation.predictions import Prediction
     from auricle.evaluation.references import References
+    from auricle.llm.cost import TokenCount
+    from auricle.metrics.clair_a import LlmJudge
     from auricle.metrics.registry import Measured
+    from auricle.metrics.space import Grounding, Space
     from auricle.pipeline import Captioner, Decoding
 
 EPILOG = (
@@ -86,6 +90,49 @@ def evaluate(
             show_default="in DIR, or MODEL-DATA.jsonl",
         ),
     ] = None,
+    audio_model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="In whose space audio-sim and mace-like compare sounds with captions.",
+            show_default="the model evaluated, tiny",
+        ),
+    ] = None,
+    clap: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="CLAP checkpoint of clap-sim and, where it is given, of mace-like: a folder or a"
+            " name on the Hub.",
+            show_default="laion/clap-htsat-unfused",
+        ),
+    ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Language model of clair-a, as its server calls it. The key is taken from"
+            " OPENAI_API_KEY.",
+        ),
+    ] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Of the judge's server.", show_default="OPENAI_BASE_URL, OpenAI"
+        ),
+    ] = None,
+    price: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar="IN OUT", help="Of a million tokens that the judge reads and writes."),
+    ] = None,
+    verdicts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.jsonl",
+            help="Where the judge's verdicts are kept; those in it are not asked for again.",
+            show_default="in DIR, or PREDICTIONS-DATA-verdicts.jsonl",
+        ),
+    ] = None,
     decode: DecodeMethod = None,
     candidates: Candidates = None,
     fluency: FluencyFilter = None,
@@ -96,13 +143,17 @@ def evaluate(
     """Score captions against what people said, with 95 % intervals.
 
     A metric that cannot be computed on this machine is listed with the command that brings it; what
-    stands in for it has another name.
+    stands in for it has another name. Metrics that take the recordings or a server are computed
+    where --metrics names them.
     """
     with exit_codes():
         stdout = sys.stdout
         with contextlib.redirect_stdout(sys.stderr):  # should some library print
             from auricle.evaluation.references import read_references
+            from auricle.llm.client import ClientConfig
+            from auricle.metrics.clair_a import LlmJudge
             from auricle.metrics.registry import chosen
+            from auricle.metrics.space import MODEL, Grounding
             from auricle.pipeline import Captioner
 
             names = split_names(metrics)
@@ -117,13 +168,27 @@ def evaluate(
                 captioner = Captioner.from_pretrained(predictions, device=device)
                 choices = DecodingChoices(decode, candidates, fluency=fluency)
                 decoding = choices.decoding(captioner, seed=seed)
-                pairs, more = _captioned(captioner, data, kept, partial, decoding, batch_size)
+                pairs, more, space = _captioned(
+                    captioner, data, kept, partial, decoding, batch_size
+                )
             else:
-                pairs, more = paired(Path(predictions), data, partial), []
+                pairs, more, space = paired(Path(predictions), data, partial), [], None
             known = None
             if training:
                 known = [t for clip in read_references(training).clips for t in clip.captions]
-            found = assess(predictions, pairs, data, names, device, seed, known, more)
+            recordings = tuple(clip.audio for clip in pairs.references)
+            grounding = Grounding(
+                recordings, audio_model or MODEL, clap, None if audio_model else space
+            )
+            llm = None
+            if judge:
+                config = ClientConfig(judge, base_url, temperature=0.0, option="--judge")
+                beside = _kept(predictions, references, report, "verdicts")
+                tell = functools.partial(_tell_cost, price)
+                llm = LlmJudge(config, verdicts or beside, tell)
+            found = assess(
+                predictions, pairs, data, names, device, seed, known, more, grounding, llm
+            )
             if report:
                 _write_report(found, report)
         _show(found, format, stdout)
@@ -160,6 +225,8 @@ def assess(
     seed: int,
     training: Sequence[str] | None = None,
     more: Sequence[Measured] = (),
+    grounding: Grounding | None = None,
+    llm: LlmJudge | None = None,
 ) -> Assessment:
     """All metrics of ``pairs`` and ``more``, with progress on stderr."""
     from auricle.evaluation.assessment import Assessment
@@ -177,6 +244,8 @@ def assess(
             device=str(pick_device(device)),
             seed=seed,
             progress=display.progress,
+            grounding=grounding,
+            llm=llm,
         )
     if more:
         measured = [*evaluation.measured, *more]
@@ -205,10 +274,11 @@ def _captioned(
     partial: bool,
     decoding: Decoding,
     batch_size: int,
-) -> tuple[Pairs, list[Measured]]:
-    """The model's captions with their clips, and its retrieval."""
+) -> tuple[Pairs, list[Measured], Space]:
+    """The model's captions with their clips, its retrieval, and the space of what it heard."""
     from auricle.errors import ModelError
     from auricle.evaluation.captioning import caption_clips, retrieval
+    from auricle.metrics.space import ModelSpace
 
     with Display() as display:
         watch = Watch(display.error, display.progress)
@@ -217,17 +287,26 @@ def _captioned(
         )
     say("note", f"captions kept in {output}")
     pairs = _pair(said.predictions, data, partial)
+    space = ModelSpace.of(captioner, said.sounds(pairs.references))
     try:
-        return pairs, retrieval(captioner, pairs.references, said.embeddings)
+        return pairs, retrieval(captioner, pairs.references, said.embeddings), space
     except ModelError as error:
         say("note", f"no retrieval: {error}")
-        return pairs, []
+        return pairs, [], space
 
 
-def _kept(model: str, references: Path, report: Path | None) -> Path:
+def _tell_cost(price: tuple[float, float] | None, tokens: TokenCount) -> None:
+    from auricle.cli.progress import spent
+    from auricle.llm.cost import Price
+
+    say("note", f"the judge took {spent(tokens, Price(*price) if price else None)}")
+
+
+def _kept(system: str, references: Path, report: Path | None, what: str = "captions") -> Path:
     if report:
-        return report / "captions.jsonl"
-    return Path(f"{Path(model).name}-{references.stem}.jsonl")
+        return report / f"{what}.jsonl"
+    ending = "" if what == "captions" else f"-{what}"
+    return Path(f"{Path(system).name}-{references.stem}{ending}.jsonl")
 
 
 def _write_report(found: Assessment, folder: Path) -> None:

@@ -176,7 +176,9 @@ Metrics = Annotated[
         "--metrics",
         metavar="NAME",
         help="bleu, rouge-l, meteor, cider-d, spice, spider, spider-fl, spider-max, sbert, fense,"
-        " fluency, statistics, self-similarity; several by commas or by giving it again.",
+        " fluency, statistics, self-similarity, which all stands for; audio-sim, clap-sim and"
+        " mace-like, which hear the recordings; clair-a, which asks a language model. Several by"
+        " commas or by giving it again.",
         show_default="all",
     ),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -80,12 +81,18 @@ def _item(assessment: Assessment, number: int) -> dict[str, Any]:
         "id": reference.id,
         "caption": prediction.caption,
         "references": list(reference.captions),
-        "scores": {score.name: score.items[number] for score in scores if score.items},
+        "scores": {score.name: _known(score.items[number]) for score in scores if score.items},
         "details": {
             score.name: {name: values[number] for name, values in score.details.items()}
             for score in scores
             if score.details
         },
+        "reasons": {score.name: score.reasons[number] for score in scores if score.reasons},
         "fluency_error": assessment.fault(number),
         "candidates": [asdict(candidate) for candidate in prediction.candidates],
     }
+
+
+def _known(value: float) -> float | None:
+    """JSON has no NaN."""
+    return None if math.isnan(value) else value

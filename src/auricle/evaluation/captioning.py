@@ -13,6 +13,7 @@ from auricle.evaluation.references import Reference
 from auricle.metrics.bootstrap import Sums
 from auricle.metrics.registry import Measured
 from auricle.metrics.scores import Score
+from auricle.metrics.space import ModelSpace, Sound, audio_embedding, sound_of
 from auricle.watch import Watch
 from auricle.writers import JsonLinesWriter
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from auricle.data.clip import Clip
-    from auricle.decoding.hypothesis import Scorer
-    from auricle.hearing import Heard
     from auricle.pipeline import Captioner, Decoding
 
 RECALL_AT = (1, 5, 10)
@@ -35,6 +34,14 @@ class ModelCaptions:
 
     predictions: list[Prediction] = field(default_factory=list)
     embeddings: dict[str, Tensor] = field(default_factory=dict)
+
+    def sounds(self, references: Sequence[Reference]) -> dict[Sound, Tensor]:
+        """The embeddings by what was heard."""
+        return {
+            sound_of(clip.audio): self.embeddings[clip.id]
+            for clip in references
+            if clip.audio and clip.id in self.embeddings
+        }
 
 
 def caption_clips(
@@ -77,7 +84,7 @@ def caption_clips(
                 said.predictions.append(
                     Prediction(clip, caption.caption, where, caption.candidates)
                 )
-                said.embeddings[clip] = _embedding(captioner.scorers, found.heard)
+                said.embeddings[clip] = audio_embedding(captioner.scorers, found.heard)
             else:
                 watch.note(f"{clip}: {found.error}")
             watch.progress("captioning", done, len(references))
@@ -103,11 +110,10 @@ def retrieval(
     from auricle.metrics.retrieval import average_precisions, hits, retrieval_ranks
 
     texts = [text for reference in references for text in reference.captions]
-    embedded = [s.embedder.embed(texts) for s in captioner.scorers if s.embedder]
     counts = [len(reference.captions) for reference in references]
     owner = torch.arange(len(references)).repeat_interleave(torch.tensor(counts))
     audio = torch.stack([embeddings[reference.id] for reference in references])
-    text = _joined(captioner.scorers, embedded).cpu()
+    text = ModelSpace.of(captioner, {}).texts(texts)
     ranks = retrieval_ranks(audio, text, owner)
     found = {
         **{f"R@{k}": {way: hits(r, k) for way, r in ranks.items()} for k in RECALL_AT},
@@ -132,24 +138,6 @@ def _measured(name: str, values: Tensor, counts: Sequence[int], rate: bool = Fal
         weights = np.array(counts, dtype=np.float64)
     sums = Sums.share(items, weights) if rate else Sums.mean(items, weights)
     return Measured(Score(name, sums.value, tuple(items)), sums)
-
-
-def _joined(scorers: Sequence[Scorer], embeddings: Sequence[Tensor]) -> Tensor:
-    """One vector for the scorers' several, whose cosines are the weighted mean of theirs."""
-    import torch
-    from torch.nn import functional as F
-
-    weights = torch.tensor([s.similarity_weight for s in scorers if s.embedder])
-    shares = (weights / weights.sum()).sqrt().tolist()
-    unit = [F.normalize(embedding.float(), dim=-1) for embedding in embeddings]
-    return torch.cat([s * rows for s, rows in zip(shares, unit, strict=True)], dim=-1)
-
-
-def _embedding(scorers: Sequence[Scorer], heard: Heard[Reference]) -> Tensor:
-    """[E] of a clip, in the space where `_joined` puts texts."""
-    pairs = zip(scorers, heard.memories, strict=True)
-    embeddings = [memory.embedding for scorer, memory in pairs if scorer.embedder]
-    return _joined(scorers, embeddings)[0].cpu()
 
 
 def _recording(reference: Reference) -> Clip:

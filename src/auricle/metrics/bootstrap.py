@@ -200,10 +200,11 @@ def _draws(clips: int, seed: int) -> Iterator[np.ndarray]:
 
 def _middle(values: np.ndarray) -> tuple[float, float]:
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(values, (tail, 1 - tail))
+    low, high = np.nanquantile(values, (tail, 1 - tail))
     return float(low), float(high)
 
 
 def _ratio(sums: np.ndarray) -> np.ndarray:
-    ratio: np.ndarray = sums[..., 0] / sums[..., 1]
+    with np.errstate(invalid="ignore"):  # nothing was drawn that counts
+        ratio: np.ndarray = sums[..., 0] / sums[..., 1]
     return ratio

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from auricle.errors import AuricleError, DataError
 from auricle.metrics.bootstrap import Interval, intervals
 from auricle.metrics.inputs import Inputs
-from auricle.metrics.java import INSTALL
 from auricle.metrics.registry import Measured, Metric, Outcome, chosen
 from auricle.metrics.scores import Missing, MissingMetricError, Score
 from auricle.watch import Progress, silent
+
+if TYPE_CHECKING:
+    from auricle.metrics.clair_a import LlmJudge
+    from auricle.metrics.space import Grounding
 
 ROUNDING = 1e-12
 
@@ -77,25 +81,30 @@ def evaluate(
     device: str = "cpu",
     seed: int = 0,
     progress: Progress = silent,
+    grounding: Grounding | None = None,
+    llm: LlmJudge | None = None,
 ) -> Evaluation:
     """Score one caption for each of N clips against captions by people.
 
     Args:
         candidates: N captions, as written.
         references: one or more captions by people for each.
-        metrics: names of `auricle.metrics.registry.METRICS`; all by default.
+        metrics: names of `auricle.metrics.registry.METRICS`; by default all but those that need
+            ``grounding`` or ``llm``.
         rivals: all candidates of each clip, for SPIDEr-max.
         training: the captioner's training captions, for the share of novel ones.
         device: the device of the text embedder and the fluency detector.
         seed: seed of the bootstrap.
         progress: gets the metric that begins, as the stage, and how many of how many are done.
+        grounding: the recordings, for audio-sim, clap-sim and mace-like.
+        llm: the language model that judges, for clair-a.
 
     Raises:
         DataError: there are no clips, numbers differ, a clip has no references, or a metric is
             unknown.
     """
     _check(candidates, references, rivals)
-    inputs = Inputs(candidates, references, rivals, training, device)
+    inputs = Inputs(candidates, references, rivals, training, device, grounding, llm)
     wanted = chosen(metrics)
     measured: list[Measured] = []
     missing: list[Missing] = []
@@ -117,7 +126,7 @@ def _outcome(metric: Metric, inputs: Inputs) -> Outcome:
         what = f"{absent.name}: " if absent.name != metric.title else ""
         return Outcome([], [Missing(metric.title, what + absent.reason, absent.command)])
     except AuricleError as error:  # such as a missing package, or a Java program that failed
-        return Outcome([], [Missing(metric.title, str(error), INSTALL)])
+        return Outcome([], [Missing(metric.title, str(error), metric.remedy)])
 
 
 def _check(

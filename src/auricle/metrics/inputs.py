@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
+    from auricle.data.clip import Clip
+    from auricle.metrics.clair_a import LlmJudge, Verdicts
     from auricle.metrics.fense import Judge, Sentences
+    from auricle.metrics.space import Grounding, Space
 
 
 class Tokenised(NamedTuple):
@@ -45,6 +48,8 @@ class Inputs:
     Attributes:
         rivals: all candidate captions of each clip, with its caption; None if each has only one.
         training: the captioner's training captions; None if not known.
+        grounding: the recordings, and the models that compare captions with them; None without.
+        llm: the language model that judges; None without one.
     """
 
     def __init__(
@@ -54,12 +59,15 @@ class Inputs:
         rivals: Sequence[Sequence[str]] | None = None,
         training: Sequence[str] | None = None,
         device: str = "cpu",
+        grounding: Grounding | None = None,
+        llm: LlmJudge | None = None,
     ) -> None:
         self.candidates = list(candidates)
         self.references = [list(texts) for texts in references]
         self.rivals = [list(texts) for texts in rivals] if rivals is not None else None
         self.training = training
         self.device = device
+        self.grounding, self.llm = grounding, llm
 
     @cached_property
     def tokens(self) -> Tokenised:
@@ -131,6 +139,69 @@ class Inputs:
         documents = self.tokens.references
         cider = cider_d(tokenize(texts), [documents[number] for number in clip], documents)
         return spider(cider, self._spice(texts, [self.references[n] for n in clip]).score)
+
+    @cached_property
+    def model_space(self) -> Space:
+        """Raises ModelError: no such model, or its text embedder cannot be had."""
+        from auricle.metrics.space import MODEL, ModelSpace
+
+        given = self.grounding
+        if given and given.space:
+            return given.space
+        return ModelSpace.load(given.model if given else MODEL, self.device)
+
+    @cached_property
+    def clap_space(self) -> Space:
+        """Raises ModelError: the checkpoint cannot be had."""
+        from auricle.metrics.clap import ClapSpace
+        from auricle.metrics.space import CLAP
+
+        return ClapSpace((self.grounding.clap if self.grounding else None) or CLAP, self.device)
+
+    def recordings(self, metric: str) -> list[Clip]:
+        """Raises MissingMetricError: a clip has none."""
+        clips = self.grounding.recordings if self.grounding else (None,)
+        found = [clip for clip in clips if clip is not None]
+        if len(found) < len(clips):
+            lacking = len(self.candidates) - len(found)
+            raise MissingMetricError(
+                Missing(
+                    metric,
+                    f"{lacking} of {len(self.candidates)} clips have no recording",
+                    "give a manifest, or the folder of the recordings by --audio FOLDER",
+                )
+            )
+        return found
+
+    def sound_similarities(self, metric: str, space: Space) -> list[float]:
+        """Of each clip the cosine of its caption with its sound."""
+        sounds = space.sounds(self.recordings(metric)).double()
+        values: list[float] = (space.texts(self.candidates).double() * sounds).sum(dim=-1).tolist()
+        return values
+
+    def text_similarities(self, space: Space) -> tuple[float, ...]:
+        """As `similarities`, in another space."""
+        from auricle.metrics.fense import similarities
+
+        counts = [len(texts) for texts in self.references]
+        flat = list(chain.from_iterable(self.references))
+        return similarities(space.texts(self.candidates), space.texts(flat), counts)
+
+    @cached_property
+    def verdicts(self) -> Verdicts:
+        """Raises MissingMetricError: no language model is given."""
+        from auricle.metrics.clair_a import CLAIR_A, judge_captions
+
+        if self.llm is None:
+            raise MissingMetricError(
+                Missing(
+                    CLAIR_A,
+                    "no language model is named",
+                    "give --judge NAME, with the key in OPENAI_API_KEY or --base-url of a server",
+                )
+            )
+        pairs = zip(self.candidates, self.references, strict=True)
+        return judge_captions(self.llm, [(text, tuple(meant)) for text, meant in pairs])
 
     @staticmethod
     def _spice(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Spice:

@@ -12,7 +12,10 @@ import numpy as np
 from auricle.errors import DataError
 from auricle.metrics.bootstrap import Sums
 from auricle.metrics.inputs import Inputs
+from auricle.metrics.java import INSTALL
 from auricle.metrics.scores import Missing, Score, labelled
+
+ALL = "all"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +41,14 @@ class Outcome(NamedTuple):
 
 
 class Metric(NamedTuple):
-    """A metric with the ``title`` of its scores; ``of`` may raise MissingMetricError."""
+    """A metric with the ``title`` of its scores; ``of`` may raise MissingMetricError. ``asked``: it
+    needs recordings or a server, and is computed only if its name is given; ``remedy`` says what to
+    do where it fails."""
 
     title: str
     of: Callable[[Inputs], Outcome]
+    asked: bool = False
+    remedy: str = INSTALL
 
 
 def _means(scores: Sequence[Score], better: int = 1) -> list[Measured]:
@@ -192,6 +199,59 @@ def _self_similarity(inputs: Inputs) -> Outcome:
     return Outcome([_alone(replace(score, name=labelled(score.name, label)))], [])
 
 
+def _audio_sim(inputs: Inputs) -> Outcome:
+    from auricle.metrics.grounded import AUDIO_SIM, grounded
+
+    space = inputs.model_space
+    similarity = inputs.sound_similarities(AUDIO_SIM, space)
+    return Outcome(_means([grounded(AUDIO_SIM, similarity, space.name)]), [])
+
+
+def _clap_sim(inputs: Inputs) -> Outcome:
+    from auricle.metrics.grounded import CLAP_SIM, grounded
+
+    inputs.recordings(CLAP_SIM)  # asked before half a gigabyte is loaded
+    space = inputs.clap_space
+    similarity = inputs.sound_similarities(CLAP_SIM, space)
+    return Outcome(_means([grounded(CLAP_SIM, similarity, space.name)]), [])
+
+
+def _mace_like(inputs: Inputs) -> Outcome:
+    """By CLAP where a checkpoint is named, else by the model's own space."""
+    from auricle.metrics.grounded import MACE_LIKE, mace_like
+    from auricle.text.fluency.detector import ERROR
+
+    inputs.recordings(MACE_LIKE)
+    by_clap = inputs.grounding is not None and inputs.grounding.clap is not None
+    space = inputs.clap_space if by_clap else inputs.model_space
+    detector, standin = inputs.judge
+    errors = (inputs.errors[:, ERROR] > detector.threshold).tolist()
+    sound = inputs.sound_similarities(MACE_LIKE, space)
+    text = inputs.text_similarities(space)
+    return Outcome(_means([mace_like(sound, text, errors, space.name, standin)]), [])
+
+
+def _clair_a(inputs: Inputs) -> Outcome:
+    from auricle.metrics.clair_a import CLAIR_A, clair_a
+
+    found = inputs.verdicts
+    assert inputs.llm is not None
+    pairs = zip(inputs.candidates, inputs.references, strict=True)
+    each = [found.found.get((text, tuple(meant))) for text, meant in pairs]
+    known = np.array([verdict is not None for verdict in each], dtype=np.float64)
+    missing = []
+    if found.failed:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in found.failed.items())
+        missing = [
+            Missing(CLAIR_A, f"captions without a verdict: {reasons}", "run the same command again")
+        ]
+    if not known.any():
+        return Outcome([], missing)
+    score = clair_a(each, inputs.similarities, inputs.llm.config.model)
+    sums = Sums.mean(np.nan_to_num(score.items), known)
+    return Outcome([Measured(score, sums)], missing)
+
+
 METRICS: dict[str, Metric] = {
     "bleu": Metric("BLEU", _bleu),
     "rouge-l": Metric("ROUGE-L", _rouge_l),
@@ -206,20 +266,26 @@ METRICS: dict[str, Metric] = {
     "fluency": Metric("Fluency error rate", _fluency),
     "statistics": Metric("Statistics", _statistics),
     "self-similarity": Metric("Self-similarity", _self_similarity),
+    "audio-sim": Metric("audio-sim", _audio_sim, True, "name another model by --audio-model"),
+    "clap-sim": Metric("clap-sim", _clap_sim, True, "name a folder or a checkpoint by --clap"),
+    "mace-like": Metric("MACE-like", _mace_like, True, "see --audio-model, --clap"),
+    "clair-a": Metric("CLAIR-A", _clair_a, True, "see --judge, --base-url"),
 }
 
 
 def chosen(names: Sequence[str] | None) -> dict[str, Metric]:
-    """The metrics of these names, in the order of `METRICS`; all without names.
+    """The metrics of these names, in the order of `METRICS`; without names all but those that take
+    recordings or a server. "all" stands for those.
 
     Case does not matter, and "_" is "-": "CIDEr_D" is "cider-d"; "bleu-4" is "bleu".
 
     Raises:
         DataError: a name is unknown; lists the names.
     """
-    if not names:
-        return METRICS
-    wanted = {_plain(name): name for name in names}
+    usual = {key: metric for key, metric in METRICS.items() if not metric.asked}
+    wanted = {_plain(name): name for name in names or [ALL]}
+    if wanted.pop(ALL, None):
+        wanted |= {key: key for key in usual}
     for key, name in wanted.items():
         if key not in METRICS:
             near = difflib.get_close_matches(key, METRICS, 1)

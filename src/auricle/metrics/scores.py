@@ -15,12 +15,14 @@ class Score:
         corpus: the score of the corpus; for some metrics, it is not the mean of the items.
         items: one score per caption, or empty for metrics of a corpus only.
         details: further values per item by name, such as the five error probabilities.
+        reasons: a judge's words on each item, or none.
     """
 
     name: str
     corpus: float
     items: tuple[float, ...] = ()
     details: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
 
 
 def labelled(name: str, *labels: str | None) -> str:

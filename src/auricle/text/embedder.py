@@ -4,7 +4,8 @@ INSTRUCTOR with its prompt."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias
@@ -83,15 +84,9 @@ def _minilm(folder: Path, prompt: str, device: torch.device) -> Encode:
 def _sentences(folder: Path, prompt: str, device: torch.device) -> Encode:
     """sentence-transformers, without the default progress bar of transformers."""
     from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
 
-    drawn = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
+    with without_bars():
         model = SentenceTransformer(str(folder), device=str(device))
-    finally:
-        if drawn:
-            logging.enable_progress_bar()
     if prompt and not _states_include_prompt(folder):
         model.set_pooling_include_prompt(False)
     return lambda texts: model.encode(
@@ -108,6 +103,20 @@ def _states_include_prompt(folder: Path) -> bool:
     and sentence-transformers knows them by their names on the Hub alone."""
     configs = [json.loads(path.read_bytes()) for path in folder.glob("*_Pooling/config.json")]
     return any("include_prompt" in config for config in configs)
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Loading without the progress bars of transformers."""
+    from transformers.utils import logging
+
+    drawn = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if drawn:
+            logging.enable_progress_bar()
 
 
 def _folder(name: str) -> Path:
