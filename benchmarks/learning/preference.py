@@ -39,7 +39,7 @@ from auricle.training.run import run_recipe
 
 CACHE = Path(__file__).parents[2] / "runs" / "cache"
 REWARDS = ("cider_d", "similarity")
-CHECK = 8  # samples of each held-out clip
+CHECK = 4  # samples of each held-out clip
 
 
 def values(manifest: Path, out: Path, start: str, seed: int, steps: int, rate: float) -> Values:
@@ -50,7 +50,7 @@ def values(manifest: Path, out: Path, start: str, seed: int, steps: int, rate: f
         "data": {"train": str(manifest), "cache": str(CACHE)},
         "training": {
             "steps": steps,
-            "batch_size": 32,
+            "batch_size": 16,
             "learning_rate": rate,
             "warmup_steps": 10,
             "weight_decay": 0.02,
@@ -116,9 +116,10 @@ def main() -> None:
     parser.add_argument("--reward", choices=REWARDS, default="cider_d")
     parser.add_argument("--beta", type=float, default=0.1)
     parser.add_argument("--weight", type=float, default=1.0)
+    parser.add_argument("--candidates", type=int, default=8)
     parser.add_argument("--learning-rate", type=float, default=1e-4)
     parser.add_argument("--first-steps", type=int, default=150)
-    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--steps", type=int, default=60)
     options = parser.parse_args()
     if not esc.DATA.is_dir():
         sys.exit(esc.MISSING)
@@ -135,6 +136,7 @@ def main() -> None:
                 "reward": options.reward,
                 "beta": options.beta,
                 "weight": options.weight,
+                "candidates": options.candidates,
             }
             runs = {
                 "DPO + NLL": preference,

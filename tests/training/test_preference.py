@@ -195,6 +195,7 @@ def test_a_killed_run_resumes_bit_identical_and_samples_nothing_again(recipe, mo
 def test_a_dry_run_samples_nothing_and_a_recipe_without_start_is_refused(recipe):
     found = dict(dry_run(recipe))
     assert "dpo" in found["losses"]
+    assert "6 candidates of each clip" in found["preference"]
     assert not (recipe.parent / "out").exists()
     with pytest.raises(ModelError, match=r"give start and \[data\]"):
         load_recipe(recipe, ["start="])

@@ -31,7 +31,7 @@ class PreferenceConfig:
             (by the published models where these are on this machine), "similarity" (by MiniLM and
             our own detector), from 0 to 1. "spider_fl" needs SPICE.
         beta: strength of the pull towards the start model; 0.1 in DPO's experiments.
-        weight: of the loss; 0 leaves the rest as it is, for a control.
+        weight: of the loss; 0, for a control, leaves the rest as it is and samples nothing.
         candidates: nucleus samples per clip, of ``temperature``; top_k and top_p are those of
             [decoding]. 30 in Pang et al. (NeurIPS 2024), who also keep an NLL of weight 1.
         pairs: per clip, the best against the worst, the second best against the second worst …;

@@ -177,7 +177,8 @@ def _preferences(
     live: bool,
 ) -> Preferences | None:
     """The pairs that the recipe asks for, sampled before the run; stand-ins if ``live``."""
-    if recipe.training.preference is None:
+    config = recipe.training.preference
+    if config is None or config.weight == 0:
         return None
     if live:
         return StandIns()
