@@ -22,7 +22,7 @@ lint: .venv/installed
 parity: .venv/installed  ## compare with stored tensors of the published system: GOLDEN=FOLDER
 	$(BIN)/python -m auricle.parity $(or $(GOLDEN),tests/golden/published-small)
 
-rehearsal: .venv/installed  ## the paper's two training stages at debug size: DATA=MANIFEST for other clips
+rehearsal: .venv/installed  ## the paper's two training stages and preference.toml at debug size: DATA=MANIFEST for other clips
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh recipes/paper/rehearsal.sh $(DATA)
 
 # torch first and under its pin, so that nothing brings a CUDA build; YAMNet's wheel comes without its

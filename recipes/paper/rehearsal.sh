@@ -1,14 +1,14 @@
 #!/bin/sh
-# The two stages of the paper from recordings to a caption, at debug size, in minutes:
+# The two stages of the paper from recordings to a caption, and preference optimisation, at debug size, in minutes:
 #     sh recipes/paper/rehearsal.sh [MANIFEST [CHANGE]...]
 # MANIFEST has the splits train and val; without one, or "", it is the example recordings'. CHANGEs, such
-# as training.epochs=3, hold for both stages. Results go to runs/rehearsal, or where REHEARSAL says.
+# as training.epochs=3, hold for every stage. Results go to runs/rehearsal, or where REHEARSAL says.
 set -eu
 manifest=${1:+$(realpath "$1")}
 [ $# -eq 0 ] || shift
 cd "$(dirname "$0")/../.."
 work=$(realpath -m "${REHEARSAL:-runs/rehearsal}")
-rm -rf "$work/pretrain" "$work/finetune"
+rm -rf "$work/pretrain" "$work/finetune" "$work/preference"
 
 if [ -z "$manifest" ]; then
     manifest=$work/examples.jsonl
@@ -29,5 +29,7 @@ train() { # STAGE TRAINING-MANIFESTS [CHANGE]...
 }
 train pretrain "['$manifest', '$work/mixups.jsonl']" "$@"
 train finetune "$manifest" "start=$work/pretrain" "$@"
+train preference "$manifest" "start=$work/finetune" training.epochs=5 training.preference.reward=similarity \
+    training.preference.candidates=8 "$@" # SPIDEr-FL takes SPICE
 
 auricle caption examples/birds-singing.ogg --model "$work/finetune"

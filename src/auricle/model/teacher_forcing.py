@@ -20,7 +20,12 @@ def token_nll(logits: Tensor, labels: Tensor) -> Tensor:
 
     ``logits`` [R, L, V] and ``labels`` [R, L], -100 where padded -> [R] in nats.
     """
+    return sequence_nll(logits, labels) / (labels != IGNORE_ID).sum(dim=1)
+
+
+def sequence_nll(logits: Tensor, labels: Tensor) -> Tensor:
+    """Negative log-likelihood of each row, as `token_nll`, summed over its tokens."""
     nll = F.cross_entropy(
         logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORE_ID, reduction="none"
     ).view_as(labels)
-    return nll.sum(dim=1) / (labels != IGNORE_ID).sum(dim=1)
+    return nll.sum(dim=1)

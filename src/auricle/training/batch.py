@@ -17,6 +17,27 @@ ORDER_STREAM = 0  # second word of the seed, so that no other draw of the run us
 
 
 @dataclass(frozen=True)
+class PairBatch:
+    """A pair of captions for some recordings of a batch, P in all.
+
+    Attributes:
+        clips: [P] rows of the batch.
+        chosen, rejected: [P, N] token ids, as `Batch.labels`.
+        margins: [P] float32, the log-probability of the chosen caption less that of the rejected
+            one under the start model, in nats.
+    """
+
+    clips: Tensor
+    chosen: Tensor
+    rejected: Tensor
+    margins: Tensor
+
+    def to(self, device: torch.device) -> PairBatch:
+        names = ("clips", "chosen", "rejected", "margins")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+
+
+@dataclass(frozen=True)
 class Batch:
     """B captioned recordings.
 
@@ -27,6 +48,7 @@ class Batch:
         labels: [B, N] token ids ending in the end token, padded with -100.
         text_embeddings: [B, E] float32 of the same captions, L2-normalised.
         replaced: ids of clips that could not be read; others stand in for them.
+        pairs: for preference optimisation; None where there is none.
     """
 
     audio: Tensor
@@ -34,13 +56,15 @@ class Batch:
     labels: Tensor
     text_embeddings: Tensor
     replaced: tuple[str, ...] = ()
+    pairs: PairBatch | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def to(self, device: torch.device) -> Batch:
         names = ("audio", "lengths", "labels", "text_embeddings")
-        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+        moved = {name: getattr(self, name).to(device) for name in names}
+        return replace(self, **moved, pairs=self.pairs.to(device) if self.pairs else None)
 
 
 class Batches(Protocol):

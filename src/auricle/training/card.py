@@ -17,6 +17,7 @@ from auricle.hub.card import architecture
 from auricle.metrics.bootstrap import RESAMPLES, Interval, rough
 from auricle.metrics.cider import SIMPLE_NAME as CIDER_D
 from auricle.model.captioner import AudioCaptioner
+from auricle.training.config import TrainingConfig
 from auricle.training.examples import Source
 from auricle.training.job import Outcome
 from auricle.training.recipe import Recipe
@@ -203,6 +204,7 @@ def _training(recipe: Recipe, outcome: Outcome) -> str:
         f"AdamW at {config.learning_rate:g} ({config.schedule} after {config.warmup_steps} steps)",
         f"label-smoothed NLL ({config.label_smoothing:g}) x {config.nll_weight:g}",
         f"InfoNCE (temperature {config.temperature:g}) x {config.info_nce_weight:g}",
+        _preference(config),
         f"SpecAugment: {recipe.augment.place}",
         f"captions of fewer than {words} words left out" if words else "",
         "bfloat16" if config.bf16 else "float32",
@@ -216,6 +218,16 @@ def _training(recipe: Recipe, outcome: Outcome) -> str:
         parts.append(f"weights averaged over the last {100 * config.average_last:g} % of the steps")
     versions = f"auricle {version('auricle')}, torch {version('torch')}"
     return f"{'; '.join(part for part in parts if part)}. By {versions}."
+
+
+def _preference(training: TrainingConfig) -> str:
+    config = training.preference
+    if config is None:
+        return ""
+    return (
+        f"DPO (beta {config.beta:g}) x {config.weight:g} on pairs of the start model's own "
+        f"candidates, ranked by {config.reward}"
+    )
 
 
 def _command(outcome: Outcome) -> str:

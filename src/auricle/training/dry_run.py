@@ -77,6 +77,12 @@ def dry_run(
         yield "features", _features(job, cost)
     else:
         cost = replace(cost, step_s=cost.step_s + cost.encode_s)
+    if (preference := training.preference) and preference.weight:
+        yield (
+            "preference",
+            f"{preference.candidates} candidates of each clip are sampled before the run and ranked"
+            f" by {preference.reward}; their time is not counted",
+        )
     yield (
         "time",
         f"{cost.step_s:.2f} s a step, measured; {steps} steps: {_hours(steps * cost.step_s)}, "

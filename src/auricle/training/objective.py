@@ -8,17 +8,20 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 
+from auricle.model.bart import CrossMemory
 from auricle.model.captioner import AudioCaptioner, AudioMemory
 from auricle.model.encoder import Augment
-from auricle.model.teacher_forcing import IGNORE_ID, decoder_inputs
-from auricle.training.batch import Batch
+from auricle.model.teacher_forcing import IGNORE_ID, decoder_inputs, sequence_nll
+from auricle.training.batch import Batch, PairBatch
 from auricle.training.config import SpecAugmentConfig, TrainingConfig
 from auricle.training.specaugment import spec_augment
 
 
 class Objective(nn.Module):
-    """nll_weight * label-smoothed NLL + info_nce_weight * InfoNCE of a batch.
+    """nll_weight * label-smoothed NLL + info_nce_weight * InfoNCE of a batch, + preference.weight *
+    DPO of its pairs, the mean over all clips, where those without a pair count 0.
 
     ``world`` processes average their gradients; the losses are scaled so that the average is the
     gradient of the batch they form together.
@@ -41,9 +44,12 @@ class Objective(nn.Module):
         """Losses by name, to be summed; ``tokens`` is the count of target tokens of the whole step,
         over all micro-batches and processes."""
         config, decoder = self.config, self.model.config.decoder
+        if config.preference:
+            self.model.eval()  # as the reference was; training mode is the loop's
         memory = self.listen(batch)
+        cross = self.model.decoder.read_memory(memory.memory, memory.lengths)
         inputs = decoder_inputs(batch.labels, decoder.start_id, decoder.pad_id)
-        logits = self.model.logits(memory, inputs).float()
+        logits = self.model.decoder(inputs, cross).float()
         nll = label_smoothed_nll(logits, batch.labels, config.label_smoothing, tokens)
         losses = {"nll": config.nll_weight * self.world * nll}
         if config.info_nce_weight:
@@ -53,7 +59,23 @@ class Objective(nn.Module):
                 config.temperature,
             )
             losses["info_nce"] = config.info_nce_weight / config.accumulate * contrast
+        if config.preference and config.preference.weight:
+            preferred = nll.new_zeros(())
+            if batch.pairs:
+                preferred = self._dpo(batch.pairs, cross, config.preference.beta)
+            clips = len(batch) * config.accumulate
+            losses["dpo"] = config.preference.weight / clips * preferred
         return losses
+
+    def _dpo(self, pairs: PairBatch, cross: CrossMemory, beta: float) -> Tensor:
+        """The sum of the pairs' losses."""
+        decoder = self.model.decoder
+        labels = pad_sequence([*pairs.chosen, *pairs.rejected], True, IGNORE_ID)
+        inputs = decoder_inputs(labels, decoder.config.start_id, decoder.config.pad_id)
+        reading = cross.read_by(torch.cat([pairs.clips, pairs.clips]))
+        told = -sequence_nll(decoder(inputs, reading).float(), labels)
+        chosen, rejected = told.chunk(2)
+        return dpo(chosen, rejected, pairs.margins, beta).sum()
 
     def listen(self, batch: Batch) -> AudioMemory:
         """The memory of a batch's audio; masked while training."""
@@ -101,6 +123,15 @@ def label_smoothed_nll(
         reduction="sum",
     )
     return total / ((labels != IGNORE_ID).sum() if tokens is None else tokens)
+
+
+def dpo(chosen: Tensor, rejected: Tensor, margins: Tensor, beta: float) -> Tensor:
+    """Direct preference optimisation (Rafailov et al., NeurIPS 2023, equation 7): [P] losses.
+
+    ``chosen`` and ``rejected`` [P] are summed log-probabilities of captions, ``margins`` [P] their
+    difference under the model that training started from.
+    """
+    return -F.logsigmoid(beta * (chosen - rejected - margins))
 
 
 def info_nce(audio: Tensor, text: Tensor, temperature: float = 0.5) -> Tensor:

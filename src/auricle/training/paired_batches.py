@@ -5,7 +5,7 @@ manifests ─► Examples ─► epoch_batches ─► Inputs ─► Batch (train
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,10 +16,18 @@ from torch import Tensor
 from auricle.data.clip import Clip
 from auricle.errors import AudioError, DataError
 from auricle.text.tokenizer import CaptionTokenizer
-from auricle.training.batch import Batch, batches_per_epoch, epoch_batches, pad_audio, pad_labels
+from auricle.training.batch import (
+    Batch,
+    PairBatch,
+    batches_per_epoch,
+    epoch_batches,
+    pad_audio,
+    pad_labels,
+)
 from auricle.training.config import TrainingConfig
 from auricle.training.examples import Examples
 from auricle.training.inputs import Embed, Inputs
+from auricle.training.preference import Pair, Preferences
 from auricle.watch import silent
 
 CLIP_STREAM = 2  # second word of a clip's seed; 0 is the order's, 1 that of pseudo-recordings
@@ -36,6 +44,7 @@ class PairedBatches:
         max_tokens: of a caption with its end token; longer ones are cut.
         bucket: batches that are sorted by length together.
         world: processes that share a batch.
+        preferences: pairs of captions for some clips, one of which each epoch draws.
 
     Attributes:
         heard: indices of the examples that can be heard.
@@ -54,7 +63,9 @@ class PairedBatches:
         max_tokens: int,
         bucket: int = 12,
         world: int = 1,
+        preferences: Preferences | None = None,
     ) -> None:
+        self.preferences = preferences
         self.examples, self.inputs, self.tokenizer, self.embed = examples, inputs, tokenizer, embed
         self.training, self.max_tokens = training, max_tokens
         self.bucket, self.world = bucket, world
@@ -90,19 +101,42 @@ class PairedBatches:
 
     def _batch(self, indices: np.ndarray, epoch: int) -> Batch:
         heard, written, replaced = list[np.ndarray](), list[str](), list[str]()
-        for index in indices.tolist():
-            clip, audio, lost = self._readable(index, epoch)
-            rng = np.random.default_rng((self.training.seed, CLIP_STREAM, epoch, index))
+        pairs = list[Pair | None]()
+        for wanted in indices.tolist():
+            index, clip, audio, lost = self._readable(wanted, epoch)
+            rng = np.random.default_rng((self.training.seed, CLIP_STREAM, epoch, wanted))
             heard.append(audio)
             written.append(clip.captions[rng.integers(len(clip.captions))])
             replaced += lost
-        ids = [self.tokenizer.encode(caption) for caption in written]
-        assert self.tokenizer.eos_id is not None
-        labels = pad_labels(ids, self.tokenizer.eos_id, self.max_tokens)
-        return Batch(*pad_audio(heard), labels, self.embed(written), tuple(replaced))
+            if self.preferences:
+                pairs.append(self.preferences.draw(index, clip, self.training.seed, epoch))
+        return Batch(
+            *pad_audio(heard),
+            self._labels(written),
+            self.embed(written),
+            tuple(replaced),
+            self._pair_batch(pairs),
+        )
 
-    def _readable(self, index: int, epoch: int) -> tuple[Clip, np.ndarray, list[str]]:
-        """Clip ``index``, or the next one that can be read, and the ids of those that cannot."""
+    def _labels(self, captions: Sequence[str]) -> Tensor:
+        ids = [self.tokenizer.encode(caption) for caption in captions]
+        assert self.tokenizer.eos_id is not None
+        return pad_labels(ids, self.tokenizer.eos_id, self.max_tokens)
+
+    def _pair_batch(self, pairs: Sequence[Pair | None]) -> PairBatch | None:
+        drawn = [(row, pair) for row, pair in enumerate(pairs) if pair]
+        if not drawn:
+            return None
+        return PairBatch(
+            torch.tensor([row for row, _ in drawn]),
+            self._labels([pair.chosen.text for _, pair in drawn]),
+            self._labels([pair.rejected.text for _, pair in drawn]),
+            torch.tensor([pair.margin for _, pair in drawn]),
+        )
+
+    def _readable(self, index: int, epoch: int) -> tuple[int, Clip, np.ndarray, list[str]]:
+        """Clip ``index``, or the next one that can be read, with its index and waveform or
+        features, and the ids of those that cannot."""
         lost: list[str] = []
         place = int(np.searchsorted(self.heard, index))
         for number in range(place, place + min(TRIES, len(self.heard))):
@@ -110,7 +144,7 @@ class PairedBatches:
             clip = self.examples.clip(candidate)
             try:
                 audio = self.inputs.read(candidate, clip, self.training.seed, epoch)
-                return clip, audio, lost
+                return candidate, clip, audio, lost
             except AudioError as error:
                 lost.append(clip.id)
                 reason = error

@@ -17,6 +17,7 @@ from auricle.errors import AudioError
 from auricle.model.captioner import AudioCaptioner
 from auricle.text.embedder import TextEmbedder
 from auricle.text.fluency import fluency_filter
+from auricle.text.tokenizer import CaptionTokenizer
 from auricle.training.card import paired_card
 from auricle.training.config import DataConfig
 from auricle.training.examples import Examples
@@ -33,6 +34,7 @@ from auricle.training.precompute import (
     precompute_features,
     weights_digest,
 )
+from auricle.training.preference import Preferences, StandIns, preferences
 from auricle.training.recipe import Recipe
 from auricle.training.validation import Validation, validate
 from auricle.watch import Note, Watch
@@ -67,6 +69,7 @@ def paired_job(
         for name, part in examples.items():
             inputs[name], counts = inputs_of(data, model, part, told, name)
             computed |= counts
+        preferred = _preferences(recipe, model, tokenizer, training, inputs["training"], told, live)
     batches = PairedBatches(
         training,
         inputs["training"],
@@ -76,6 +79,7 @@ def paired_job(
         model.config.decoder.max_positions,
         data.bucket,
         accelerator.num_processes,
+        preferred,
     )
     sources = {name: part.sources for name, part in examples.items()}
     job = Job(
@@ -162,6 +166,33 @@ def _embeddings(
             part.captions(), embedder, store, stage, watch.progress
         )
     return StoredEmbeddings(store), counts
+
+
+def _preferences(
+    recipe: Recipe,
+    model: AudioCaptioner,
+    tokenizer: CaptionTokenizer,
+    examples: Examples,
+    inputs: Inputs,
+    watch: Watch,
+    live: bool,
+) -> Preferences | None:
+    """The pairs that the recipe asks for, sampled before the run; stand-ins if ``live``."""
+    config = recipe.training.preference
+    if config is None or config.weight == 0:
+        return None
+    if live:
+        return StandIns()
+    return preferences(
+        model,
+        tokenizer,
+        examples,
+        inputs,
+        recipe.training,
+        recipe.decoding,
+        recipe.folder,
+        watch,
+    )
 
 
 def _validator(job: Job, inputs: Inputs, embed: Embed, note: Note) -> Callable[[Scope], Validation]:

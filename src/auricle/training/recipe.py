@@ -111,6 +111,12 @@ class Recipe:
                 'cached; make data.features "computed"'
             )
 
+        if self.training.preference and (self.data is None or not self.start):
+            raise ValueError(
+                "training.preference ranks candidates of the model that the run starts from, on "
+                "the clips of manifests; give start and [data]"
+            )
+
     @property
     def folder(self) -> Path:
         """Where checkpoints, logs and what a run prepares lie, beside the result."""
