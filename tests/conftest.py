@@ -1,8 +1,7 @@
-"""Sounds for the tests, made on the spot."""
+"""Fixtures of several folders."""
 
 from __future__ import annotations
 
-import json
 import os
 
 # Before torch is imported: on tensors this small a second thread costs more than it gives, and much
@@ -10,33 +9,15 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
-
-def tone(duration_s: float, rate_hz: int = 16_000, frequency_hz: float = 440.0) -> np.ndarray:
-    """A sine of amplitude 0.5, float32 [samples]."""
-    time_s = np.arange(round(duration_s * rate_hz)) / rate_hz
-    return (0.5 * np.sin(2 * np.pi * frequency_hz * time_s)).astype(np.float32)
-
-
-@pytest.fixture
-def golden_metrics() -> Callable[[str], list | dict]:
-    """``golden_metrics(name)`` -> what other tools computed, from a .json or .jsonl file."""
-    folder = Path(__file__).parents[2] / "shared" / "golden" / "metrics"
-    if not folder.is_dir():
-        pytest.skip("needs the project's shared data folder")
-
-    def read(name: str) -> list | dict:
-        text = (folder / name).read_text(encoding="utf-8")
-        lines = text.splitlines() if name.endswith(".jsonl") else None
-        return json.loads(text) if lines is None else [json.loads(line) for line in lines]
-
-    return read
+from tests.helpers.skips import skipped_if_missing
+from tests.helpers.sounds import tone
 
 
 @pytest.fixture
@@ -53,37 +34,61 @@ def write_tone(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
+@pytest.fixture(scope="module")
+def bundle():
+    """A random model of debug size."""
+    from auricle.decoding.options import DecodeOptions
+    from tests.helpers.models import make_bundle
+
+    return replace(make_bundle(0), decoding=DecodeOptions(candidates=5))
+
+
+@pytest.fixture(scope="module")
+def bundles():
+    """Two random models, the members of small ensembles."""
+    from tests.helpers.models import make_bundle
+
+    return [make_bundle(seed) for seed in (0, 1)]
+
+
 @pytest.fixture
-def write_sound() -> Callable[[Path, np.ndarray, int], Path]:
-    """Writes float32 [L] as the kind of file that the path's suffix names."""
-    return write_sound_file
+def ensemble_folder(bundles, tmp_path: Path) -> Path:
+    """An ensemble of both, saved."""
+    from auricle.hub.ensemble import save_ensemble
+    from tests.helpers.models import make_ensemble
+
+    save_ensemble(tmp_path / "ens", make_ensemble(bundles, weights=[(0.25, 0.5), (0.75, 0.5)]))
+    return tmp_path / "ens"
 
 
-def write_sound_file(path: Path, sound: np.ndarray, rate_hz: int) -> Path:
-    if path.suffix in (".m4a", ".mp4", ".mkv", ".webm"):
-        return _write_by_ffmpeg(path, sound, rate_hz)
-    kind: dict[str, Any] = {}
-    if path.suffix == ".opus":
-        kind = {"format": "OGG", "subtype": "OPUS"}
-    elif path.suffix == ".mp3":
-        mode = "VARIABLE" if ".vbr" in path.name else "CONSTANT"
-        kind = {"bitrate_mode": mode, "compression_level": 0.5}
-    with soundfile.SoundFile(path, "w", rate_hz, 1, **kind) as file:
-        for start in range(0, len(sound), 4096):  # libvorbis falls over a long array
-            file.write(sound[start : start + 4096])
-    return path
+@pytest.fixture(scope="module")
+def sounds() -> list[np.ndarray]:
+    """Noises of 1 and 0.5 s at 16 kHz."""
+    noise = np.random.default_rng(0)
+    return [(noise.standard_normal(n) * 0.1).astype(np.float32) for n in (16_000, 8_000)]
 
 
-def _write_by_ffmpeg(path: Path, sound: np.ndarray, rate_hz: int) -> Path:
-    av = pytest.importorskip("av", reason="the extra auricle[av] is not installed")
-    with av.open(str(path), "w") as file:
-        stream = file.add_stream("libopus" if path.suffix == ".webm" else "aac", rate=rate_hz)
-        stream.layout = "mono"
-        frame = av.AudioFrame.from_ndarray(sound[None], format="fltp", layout="mono")
-        frame.sample_rate = rate_hz
-        size = 960 if path.suffix == ".webm" else 1024
-        resampler = av.AudioResampler(stream.format.name, "mono", rate_hz, frame_size=size)
-        for piece in [*resampler.resample(frame), *resampler.resample(None)]:
-            file.mux(stream.encode(piece))
-        file.mux(stream.encode(None))
-    return path
+@pytest.fixture
+def fresh_accelerate():
+    """A test that trains leaves no state of accelerate behind."""
+    yield
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    """The embedded model."""
+    import auricle
+
+    with skipped_if_missing():
+        return auricle.load("tiny", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def yamnet_weights() -> Path:
+    from auricle.fetch import yamnet_wheel
+
+    with skipped_if_missing():
+        return yamnet_wheel.yamnet_weights()

@@ -21,7 +21,7 @@ SOURCE = Path(auricle.__file__).parent
 FLOORS = """
 errors
 records files watch schema
-fetch writers
+fetch writers llm
 audio
 model
 text

@@ -1,13 +1,11 @@
 """Every stage of our model equals the published system's stored tensors."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from auricle.parity import compare
-
-GOLDEN = Path(__file__).parent / "golden" / "published-small"
+from tests.helpers.paths import GOLDEN
 
 
 @pytest.fixture(scope="module")

@@ -11,38 +11,19 @@ import torch
 import auricle
 from auricle.decoding.confidence import NO_SOUND, Calibration, Feature, HeldOut
 from auricle.decoding.likelihood import log_likelihoods
-from auricle.decoding.options import DecodeOptions
 from auricle.decoding.rerank import choose, rank
 from auricle.errors import AudioError, ModelError
 from auricle.hub.ensemble import Ensemble
-from auricle.hub.folder import Bundle, EmbedderSpec
-from auricle.model.captioner import AudioCaptioner
-from auricle.model.config import debug_config
 from auricle.pipeline import Captioner, pick_device
 from auricle.records import Candidate
 from auricle.text.normalise import strip_punctuation
-from auricle.text.tokenizer import CaptionTokenizer
-from hash_embedder import HashEmbedder
-
-RATE = 16_000
-WORDS = "a dog barks while rain falls and wind blows as people talk in the distance".split()
-
-
-@pytest.fixture(scope="module")
-def bundle():
-    torch.manual_seed(0)
-    model = AudioCaptioner(debug_config(vocab_size=300)).eval()
-    torch.nn.init.normal_(model.decoder.tokens.weight, std=0.2)
-    tokenizer = CaptionTokenizer.train([" ".join(WORDS)], 300)
-    spec = EmbedderSpec("all-MiniLM-L6-v2", "")
-    return Bundle("debug", model, tokenizer, spec, DecodeOptions(candidates=6), "# A card\n")
+from tests.helpers.hash_embedder import HashEmbedder
+from tests.helpers.models import RATE, captioner_of
 
 
 @pytest.fixture
 def captioner(bundle):
-    captioner = Captioner(Ensemble.of(bundle))
-    captioner.scorers = (replace(captioner.scorers[0], embedder=HashEmbedder()),)
-    return captioner
+    return captioner_of(bundle)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +35,7 @@ def sounds():
 def test_a_record_holds_everything(captioner, sounds):
     record = captioner.caption([(sounds[0], RATE)], seed=7)[0]
     assert (record.start_s, record.end_s) == (0.0, 2.0)
-    assert (record.model, record.decode, record.seed) == ("debug", "nucleus", 7)
+    assert (record.model, record.decode, record.seed) == ("debug-0", "nucleus", 7)
     assert record.caption in [candidate.text for candidate in record.candidates]
     scores = [candidate.score for candidate in record.candidates]
     assert scores == sorted(scores, reverse=True)
@@ -208,8 +189,7 @@ def test_confidence_comes_from_the_calibration_and_may_decline(bundle, sounds):
     measured = HeldOut(0.2, 0.25, 0.0, 0.1, 0.05, 0.7)
     feature = Feature("log_likelihood", -3.0, 1.0, 1.0)
     calibration = Calibration((feature,), 0.0, "nucleus", 0.5, "clips.jsonl", 40, 0.5, measured)
-    captioner = Captioner(Ensemble.of(replace(bundle, calibration=calibration)))
-    captioner.scorers = (replace(captioner.scorers[0], embedder=HashEmbedder()),)
+    captioner = captioner_of(replace(bundle, calibration=calibration))
     sure = captioner.caption(sounds[0])[0]
     best = next(candidate for candidate in sure.candidates if candidate.reason is None)
     assert sure.confidence == pytest.approx(1 / (1 + math.exp(-(best.log_likelihood + 3.0))))

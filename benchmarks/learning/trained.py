@@ -32,7 +32,7 @@ SMALL: Values = {
     "out": "",
     "tokenizer": {"vocab_size": 600},
     "text_embedder": {"name": "all-MiniLM-L6-v2", "prompt": ""},
-    "data": {"min_words": 1, "cache": str(CACHE)},
+    "data": {"cache": str(CACHE)},
     "model": {
         "encoder": {"type": "yamnet", "scale": "log-odds"},
         "downsample": {"rate": 2, "kernel": 3},

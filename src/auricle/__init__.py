@@ -1,4 +1,4 @@
-"""auricle: automated audio captioning. It hears a recording and says in a sentence what is there.
+"""auricle: automated audio captioning, one sentence about the sounds of each recording.
 
 import auricle
 
@@ -28,7 +28,7 @@ def load(name_or_folder: str | Path = "tiny", device: str = "auto") -> Captioner
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Captioner":  # torch is imported only when it is asked for
+    if name == "Captioner":  # imports torch, so only on demand
         from auricle.pipeline import Captioner
 
         return Captioner

@@ -1,4 +1,4 @@
-"""`python -m auricle`: the program `auricle`."""
+"""`python -m auricle`: the command `auricle`."""
 
 from auricle.cli import main
 

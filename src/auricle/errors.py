@@ -1,8 +1,8 @@
-"""Errors a user can cause and mend: each message names the input, the rule it broke and the fix."""
+"""Errors that a user can fix: each message names the input, the rule it breaks and the fix."""
 
 
 class AuricleError(Exception):
-    """Base of every error auricle raises for a reason outside its own code."""
+    """Base of every error that auricle raises for a reason outside its own code."""
 
 
 class AudioError(AuricleError, ValueError):
@@ -18,12 +18,12 @@ class DataError(AuricleError, ValueError):
 
 
 class MissingDependencyError(AuricleError, ImportError):
-    """An optional package or download that is not installed; the message says what brings it."""
+    """An optional package or download that is missing; the message says how to install it."""
 
 
 class TrainingError(AuricleError, RuntimeError):
-    """A training run that cannot start or go on; what was finished is kept."""
+    """A training run that cannot start or continue; its finished work is kept."""
 
 
 class ProviderError(AuricleError, RuntimeError):
-    """A language model's server that cannot be used; what it has answered is kept."""
+    """A language-model server that cannot be used; its answers so far are kept."""

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, JSON Lines, tables."""
+"""Files: atomic writing, tables, JSON Lines."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from auricle.errors import DataError
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A new name beside ``path``; the file of that name takes ``path``'s place when the block ends
-    without an error, and is deleted otherwise."""
+    """A temporary name beside ``path``; its file replaces ``path`` when the block ends without an
+    error, and is deleted otherwise."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
@@ -31,9 +31,9 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_writer(path: Path) -> Iterator[TextIO]:
-    """A UTF-8 text file that takes ``path``'s place when the block ends without an error.
+    """A UTF-8 text file that replaces ``path`` when the block ends without an error.
 
-    File names that are not Unicode come out as JSON escapes, which `json.loads` reads back.
+    File names that are not Unicode are written as JSON escapes, which `json.loads` reads back.
     """
     with whole_file(path) as part, part.open("x", encoding="utf-8", errors="backslashreplace") as f:
         yield f
@@ -54,11 +54,11 @@ def _to_disk(file: IO[Any]) -> None:
 
 
 def read_table(path: Path, required: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, str]]]:
-    """(line number, row by column name, stripped) for each row of a CSV file, or TSV by its suffix.
+    """(line number, stripped row by column name) for each row of a CSV file, or TSV by its suffix.
 
-    Read as UTF-8 if it is, else as Windows-1252, the superset of Latin-1 in which Clotho's
-    metadata comes. Raises DataError for a file without the ``required`` columns, and for a row
-    with more or fewer fields than the header, as an unquoted comma makes it.
+    The file is read as UTF-8, else as Windows-1252, the superset of Latin-1 of Clotho's metadata.
+    Raises DataError for a file without the ``required`` columns, and for a row with more or fewer
+    fields than the header, such as one with an unquoted comma.
     """
     try:
         content = path.read_bytes()
@@ -97,7 +97,7 @@ def read_table(path: Path, required: Sequence[str] = ()) -> Iterator[tuple[int, 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a file: its number from 1, the byte it begins at, its bytes with the line's end."""
+    """A line of a file: its number from 1, its first byte's offset, its bytes with the line end."""
 
     number: int
     offset: int
@@ -107,7 +107,7 @@ class Line:
 def raw_lines(path: Path, kind: str = "table") -> Iterator[Line]:
     """The lines of the file ``path`` that are not blank, read one by one.
 
-    ``kind`` is what messages call the file. Raises DataError: it cannot be read.
+    Messages call the file a ``kind``. Raises DataError: it cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -121,13 +121,13 @@ def raw_lines(path: Path, kind: str = "table") -> Iterator[Line]:
 
 
 def parse_json(line: bytes) -> dict[str, Any]:
-    """The JSON object that a line holds.
+    """The JSON object of a line.
 
-    Raises DataError: it holds none; names the rule, not the place.
+    Raises DataError: the line holds none; the message names the rule, not the place.
     """
     try:
         row = json.loads(line.decode("utf-8-sig"))
-    except ValueError as error:  # undecodable bytes, too
+    except ValueError as error:  # or bytes that are not UTF-8
         raise DataError(f"not a line of JSON ({error}); write one object per line") from error
     if not isinstance(row, dict):
         raise DataError(f"a JSON {type(row).__name__}; each line must be an object")
@@ -135,9 +135,9 @@ def parse_json(line: bytes) -> dict[str, Any]:
 
 
 def json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of the JSON Lines file ``path`` with their line numbers, from 1.
+    """(line number from 1, object) for each line of the JSON Lines file ``path``.
 
-    Raises DataError: the file, or a line of it, cannot be read; names the line.
+    Raises DataError: the file or a line cannot be read; the message names the line.
     """
     for line in raw_lines(path):
         try:

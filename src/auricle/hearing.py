@@ -1,6 +1,6 @@
-"""Hearing: sources are loaded ahead, batched by length and encoded once; each keeps its place.
+"""Hearing: sources are loaded ahead, batched by length and encoded once; their order stays.
 
-sources ──► load (threads, ahead) ──► batches of like length ──► encode ──► Heard, in their order
+sources ──► load (threads, ahead) ──► batches of similar length ──► encode ──► Heard, in order
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Source: TypeAlias = "AudioInput | np.ndarray | Tensor | Clip | Recording"
 
 BATCH_SIZE = 8
 WINDOW = 4  # batches whose recordings are sorted by length together
-SILENCE_PEAK = 10 ** (-80 / 20)  # -80 dBFS: under the last bits of a 16-bit recording
+SILENCE_PEAK = 10 ** (-80 / 20)  # -80 dBFS: about the last bits of a 16-bit recording
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -33,12 +33,12 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, eq=False)
 class Heard(Generic[S]):
-    """A source with what was heard of it, or why nothing was.
+    """A source with its audio memories, or with the error that prevented them.
 
     Attributes:
         source: as it was given.
-        recording: None where there is an ``error``.
-        memories: of this clip by each model, [1, T, D] with its length.
+        recording: None if there is an ``error``.
+        memories: of this clip, one per model, [1, T, D] with its length.
         partial: only the start of a longer recording was heard.
     """
 
@@ -50,14 +50,14 @@ class Heard(Generic[S]):
 
     @property
     def silent(self) -> bool:
-        """Whether the recording holds digital silence."""
+        """Whether the recording is digital silence."""
         if self.recording is None:
             return False
         return bool(np.abs(self.recording.waveform).max(initial=0.0) <= SILENCE_PEAK)
 
     @property
     def note(self) -> str | None:
-        """What the user should know of how it was heard."""
+        """A line for the user if only the start was heard, else None."""
         if not self.partial or self.recording is None:
             return None
         recording, heard_s = self.recording, self.recording.end_s - self.recording.start_s
@@ -69,19 +69,19 @@ class Heard(Generic[S]):
 
 @dataclass(frozen=True, eq=False)
 class HeardBatch(Generic[S]):
-    """Sources that were heard together; ``memories``: of all B clips by each model, [B, T, D]. A
-    source that could not be heard makes a batch of its own, without memories."""
+    """B sources that were heard together; ``memories``: of all of them, one per model, [B, T, D].
+    A source that cannot be heard is a batch of its own, without memories."""
 
     heard: tuple[Heard[S], ...]
     memories: tuple[AudioMemory, ...] = ()
 
     @cached_property
     def audible(self) -> list[int]:
-        """Places of the clips in which there is something to recognise."""
+        """Rows of the clips that are not silent."""
         return [row for row, heard in enumerate(self.heard) if heard.recording and not heard.silent]
 
     def memories_of(self, rows: list[int]) -> tuple[AudioMemory, ...]:
-        """Of some clips by each model."""
+        """The memories of some clips, one per model."""
         if len(rows) == len(self.heard):
             return self.memories
         return tuple(memory[rows] for memory in self.memories)
@@ -94,8 +94,8 @@ def hear(
     audio: Callable[[S], Source] | None = None,
     batch_size: int = BATCH_SIZE,
 ) -> Iterator[Heard[S]]:
-    """What each of ``sources`` sounds like to ``models``, in the order given; failures in their
-    place. The arguments are those of `hear_each`."""
+    """Each of ``sources`` as ``models`` hear it, in order; failures keep their place. The arguments
+    are those of `hear_each`."""
     return hear_each(models, sources, lambda batch: batch.heard, audio=audio, batch_size=batch_size)
 
 
@@ -110,13 +110,13 @@ def hear_each(
     """The results of ``work`` on batches of ``sources``, in the order of the sources.
 
     Args:
-        models: they hear the same sample rate; an encoder they share runs once.
+        models: their sample rates are equal; an encoder that they share runs once.
         sources: recordings (`AudioInput`); arrays and tensors [L] at the models' sample rate; clips
-            of manifests with their sections and mixes; recordings that are loaded already; or
-            anything of which ``audio`` gives one of these. ``audio`` may raise AudioError.
-        work: gives one result for each source of the batch.
-        batch_size: recordings that are encoded together; neither it nor the order of the sources
-            changes what is heard.
+            of manifests with their sections and mixes; recordings that are already loaded; or
+            anything that ``audio`` turns into one of these. ``audio`` may raise AudioError.
+        work: returns one result for each source of the batch.
+        batch_size: recordings that are encoded together; it does not change the results, and
+            neither does the order of the sources.
     """
     rate_hz = models[0].encoder.sample_rate_hz
     limit_s = min(model.config.max_duration_s for model in models)
@@ -133,9 +133,9 @@ def hear_each(
 
 
 def load(source: Source, sample_rate_hz: int, max_duration_s: float | None = None) -> Recording:
-    """Any source as a recording at ``sample_rate_hz``: at most ``max_duration_s`` from its start.
+    """Any source as a recording at ``sample_rate_hz``, at most its first ``max_duration_s``.
 
-    Raises AudioError: it cannot be read.
+    Raises AudioError: the source cannot be read.
     """
     if isinstance(source, Recording):
         return source
@@ -148,7 +148,7 @@ def load(source: Source, sample_rate_hz: int, max_duration_s: float | None = Non
 def encode_together(
     models: Sequence[AudioCaptioner], waveforms: Sequence[Tensor | np.ndarray]
 ) -> tuple[AudioMemory, ...]:
-    """`AudioCaptioner.encode` of the same clips by each model; an encoder they share runs once."""
+    """`AudioCaptioner.encode` of the same clips per model; an encoder that they share runs once."""
     batch, lengths = padded(waveforms, models[0].device)
     features: dict[int, tuple[Tensor, Tensor]] = {}
     memories = []
@@ -171,8 +171,8 @@ def _load(audio: Callable[[S], Source] | None, rate_hz: int, limit_s: float, sou
 
 
 def _batches(window: Sequence[Heard[S]], batch_size: int) -> list[list[int]]:
-    """Places of the window that go together: recordings of like length, and each failure alone.
-    The batch with the first place of the window comes first, and so on."""
+    """The window's places in batches: recordings of similar length, and each failure alone. The
+    batch with the first place comes first, and so on."""
     lengths = {
         place: len(heard.recording.waveform)
         for place, heard in enumerate(window)

@@ -1,4 +1,4 @@
-"""Compares our model, stage by stage, with tensors stored from the published system.
+"""Parity: our model against stored tensors of the published system, stage by stage.
 
     python -m auricle.parity FOLDER
 
@@ -44,7 +44,7 @@ SAMPLED, SEARCHED = DecodeOptions().max_length, METHOD_DEFAULTS["beam"]["max_len
 
 @dataclass(frozen=True)
 class Stage:
-    """One comparison: the largest error, and the tolerance it must stay under."""
+    """One comparison: its largest error, and the tolerance that bounds it."""
 
     name: str
     error: float
@@ -56,7 +56,7 @@ class Stage:
 
 
 def compare(folder: str | Path) -> Iterator[Stage]:
-    """Every stage for which ``folder`` has golden values."""
+    """The comparisons of all stages with golden values in ``folder``."""
     folder = Path(folder)
     golden = {key: torch.from_numpy(value) for key, value in _numpy(folder / "golden.npz").items()}
     tokens = json.loads((folder / "tokens.json").read_text(encoding="utf-8"))
@@ -93,7 +93,7 @@ def relative_error(ours: Tensor, golden: Tensor) -> float:
 def _stages(
     model: AudioCaptioner, clips: list[Tensor], labels: Tensor
 ) -> tuple[AudioMemory, dict[str, Tensor]]:
-    """The output of every block, caught where it leaves it."""
+    """The output of every block, caught by forward hooks."""
     found: dict[str, Tensor] = {}
     encoder, blocks = model.encoder, {}
     blocks["patch_embed"] = encoder.get_submodule("patches")
@@ -159,7 +159,7 @@ def _longest(rows: list[list[int]]) -> int:
 def _differ(
     model: AudioCaptioner, ours: list[TokenSequence], tokens: dict, method: str, name: str
 ) -> float:
-    """0 when the ids between start and end are the golden ones, else infinite."""
+    """0 if the ids between start and end equal the golden ones, else infinite."""
     config = model.config.decoder
     golden = [
         [i for i in row[1:] if i not in (config.pad_id, config.eos_id)]
@@ -282,7 +282,7 @@ def _numpy(path: Path) -> dict[str, np.ndarray]:
 
 
 def main() -> int:
-    """Print the table; the exit status is 1 when a stage is off."""
+    """Print the table; the exit status is 1 if a stage is out of tolerance."""
     if len(sys.argv) != 2:
         print("usage: python -m auricle.parity FOLDER", file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""Captioner: the one road from a recording to its caption; hear, decode, rerank."""
+"""Captioner: the path from a recording to its caption (hear, decode, rerank)."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)
 class Decoding:
-    """How the recordings of one call are captioned.
+    """Decoding settings of one call.
 
     Attributes:
-        options: of the search and of reranking.
+        options: settings of the search and of reranking.
         seed: fixes the samples of every clip, whatever the batch.
-        every_term: compute also the terms of reranking that have no weight.
-        min_confidence: a caption that is less certain becomes `NO_SOUND`.
+        every_term: compute also the reranking terms that have no weight.
+        min_confidence: a caption with less confidence becomes `NO_SOUND`.
     """
 
     options: DecodeOptions
@@ -49,7 +49,7 @@ class Decoding:
 
 @dataclass(frozen=True, eq=False)
 class Captioned(Generic[S]):
-    """A source with its caption; ``caption`` is None where ``error`` says why it was not heard."""
+    """A source with its caption; ``caption`` is None if an ``error`` prevented it."""
 
     heard: Heard[S]
     caption: Caption | None
@@ -64,13 +64,13 @@ class Captioned(Generic[S]):
 
 
 class Captioner:
-    """An ensemble, or a model alone, from recordings to `Caption` records.
+    """A single model or an ensemble that turns recordings into `Caption` records.
 
     Attributes:
-        ensemble: what captions; ``models`` and ``scorers`` are its members'.
-        sample_rate_hz: of the waveforms that the models hear.
-        max_duration_s: of longer recordings the start is heard.
-        precision, precision_reason: in what numbers the models compute, and why in those.
+        ensemble: the models; ``models`` and ``scorers`` are its members'.
+        sample_rate_hz: the sample rate that the models hear.
+        max_duration_s: only this much is heard, from the start of a recording.
+        precision, precision_reason: the number format of the models, and the reason for it.
     """
 
     precision: str = "float32"
@@ -94,10 +94,10 @@ class Captioner:
                 `auricle.model.precision`). In less than float32 the model cannot be saved.
 
         Raises:
-            ModelError: no such model, device or precision; what to do about it.
+            ModelError: there is no such model, device or precision; the message names the fix.
         """
         place = pick_device(device)
-        resolve_precision(precision, place)  # is it there? Better asked before a long load
+        resolve_precision(precision, place)  # fail before a long load
         captioner = cls(load_model(name_or_folder, place))
         parameters = max(map(parameter_count, captioner.models))
         chosen, reason = resolve_precision(precision, place, parameters)
@@ -107,7 +107,7 @@ class Captioner:
         return captioner
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write config.json, model.safetensors, tokenizer.json and the model card; of an ensemble
+        """Write config.json, model.safetensors, tokenizer.json and the model card; for an ensemble,
         those of every member, and its own config.json and card."""
         save_ensemble(folder, self.ensemble)
 
@@ -128,10 +128,10 @@ class Captioner:
         on_error: Callable[[Source, AudioError], None] | None = None,
         **settings: Any,
     ) -> list[Caption]:
-        """Caption one recording or several; an array alone is taken to be at the model's rate.
+        """Caption one recording or several; an array without a rate has the model's sample rate.
 
         ``settings`` are those of `stream`. A recording that cannot be captioned goes to
-        ``on_error`` with the reason, and the others go on; without it the reason is raised.
+        ``on_error`` with its error, and the others continue; without ``on_error`` it is raised.
         """
         single = isinstance(audio, str | os.PathLike | bytes | tuple | Clip | Recording)
         single = single or hasattr(audio, "read") or hasattr(audio, "shape")
@@ -155,13 +155,13 @@ class Captioner:
         batch_size: int = BATCH_SIZE,
         **settings: Any,
     ) -> Iterator[Captioned[S]]:
-        """Each of ``sources`` with its caption as it is ready, in the order given; one that cannot
-        be heard with the reason, in its place.
+        """Yield each of ``sources`` with its caption, in order, as soon as it is ready; a source
+        that cannot be heard comes with its error, in its place.
 
         Args:
             sources: recordings (`AudioInput`), arrays and tensors [L] at the model's sample rate,
-                clips of a manifest; or anything of which ``audio`` gives one of these.
-            decoding: by default made of ``settings``, which are those of `decoding`.
+                clips of a manifest; or anything that ``audio`` turns into one of these.
+            decoding: built from ``settings`` by default, which are those of `decoding`.
             batch_size: recordings that are encoded together.
 
         Raises:
@@ -181,16 +181,16 @@ class Captioner:
         on_note: Note = silent,
         **settings: Any,
     ) -> Iterator[str]:
-        """The caption of one recording piece by piece, as its tokens are chosen: the greedy one, or
-        one nucleus sample. Nothing is reranked.
+        """Yield the caption of one recording piece by piece, as its tokens are chosen: the greedy
+        caption, or one nucleus sample. Nothing is reranked.
 
-        The other arguments are those of `stream`; the decoding is greedy by default. ``on_note`` is
-        told what the user should know, such as that only the start was heard.
+        The other arguments are those of `stream`; the decoding is greedy by default. ``on_note``
+        gets a line for the user, such as that only the start was heard.
 
         Raises:
             AudioError: the recording cannot be read.
-            ModelError: an ensemble whose members search one after the other.
-            ValueError: a search of beams, which chooses at its end.
+            ModelError: the members of the ensemble search one after the other.
+            ValueError: a beam search, which chooses at its end.
         """
         decoding = decoding or self.decoding(**{"decode": "greedy", **settings})
         heard = next(hear(self.models, [source]))
@@ -213,16 +213,16 @@ class Captioner:
         min_confidence: float = 0.0,
         **changes: Any,
     ) -> Decoding:
-        """The model's decoding settings with these changed; None leaves one as it is.
+        """The model's decoding settings with these changes; None keeps a setting.
 
         Args:
             decode: ``nucleus``, ``beam``, ``diverse-beam`` or ``greedy``.
-            changes: of the other settings, by their names in `DecodeOptions`.
+            changes: other settings, by their names in `DecodeOptions`.
 
         Raises:
             TypeError: there is no such setting.
             ValueError: a setting is out of range.
-            ModelError: ``min_confidence`` for a model without calibration.
+            ModelError: ``min_confidence`` needs a calibration that the model does not have.
         """
         own = self.ensemble.decoding
         options = with_method(own, decode or own.method)
@@ -236,7 +236,7 @@ class Captioner:
 
     @torch.inference_mode()
     def _captioned(self, batch: HeardBatch[S], decoding: Decoding) -> list[Captioned[S]]:
-        """Decode the clips of a batch in which something can be heard."""
+        """Decode the clips of a batch that are not silent."""
         found: list[list[Candidate]] = []
         if batch.audible:
             found = find_candidates(
@@ -254,14 +254,14 @@ class Captioner:
         ]
 
     def _calibrated(self, options: DecodeOptions) -> bool:
-        """Whether confidence is known of captions decoded so."""
+        """Whether captions decoded with ``options`` have a calibrated confidence."""
         calibration = self.ensemble.calibration
         return calibration is not None and calibration.method == options.method
 
     def _caption(
         self, heard: Heard[S], candidates: list[Candidate], decoding: Decoding
     ) -> Caption | None:
-        """The record of one recording; without candidates there was nothing to recognise."""
+        """The record of one recording; silence has no candidates."""
         recording = heard.recording
         if recording is None:
             return None
@@ -290,7 +290,7 @@ class Captioner:
 
 
 def pick_device(name: str) -> torch.device:
-    """``auto`` -> a GPU when there is one; anything else is checked to be there.
+    """``auto`` -> a GPU if there is one; any other name is checked.
 
     Raises:
         ModelError: the device is not on this machine.

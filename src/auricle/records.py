@@ -1,4 +1,4 @@
-"""The records every output is written from: one Caption per recording, its Candidates inside."""
+"""Records of every output: one Caption per recording, with its Candidates."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One decoded caption and what the reranker knows of it.
+    """One decoded caption with its reranking terms.
 
     Attributes:
-        log_likelihood: mean log-probability per token in nats, the end token included.
+        log_likelihood: mean log-probability per token in nats, with the end token.
         similarity: cosine in [-1, 1] between the clip's audio embedding and the caption's text
-            embedding; None when the model has no text embedder.
-        score: what candidates are ranked by.
-        fluent: the fluency verdict; None when nobody judged it.
+            embedding; None if the model has no text embedder.
+        score: the score that ranks candidates.
+        fluent: the verdict of the fluency detector; None if it was not judged.
         summed_log_likelihood: log-probability of the whole caption in nats.
         fluency: probability that the fluency detector finds no error.
-        agreement: mean cosine with the clip's other draws; None for a draw alone.
+        agreement: mean cosine with the clip's other draws; None for a single draw.
         count: how often it was drawn.
-        model: the member of an ensemble that found it.
-        reason: why it was not chosen; None for the caption.
+        model: the ensemble member that found it.
+        reason: why it was not chosen; None for the chosen caption.
     """
 
     text: str
@@ -38,12 +38,12 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """What was heard in one recording.
+    """The caption of one recording.
 
     ``audio`` names the recording; ``start_s`` and ``end_s`` (seconds) say which part was heard;
-    ``candidates`` hold the chosen caption and its rivals, best first; ``decode`` is the decoding
-    method and ``seed`` the seed that reproduces it; ``confidence`` the calibrated probability in
-    [0, 1] that the caption is right, None where a model has no calibration.
+    ``candidates`` holds all candidates, the chosen one too, best first; ``decode`` is the decoding
+    method and ``seed`` reproduces it; ``confidence`` is the calibrated probability in [0, 1] that
+    the caption is right, None if the model has no calibration.
     """
 
     audio: str

@@ -1,4 +1,4 @@
-"""Plain values (of TOML or JSON) into nested frozen dataclasses, every key and type checked."""
+"""Schema: plain values (of TOML or JSON) -> nested frozen dataclasses; keys and types checked."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def build(cls: type[T], values: Mapping[str, Any], where: str, section: str = ""
     """``cls(**values)`` for a dataclass; nested mappings become its nested dataclasses.
 
     Raises:
-        ModelError: a key is unknown, missing or of the wrong type, or a value out of its range;
-            names ``where`` and the key, and the nearest known key.
+        ModelError: a key is unknown, missing or of the wrong type, or a value is out of range; the
+            message names ``where``, the key and the nearest known key.
     """
     hints = _hints(cls)  # type: ignore[arg-type]
     built = {}
@@ -43,7 +43,7 @@ def build(cls: type[T], values: Mapping[str, Any], where: str, section: str = ""
 
 
 def check(config: object, rules: Mapping[str, tuple[bool, str]]) -> None:
-    """Raise ValueError for the first field whose rule, (is it kept, in words), is broken."""
+    """Raise ValueError for the first field that breaks its rule (kept or not, rule in words)."""
     for name, (kept, rule) in rules.items():
         if not kept:
             raise ValueError(f"{name}={getattr(config, name)!r}: must be {rule}")
@@ -55,8 +55,8 @@ def _hints(cls: type) -> dict[str, Any]:
 
 
 def _fit(value: Any, hint: Any, where: str, name: str) -> Any:
-    """``value`` as ``hint`` has it: a whole number is a number, a list a tuple, and a single string
-    a tuple of one."""
+    """``value`` in the type of ``hint``: a whole number fits a number, a list becomes a tuple, a
+    single string a tuple of one."""
     origin, options = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         if value is None and types.NoneType in options:
@@ -86,7 +86,7 @@ def _fit(value: Any, hint: Any, where: str, name: str) -> Any:
 
 
 def _kind(kinds: list[Any], value: Any, where: str, name: str) -> Any:
-    """The one of several dataclasses that ``value`` names by its key "type", the first if none."""
+    """The dataclass that ``value`` names by its key "type"; the first if it names none."""
     if len(kinds) == 1:
         return kinds[0]
     by_type = {_hints(kind)["type"].__args__[0]: kind for kind in kinds}

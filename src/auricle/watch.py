@@ -1,4 +1,4 @@
-"""Progress and notes: what long work tells its caller. The library itself prints nothing."""
+"""Progress and notes: reports of long work to its caller. The library itself prints nothing."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-Progress: TypeAlias = Callable[[str, int, int], None]  # stage, how much is done, of how much
-UNKNOWN = 0  # of how much, where the total is not known
+Progress: TypeAlias = Callable[[str, int, int], None]  # stage, done, total
+UNKNOWN = 0  # the total, if it is not known
 Note: TypeAlias = Callable[[str], None]  # one line that the user should read
-OnSkip: TypeAlias = Callable[[str, str], None]  # "file:line" or id of a row, why it is left out
+OnSkip: TypeAlias = Callable[[str, str], None]  # "file:line" or id of a row, why it is skipped
 
 
 def silent(*_: Any) -> None:
-    """The watcher that looks away: the default of every ``progress``, ``note`` and ``on_skip``."""
+    """Ignore the report: the default of every ``progress``, ``note`` and ``on_skip``."""
 
 
 @dataclass(frozen=True)
 class Watch:
-    """Where long work reports to.
+    """The callables that long work reports to.
 
     Attributes:
-        note: called with what the user should know.
+        note: called with a line that the user should read.
         progress: called whenever more is done. A stage ends when all of it is done, or when the
-            next one begins.
+            next stage begins.
     """
 
     note: Note = silent

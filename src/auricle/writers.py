@@ -1,8 +1,8 @@
-"""Caption records to text, JSON Lines, JSON or CSV: one writer per format, one record at a time.
+"""Writers of caption records: text, JSON Lines, JSON or CSV, one record at a time.
 
-A writer is a context manager around a text stream that it does not close. Every record is flushed
-as it is written, so that an interrupted run keeps what it finished, and leaving the block completes
-the document, also after an error.
+A writer is a context manager around a text stream that it does not close. It flushes every record,
+so an interrupted run keeps its finished captions. The end of the block completes the document, also
+after an error.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from auricle.records import Caption
 
 
 class Writer:
-    """What the formats share: ``begin``, ``write`` per record and ``end`` around one stream."""
+    """Base of the formats: ``begin``, ``write`` per record and ``end`` on one stream."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
@@ -37,17 +37,17 @@ class Writer:
         self.stream.flush()
 
     def begin(self) -> None:
-        """What stands before the first record."""
+        """Write the text before the first record."""
 
     def record(self, caption: Caption) -> None:
         raise NotImplementedError
 
     def end(self) -> None:
-        """What stands after the last record."""
+        """Write the text after the last record."""
 
 
 class TextWriter(Writer):
-    """``path<TAB>caption``: columns for `cut`, and two words apart for the eye."""
+    """One line ``path<TAB>caption`` per record."""
 
     def record(self, caption: Caption) -> None:
         self.stream.write(f"{caption.audio}\t{caption.caption}\n")

@@ -1,6 +1,6 @@
 """Kaldi-compatible log-mel filter-bank features, batched and on any device.
 
-The settings are those BEATs was trained with (Chen et al., "BEATs", ICML 2023, appendix A; Kaldi's
+The settings are those of BEATs' training (Chen et al., "BEATs", ICML 2023, appendix A; Kaldi's
 ``compute-fbank-feats``): 128 mel bins from 20 Hz to 8 kHz, 25 ms Povey windows every 10 ms.
 """
 
@@ -26,7 +26,7 @@ DATASET_MEAN, DATASET_STD = 15.41663, 6.55582
 
 
 def frame_counts(lengths: Tensor) -> Tensor:
-    """Frames that fit whole into ``lengths`` samples (Kaldi's snip-edges), same shape."""
+    """Whole frames in ``lengths`` samples (Kaldi's snip-edges), same shape."""
     return (1 + (lengths - WINDOW).div(HOP, rounding_mode="floor")).clamp(min=0)
 
 
@@ -41,8 +41,8 @@ def fbank(waveforms: Tensor) -> Tensor:
         epsilon, then (x - 15.41663) / (2 * 6.55582). Mel bin 3 has an empty filter at this
         resolution and always holds the floor, as in the published system.
     """
-    # In float32 the FFT's rounding shows in the quietest bins beside loud ones (0.01 in log-mel);
-    # float64 costs little here, and only Apple's GPUs lack it.
+    # float32 FFTs have rounding errors in quiet bins beside loud ones (0.01 in log-mel); float64
+    # costs little here, and only Apple's GPUs lack it.
     precision = torch.float32 if waveforms.device.type == "mps" else torch.float64
     frames = (waveforms.to(precision) * INT16_SCALE).unfold(-1, WINDOW, HOP)  # [B, T, 400]
     frames = frames - frames.mean(dim=-1, keepdim=True)

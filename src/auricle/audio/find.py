@@ -1,4 +1,4 @@
-"""Audio files as the user names them, and those under folders."""
+"""Audio files that a user names, and those under folders."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ SUFFIXES = frozenset(f"{SOUNDFILE_SUFFIXES} {FFMPEG_SUFFIXES}".split())
 def find_audio_files(
     paths: Iterable[str | os.PathLike[str]],
 ) -> tuple[list[Path], list[AudioError]]:
-    """Files as given and, sorted, the audio files under folders; and what is wrong with the rest.
+    """(files, errors): the named files, and the audio files under named folders, sorted.
 
-    A file that is named is taken whatever its suffix. Folders are searched for ``SUFFIXES``;
-    hidden files and folders in them and links to other folders are skipped. The order of
-    ``paths`` is kept, and a file named twice is taken once. The errors name missing paths,
-    unreadable folders and folders without audio.
+    A named file may have any suffix. Folders are searched for ``SUFFIXES``, but not their hidden
+    files and folders, or links to other folders. The order of ``paths`` is kept; a file that is
+    named twice appears once. The errors name missing paths, unreadable folders and folders without
+    audio.
     """
     found: dict[str, Path] = {}  # keyed by absolute path
     problems: list[AudioError] = []
@@ -52,5 +52,5 @@ def _files_below(folder: Path, problems: list[AudioError]) -> Iterator[Path]:
 
 
 def audio_files(folder: Path) -> list[Path]:
-    """The audio files below ``folder``, sorted; none where there is no such folder."""
+    """The audio files below ``folder``, sorted; none if there is no such folder."""
     return find_audio_files([folder])[0] if folder.is_dir() else []

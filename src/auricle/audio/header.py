@@ -1,4 +1,4 @@
-"""Sample rate and duration of an audio file, from its header where it has one."""
+"""Sample rate and duration of an audio file, from its header if it has one."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from auricle.errors import AudioError
 
 
 def probe(path: Path) -> tuple[int, float]:
-    """(sample rate in Hz, seconds as the file declares them); nothing is decoded if it does.
+    """(sample rate in Hz, declared duration in seconds); decodes only if the file declares none.
 
-    Raises AudioError for a file that cannot be opened as audio.
+    Raises AudioError: the file cannot be opened as audio.
     """
     from auricle.audio.readers import open_container
 

@@ -1,4 +1,4 @@
-"""Levels of waveforms: RMS relative to full scale, and peaks within it."""
+"""Levels of waveforms: RMS in dBFS, and peaks limited to full scale."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def level_dbfs(waveform: np.ndarray) -> float:
-    """RMS of float [L] in dB below full scale, without the mean: an offset is not heard."""
+    """RMS of float [L] in dBFS, without the mean, because an offset is not audible."""
     import numpy as np
 
     deviation = float(waveform.std(dtype=np.float64)) if len(waveform) else 0.0
@@ -17,7 +17,7 @@ def level_dbfs(waveform: np.ndarray) -> float:
 
 
 def within_full_scale(waveform: np.ndarray) -> np.ndarray:
-    """A copy of float [L] as float32; a peak beyond 1 scales all of it down to 1."""
+    """A float32 copy of float [L], scaled down to a peak of 1 if its peak is above 1."""
     import numpy as np
 
     peak = float(np.abs(waveform).max(initial=0.0))

@@ -1,9 +1,8 @@
-"""Any recording to one mono waveform at the model's rate.
+"""Loading: any recording -> one mono waveform at the model's sample rate.
 
-soundfile reads wav, flac, ogg, mp3 and their kin without FFmpeg; what it does not know goes to
-FFmpeg by way of PyAV, which is optional because its wheel is large (readers.py); soxr resamples.
-Files are read block by block, from the place asked for and only as far as asked: ten seconds cost
-the same wherever in a three-hour file they stand.
+soundfile reads wav, flac, ogg, mp3 and similar formats; FFmpeg reads the others through PyAV, which
+is optional because its wheel is large (readers.py); soxr resamples. Files are read block by block,
+and only the section that is needed: ten seconds of a three-hour file cost the same at any place.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ if TYPE_CHECKING:
 
 AudioInput: TypeAlias = "str | os.PathLike[str] | BinaryIO | bytes | tuple[np.ndarray, int]"
 
-MIN_DURATION_S = 0.1  # below it there is no sound event to name; also excludes empty headers
-SAMPLE_RATES_HZ = (1_000, 1_000_000)  # telephone to ultrasound, with a margin on either side
-DECODE_THROUGH_S = 1.0  # ahead of what was decoded, a shorter way than a seek
-CANCELLED = 0.01  # mean of channels this far (-40 dB) under the first one: they cancel each other
+MIN_DURATION_S = 0.1  # too short for a sound event; also excludes empty headers
+SAMPLE_RATES_HZ = (1_000, 1_000_000)  # telephone to ultrasound, with a margin on both sides
+DECODE_THROUGH_S = 1.0  # decoding so much further costs less than a seek
+CANCELLED = 0.01  # channels cancel if their mean is this far (-40 dB) under the first one
 ACCEPTED = "a path, an open binary file, bytes, or (array, sample_rate_hz)"
 
 
@@ -40,7 +39,7 @@ class Recording:
     """A recording ready for an encoder.
 
     ``waveform``: float32 [L], mono, in [-1, 1], at ``sample_rate_hz``; ``duration_s``: seconds of
-    the whole source, also where only a section was read; ``start_s``: where that begins.
+    the whole source, even if only a section was read; ``start_s``: start of that section.
     """
 
     name: str
@@ -51,7 +50,7 @@ class Recording:
 
     @property
     def end_s(self) -> float:
-        """Where the section ends, in seconds of the source."""
+        """End of the section, in seconds of the source."""
         return self.start_s + len(self.waveform) / self.sample_rate_hz
 
 
@@ -60,13 +59,13 @@ def load_audio(
 ) -> Recording:
     """The section of ``source`` from ``start_s`` to ``end_s`` (seconds), at ``sample_rate_hz``.
 
-    ``end_s`` is None for all the rest, and may lie beyond the end. Arrays are [samples] or
-    [samples, channels] (or channels first: the shorter axis is the channels), float in [-1, 1] or
-    int8, int16, int32 or uint8, which are scaled. Channels are averaged; where they cancel each
-    other, as in phase-inverted stereo, the first one is heard. A peak beyond 1 scales the section
-    down to it. Truncated files give what can be decoded.
+    ``end_s`` None means the end of the recording, and a later ``end_s`` means the same. Arrays are
+    [samples] or [samples, channels] (or channels first: the shorter axis is the channels), float in
+    [-1, 1] or int8, int16, int32 or uint8, which are scaled. Channels are averaged; if they cancel,
+    as in phase-inverted stereo, the first one is used. A section with a peak above 1 is scaled down
+    to 1. A truncated file gives the part that can be decoded.
 
-    Raises AudioError, one line naming the input, the rule it broke and the fix.
+    Raises AudioError, one line with the input, the rule that it breaks and the fix.
     """
     return next(load_sections(source, sample_rate_hz, [(start_s, end_s)]))
 
@@ -76,9 +75,9 @@ def load_sections(
     sample_rate_hz: int,
     sections: Iterable[tuple[float, float | None]],
 ) -> Iterator[Recording]:
-    """`load_audio` of each of ``sections``, (start_s, end_s) in the order of their starts.
+    """`load_audio` of each of ``sections``, (start_s, end_s) ordered by start.
 
-    The recording is opened once, and no second of it is decoded twice, also where sections overlap.
+    The recording is opened once, and no second of it is decoded twice, even if sections overlap.
 
     Raises AudioError: as `load_audio`, when a section cannot be read.
     """
@@ -97,7 +96,7 @@ def load_sections(
 
 
 def source_name(source: AudioInput) -> str:
-    """What messages and records call ``source``: its path, or its kind where it has none."""
+    """The name of ``source`` in messages and records: its path, or its kind if it has none."""
     if isinstance(source, str | os.PathLike):
         return os.fsdecode(source)
     if isinstance(source, tuple):
@@ -110,7 +109,7 @@ def source_name(source: AudioInput) -> str:
 
 @contextlib.contextmanager
 def _opened(source: Any, name: str) -> Iterator[BinaryIO]:
-    """``source`` as a seekable binary stream at its start; closed afterwards if opened here."""
+    """``source`` as a seekable binary stream at its start; closed at the end if opened here."""
     with contextlib.ExitStack() as stack:
         if isinstance(source, bytes):
             source = io.BytesIO(source)
@@ -137,7 +136,7 @@ def _refusal(error: Exception) -> str:
         case FileNotFoundError():
             return "no such file; check the path"
         case IsADirectoryError():
-            return "a folder where one recording is meant; name the files in it"
+            return "a folder, but one recording is needed; name the files in it"
         case PermissionError():
             return "not readable (permission denied); allow it, for example with chmod +r"
         case OSError():
@@ -157,20 +156,20 @@ def _reader(source: AudioInput, name: str) -> Iterator[Reader]:
 
 
 class SlidingWindow:
-    """Sections of an open recording. What was decoded is kept from the start of the last section
-    on, so that the next one, if it does not begin before it, decodes only what is new."""
+    """Sections of an open recording. Decoded blocks are kept from the start of the last section on,
+    so the next section, if it starts no earlier, decodes only new blocks."""
 
     def __init__(self, reader: Reader, name: str) -> None:
         self._reader, self._name, self._rate_hz = reader, name, reader.rate_hz
-        self._first = self._next = 0  # frames: the first one kept, the one after the last kept
-        self._kept: deque[np.ndarray] = deque()  # of `_tracks`
+        self._first = self._next = 0  # numbers of the first kept frame, and of the next to decode
+        self._kept: deque[np.ndarray] = deque()  # blocks of `_tracks`
         self._ended = False
         self._blocks = self._reader.blocks(0)
 
     def section(self, start_s: float, end_s: float | None) -> tuple[np.ndarray, float]:
         """(mono float32 [L] at the reader's rate, seconds of the whole recording).
 
-        Raises AudioError: there are no samples to decode, or the section begins after them.
+        Raises AudioError: there are no samples to decode, or the section starts after them.
         """
         import numpy as np
 
@@ -181,7 +180,7 @@ class SlidingWindow:
             self._decode()
             self._drop(start)
         duration_s = self._next / self._rate_hz
-        if not self._ended:  # of a truncated file the header says more than it holds
+        if not self._ended:  # a truncated file holds less than its header declares
             duration_s = max(duration_s, self._reader.duration_s())
         if not self._next:
             raise AudioError(
@@ -196,26 +195,26 @@ class SlidingWindow:
         return _mono(tracks), duration_s
 
     def _go_to(self, start: int) -> None:
-        """Seek to frame ``start``, unless it is kept or comes soon."""
+        """Seek to frame ``start``, unless it is kept or near."""
         self._drop(start)
         if self._first <= start <= self._next + DECODE_THROUGH_S * self._rate_hz:
             return
         try:
             self._blocks = self._reader.blocks(start)
             self._first = self._next = start
-        except self._reader.damage:  # as a truncated file does: decode up to there
+        except self._reader.damage:  # e.g. a truncated file: decode up to there
             self._blocks = self._reader.blocks(0)
             self._first = self._next = 0
         self._kept.clear()
         self._ended = False
 
     def _drop(self, start: int) -> None:
-        """Forget blocks that end before frame ``start``."""
+        """Drop blocks that end before frame ``start``."""
         while self._kept and self._first + len(self._kept[0]) <= start:
             self._first += len(self._kept.popleft())
 
     def _decode(self) -> None:
-        """The next block; the end is where there is none, or it cannot be decoded."""
+        """Decode the next block; the recording ends without one, or if it cannot be decoded."""
         try:
             block = next(self._blocks, None)
         except self._reader.damage as error:
@@ -232,7 +231,7 @@ class SlidingWindow:
         self._next += len(block)
 
     def _end(self, start_s: float) -> str:
-        """Where a recording ended that ends before ``start_s``, in words."""
+        """A phrase for the message: where the recording ends, which is before ``start_s``."""
         if self._first < self._next:
             return f"lasts {self._next / self._rate_hz:.4g} s"
         if (declared_s := self._reader.duration_s()) <= start_s:
@@ -286,7 +285,7 @@ def _tracks(block: np.ndarray) -> np.ndarray:
     """[n, C] -> float32 [n, 1], or [n, 2]: the mean of the channels and the first of them."""
     import numpy as np
 
-    with np.errstate(all="ignore"):  # what overflows becomes infinite and is refused by name later
+    with np.errstate(all="ignore"):  # overflow becomes infinite, which `_check` refuses
         block = block.astype(np.float32)
         channels = block.shape[1]
         mean = block @ np.full(channels, 1 / channels, np.float32)  # 20 times as fast as .mean(1)

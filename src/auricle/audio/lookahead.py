@@ -1,4 +1,4 @@
-"""Results in order, computed by threads a little ahead of their reader."""
+"""Lookahead: threads compute results in order, a little ahead of their reader."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ R = TypeVar("R")
 def in_order(
     function: Callable[[T], R], items: Iterable[T], workers: int | None = None
 ) -> Generator[R]:
-    """``function`` of each item, in the items' order, computed by ``workers`` threads (by default
-    one for each processor) at most four items a thread ahead of the caller."""
+    """``function`` of each item, in order, computed by ``workers`` threads (by default one per
+    processor), which run at most four items per thread ahead of the caller."""
     workers = workers or os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[R]] = deque()
@@ -27,6 +27,6 @@ def in_order(
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
-        finally:  # after an interruption the rest is not waited for
+        finally:  # after an interruption, do not wait for the rest
             for future in waiting:
                 future.cancel()

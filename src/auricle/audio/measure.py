@@ -1,4 +1,4 @@
-"""Measures of a clip's sound: duration, level, clipping, a digest of its samples."""
+"""Measures of a clip's audio: duration, level, clipping, a digest of its samples."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ FLOOR_DBFS = -120.0  # below 16-bit noise; stands for digital silence
 @dataclass(frozen=True, slots=True)
 class SoundMeasures:
     """``level_dbfs``: RMS without the mean, relative to full scale; ``clipped``: share of samples;
-    ``missing_s``: seconds that the file declares and does not hold.
+    ``missing_s``: seconds that the file declares but does not hold.
 
-    ``digest`` is equal for equal samples (16 bit, mono, at the file's own rate), however they are
-    packed: wav, flac, other tags or another name.
+    ``digest`` is equal for equal samples (16 bit, mono, at the file's own rate), whatever the
+    format, tags and name of the file.
     """
 
     duration_s: float
@@ -39,14 +39,14 @@ class SoundMeasures:
 def measure(path: Path, start_s: float | None = None, end_s: float | None = None) -> SoundMeasures:
     """Decode the section of ``path`` from ``start_s`` to ``end_s`` (seconds), or all, and measure.
 
-    Raises AudioError: unreadable, damaged, or the section lies beyond the end.
+    Raises AudioError: the file is unreadable or damaged, or the section lies beyond its end.
     """
     import numpy as np
 
     rate_hz, declared_s = probe(path)
     recording = load_audio(path, rate_hz, start_s or 0.0, end_s)
     waveform = recording.waveform
-    pcm = np.clip(np.round(waveform * 32768), -32768, 32767).astype("<i2")  # as decoders scale
+    pcm = np.clip(np.round(waveform * 32768), -32768, 32767).astype("<i2")  # the decoders' scale
     return SoundMeasures(
         duration_s=len(waveform) / rate_hz,
         sample_rate_hz=rate_hz,
@@ -63,5 +63,5 @@ def _clipped(waveform: np.ndarray) -> float:
 
     flat = (np.diff(waveform) == 0) & (np.abs(waveform[1:]) >= FULL_SCALE)
     edges = np.flatnonzero(np.diff(flat, prepend=False, append=False))
-    runs = edges[1::2] - edges[::2] + 1  # in samples: n equal neighbours are n + 1 samples
+    runs = edges[1::2] - edges[::2] + 1  # samples: n equal neighbours are n + 1
     return float(runs[runs >= FLAT_RUN].sum()) / len(waveform)

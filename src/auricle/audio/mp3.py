@@ -1,5 +1,5 @@
-"""MP3 of constant bit rate: where its frames stand. libmpg123 finds a place by walking over every
-frame before it, a hundred thousand of them in an hour; at a constant rate the place is known.
+"""Frame positions in MP3 files of constant bit rate. To seek, libmpg123 reads every frame before a
+position, a hundred thousand in an hour; at a constant rate the position can be computed.
 
 Headers as in ISO/IEC 11172-3, section 2.4.2.3; the tag "Info" as LAME writes it.
 """
@@ -9,17 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import BinaryIO
 
-PREROLL = 12  # frames decoded before a section: the bits of one may lie up to nine frames back
+PREROLL = 12  # frames decoded before a section: bits of a frame may lie up to nine frames back
 MP3_PREROLL = PREROLL * 1152  # samples at most
-DECODER_DELAY = 529  # samples of libmpg123, skipped together with the encoder's
+DECODER_DELAY = 529  # samples of libmpg123, skipped with the encoder's delay
 RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 KBIT_S = {
     3: (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     2: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-SAME = 0xFFFE_FC00  # bits of a header that are equal in all frames of a recording: all but padding
+SAME = 0xFFFE_FC00  # header bits that are equal in all frames of a recording
 PADDING = 0x200
-CHECKED = (0.25, 0.5, 0.75)  # of the file, where frames must stand as at a constant rate
+CHECKED = (0.25, 0.5, 0.75)  # parts of the file where the computed positions are checked
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class ConstantRate:
     """Frame n begins within a byte of ``first`` + n * ``frame_bytes``.
 
     Attributes:
-        first: the byte at which the first frame with sound begins.
-        frame_bytes: of a frame, on average; ``frame_samples``: in it.
+        first: the first byte of the first frame with sound.
+        frame_bytes: mean bytes of a frame; ``frame_samples``: its samples.
         skipped: samples of the first frames that decoders leave out.
-        header: of every frame, but for the bits that are not in `SAME`.
+        header: the bits in `SAME` of every frame's header.
     """
 
     first: int
@@ -41,7 +41,8 @@ class ConstantRate:
 
     @classmethod
     def of(cls, stream: BinaryIO) -> ConstantRate | None:
-        """Of an MP3 file; None where its bit rate varies, or its frames stand elsewhere."""
+        """The constant rate of an MP3 file; None if its bit rate varies, or no frame is found at a
+        computed position."""
         first = _after_tag(stream)
         content = _read(stream, first, 300)
         header = int.from_bytes(content[:4])
@@ -67,7 +68,7 @@ class ConstantRate:
         return found if constant else None
 
     def place(self, stream: BinaryIO, frame: int) -> int | None:
-        """The byte at which ``frame`` begins; None where none begins there."""
+        """The first byte of ``frame``; None if no frame begins there."""
         near = self.first + int(frame * self.frame_bytes)
         for begin in (near, near + 1, near - 1):
             header = _header(stream, begin)
@@ -78,8 +79,8 @@ class ConstantRate:
 
 
 class Tail:
-    """A file from the byte ``first`` on, as libsndfile reads one; ``skip``: how many of its samples
-    come before the place that is meant."""
+    """A file from the byte ``first`` on, for libsndfile; ``skip``: the number of its samples before
+    the wanted one."""
 
     def __init__(self, stream: BinaryIO, first: int, skip: int) -> None:
         self._stream, self._first, self.skip = stream, first, skip
@@ -97,7 +98,7 @@ class Tail:
 
 
 def tail_of(stream: BinaryIO, sample: int) -> Tail | None:
-    """An MP3 file from a little before ``sample`` on; None where its place is not known."""
+    """An MP3 file from a little before ``sample`` on; None if its position is not known."""
     rate = ConstantRate.of(stream)
     frame = (sample + rate.skipped) // rate.frame_samples - PREROLL if rate else 0
     if not rate or frame <= 0 or (first := rate.place(stream, frame)) is None:
@@ -106,7 +107,7 @@ def tail_of(stream: BinaryIO, sample: int) -> Tail | None:
 
 
 def _after_tag(stream: BinaryIO) -> int:
-    """The byte behind an ID3v2 tag, whose size comes as four bytes of seven bits."""
+    """The first byte after an ID3v2 tag, which stores its size as four bytes of seven bits."""
     start = _read(stream, 0, 10)
     if start[:3] != b"ID3":
         return 0
@@ -115,7 +116,7 @@ def _after_tag(stream: BinaryIO) -> int:
 
 
 def _encoder_delay(tag: bytes) -> int:
-    """Samples that the encoder put before the sound, by LAME's extension of the tag; 0 without."""
+    """Samples that the encoder added before the sound, by LAME's extension of the tag, else 0."""
     flags = int.from_bytes(tag[4:8])
     fields = ((1, 4), (2, 4), (4, 100), (8, 4))  # (flag, bytes): frames, bytes, places, quality
     lame = 8 + sum(size for flag, size in fields if flags & flag)

@@ -1,4 +1,4 @@
-"""Where samples come from: soundfile, FFmpeg or an array, behind the same few methods."""
+"""Readers of samples: soundfile, FFmpeg or an array behind one protocol."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from av import AudioFrame
     from soundfile import SoundFile
 
-PREROLL_S = 0.2  # decoded before a section, for codecs whose packets build on those before
-BLOCK_FRAMES = 4096  # small, because a damaged block is lost as a whole
+PREROLL_S = 0.2  # decoded before a section: packets of some codecs depend on earlier ones
+BLOCK_FRAMES = 4096  # small, because damage loses a whole block
 MAX_CHANNELS = 64
 
 
 class Reader(Protocol):
-    """An open recording. ``damage`` are the exceptions ``blocks`` raises where data is broken."""
+    """An open recording. ``damage``: the exceptions that ``blocks`` raises for broken data."""
 
     rate_hz: int
     damage: tuple[type[Exception], ...]
@@ -28,12 +28,12 @@ class Reader(Protocol):
     def blocks(self, start: int = 0) -> Iterator[np.ndarray]:
         """Consecutive pieces, float [n, channels], from frame ``start`` on; none beyond the end.
 
-        Seeks when called, and may raise one of ``damage`` where that place cannot be found.
+        Seeks when called, and may raise one of ``damage`` if that place cannot be found.
         """
         ...
 
     def duration_s(self) -> float:
-        """Seconds of the whole recording as the file declares them; call it after ``blocks``."""
+        """Declared duration of the whole recording in seconds; call it after ``blocks``."""
         ...
 
     def close(self) -> None: ...
@@ -42,14 +42,14 @@ class Reader(Protocol):
 def open_container(stream: BinaryIO, name: str) -> Reader:
     """A reader of ``stream`` (seekable, binary), which stays open when the reader is closed.
 
-    Raises AudioError, naming the recording ``name``, when no decoder knows the format.
+    Raises AudioError, with ``name``: no decoder supports the format.
     """
     import soundfile
 
     stream.seek(0)
     try:
         return SoundFileReader(stream)
-    except (soundfile.LibsndfileError, TypeError):  # TypeError: headerless, by its suffix .raw
+    except (soundfile.LibsndfileError, TypeError):  # TypeError: headerless .raw
         pass
     try:
         import av
@@ -70,7 +70,7 @@ def open_container(stream: BinaryIO, name: str) -> Reader:
 
 
 class SoundFileReader:
-    """What libsndfile knows: wav, flac, ogg (Vorbis, Opus), mp3, aiff, au, caf ..."""
+    """The formats of libsndfile: wav, flac, ogg (Vorbis, Opus), mp3, aiff, au, caf ..."""
 
     def __init__(self, stream: BinaryIO) -> None:
         import soundfile
@@ -86,8 +86,8 @@ class SoundFileReader:
         import soundfile
 
         file = soundfile.SoundFile(stream)
-        # soundfile seeks after every read of a seekable file, and a seek makes libmpg123 forget
-        # the frames that the next one builds on: an mp3 read in blocks would come out broken.
+        # soundfile seeks after every read of a seekable file. After a seek libmpg123 has lost the
+        # frames that the next one depends on, so an mp3 read in blocks would be broken.
         file.seekable = lambda: False
         return file
 
@@ -97,7 +97,7 @@ class SoundFileReader:
         if start and self._format == "MP3" and (tail := tail_of(self._stream, start)):
             self._file = self._opened(tail)
             return self._read(start - tail.skip, start)
-        if begun or start:  # anew, for after a seek that failed none succeeds
+        if begun or start:  # open again: after a failed seek, all others fail
             self._stream.seek(0)
             self._file = self._opened(self._stream)
         first = max(0, start - MP3_PREROLL) if self._format == "MP3" else start
@@ -106,7 +106,7 @@ class SoundFileReader:
         return self._read(first, start)
 
     def _read(self, place: int, start: int) -> Iterator[np.ndarray]:
-        """From ``start`` to the end, where the file stands at ``place``, before it."""
+        """Blocks from frame ``start`` to the end; the file is at frame ``place``, before it."""
         while len(block := self._file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
             sound = block[max(0, start - place) : self._frames - place]
             if len(sound):
@@ -122,13 +122,13 @@ class SoundFileReader:
 
 
 class FFmpegReader:
-    """What FFmpeg knows, by way of PyAV: m4a, mp4, mkv, webm ... Its best sound track is read."""
+    """The formats of FFmpeg, through PyAV: m4a, mp4, mkv, webm ... Reads the best sound track."""
 
     def __init__(self, stream: BinaryIO) -> None:
         import av
 
         self.damage: tuple[type[Exception], ...] = (av.FFmpegError, ValueError)
-        # A playlist must not make FFmpeg open other files or addresses, nor wait for them.
+        # A playlist must not make FFmpeg open other files or addresses, or wait for them.
         options = {"protocol_whitelist": "none", "max_reload": "0"}
         self._container = av.open(stream, "r", metadata_errors="replace", options=options)
         best = self._container.streams.best("audio")
@@ -157,7 +157,7 @@ class FFmpegReader:
         return self._from(start, at, self._decoded(chain([first], frames)))
 
     def _from(self, start: int, at: int, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        """``blocks`` that begin at frame ``at``, without what lies before ``start``."""
+        """``blocks`` that begin at frame ``at``, without the frames before ``start``."""
         for block in blocks:
             if at + len(block) > start:
                 yield block[max(0, start - at) :]
@@ -166,7 +166,7 @@ class FFmpegReader:
     def _place_of(self, frame: AudioFrame) -> int:
         """The number of the frame's first sample.
 
-        Raises ValueError: the container does not tell it.
+        Raises ValueError: the container has no time stamps.
         """
         if frame.pts is None or self._origin is None or frame.time_base is None:
             raise ValueError("no time stamps")
@@ -187,7 +187,7 @@ class FFmpegReader:
             try:
                 frames = packet.decode()
             except av.error.InvalidDataError:
-                continue  # FFmpeg's own tools, too, step over a damaged packet
+                continue  # FFmpeg's own tools also skip a damaged packet
             for frame in frames:
                 if self._origin is None:
                     self._origin = frame.pts
@@ -205,7 +205,7 @@ class FFmpegReader:
             return float(self._stream.duration * self._stream.time_base)
         if self._container.duration is not None:
             return self._container.duration / 1_000_000  # AV_TIME_BASE
-        for _ in self._packets():  # streamed webm declares none: walk on without decoding
+        for _ in self._packets():  # streamed webm declares none: read on without decoding
             pass
         return self._end_s
 
@@ -230,9 +230,9 @@ class ArrayReader:
         try:
             array = np.asarray(source[0])
         except (TypeError, ValueError, RuntimeError) as error:  # ragged lists, tensors with grad
-            raise AudioError(f"{name}: no numpy array ({error}); convert it to one") from error
+            raise AudioError(f"{name}: not a numpy array ({error}); convert it to one") from error
         if array.ndim == 2 and array.shape[0] < array.shape[1]:
-            array = array.T  # channels came first
+            array = array.T  # channels first
         if array.ndim not in (1, 2) or (array.size and array[:1].size > MAX_CHANNELS):
             raise AudioError(
                 f"{name}: an array of shape {array.shape}; give [samples] or [samples, channels]"

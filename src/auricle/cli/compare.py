@@ -80,6 +80,7 @@ def compare(
 
 def _show(found: Comparison, format: ScoreFormat, show: int, stdout: TextIO) -> None:
     from auricle.evaluation.compare import COLUMNS, LEGEND, as_json, contrast_rows, divergence_lines
+    from auricle.metrics.bootstrap import rough
 
     a, b = found.first, found.second
     title = f"A = {a.system}, B = {b.system}: {len(a.pairs.references):,} clips"
@@ -97,5 +98,7 @@ def _show(found: Comparison, format: ScoreFormat, show: int, stdout: TextIO) -> 
         stdout.write(title + "\n")
         print_table("", COLUMNS, rows)
         stdout.write("".join(f"{line}\n" for line in (LEGEND, *lines)))
+    for note in rough(a.evaluation.clips):
+        say("note", note)
     for absent in a.evaluation.missing:
         say("note", f"{absent.name} is missing: {absent.reason}; {absent.command}")

@@ -14,8 +14,9 @@ from auricle.cli.console import SOME_FAILED, exit_codes, say
 from auricle.cli.progress import Display, spent
 
 if TYPE_CHECKING:
-    from auricle.mixup.client import ClientConfig
-    from auricle.mixup.cost import Price, Summary
+    from auricle.llm.client import ClientConfig
+    from auricle.llm.cost import Price
+    from auricle.mixup.cost import Summary
     from auricle.mixup.filtering import Filtering
     from auricle.mixup.pairs import CaptionPairs
 
@@ -91,8 +92,8 @@ def generate(
     if not by_model and (batch or results):
         raise typer.BadParameter("needs the provider openai.", param_hint="'--batch', '--results'")
     with exit_codes():
-        from auricle.mixup.client import ClientConfig
-        from auricle.mixup.cost import Price
+        from auricle.llm.client import ClientConfig
+        from auricle.llm.cost import Price
         from auricle.mixup.generate import generate, generate_by_grammar
         from auricle.mixup.pairs import CaptionPairs
 

@@ -12,7 +12,8 @@ from auricle.cli.console import say
 from auricle.watch import Watch
 
 if TYPE_CHECKING:
-    from auricle.mixup.cost import GenerationStatus, Price, TokenCount
+    from auricle.llm.cost import Price, TokenCount
+    from auricle.mixup.cost import GenerationStatus
     from auricle.training.monitor import StepReport, TrainingWatch
     from auricle.training.validation import Validation
 
@@ -182,8 +183,10 @@ class _Bar:
 
 
 def validation_line(epoch: int, found: Validation, better: bool) -> str:
-    """ "epoch 3: validation loss 2.310, R@1 12 %, CIDEr-D 0.450, best"."""
+    """ "epoch 3: validation loss 2.310, tokens 48 %, R@1 12 %, CIDEr-D 0.450, best"."""
     parts = [f"epoch {epoch}: validation loss {found.losses['loss']:.3f}"]
+    if found.accuracy is not None:
+        parts.append(f"tokens {100 * found.accuracy:.0f} %")
     if "audio_to_text_r1" in found.recall:
         parts.append(f"R@1 {100 * found.recall['audio_to_text_r1']:.0f} %")
     if found.cider_d is not None:

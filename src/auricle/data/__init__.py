@@ -1,4 +1,4 @@
-"""Data sets, turned into manifests and checked: everything after reads manifests alone.
+"""Data sets, converted to manifests and checked; all later steps read only manifests.
 
 clotho, audiocaps, sound_folder ──► manifest ──► check (audio, captions, leaks) ──► dropping
                                         └──────► data_card

@@ -1,4 +1,4 @@
-"""7z archives, by py7zr, which comes with the extra "data"."""
+"""7z archives, read with py7zr (extra "data")."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from auricle.watch import Progress, silent
 def extract_audio(archive: Path, folder: Path, progress: Progress = silent) -> int:
     """Unpack the audio files of the 7z ``archive`` into ``folder``, without its own folders.
 
-    Files that are there in the right size stay. The others are unpacked beside ``folder`` first
-    and moved one by one when all are whole, so that no half-written recording is ever taken for a
-    whole one. ``progress`` is told bytes and their total. Returns the number of files unpacked.
+    Existing files of the right size are kept. The others are first unpacked beside ``folder``, and
+    moved when all are complete, so a partial recording never looks complete. ``progress`` gets
+    bytes and their total. Returns the number of unpacked files.
 
-    Raises DataError for an archive that is damaged, MissingDependencyError without py7zr.
+    Raises DataError: the archive is damaged. MissingDependencyError: py7zr is missing.
     """
     try:
         import py7zr
@@ -29,7 +29,7 @@ def extract_audio(archive: Path, folder: Path, progress: Progress = silent) -> i
         ) from error
 
     class Callback(ExtractCallback):
-        """Tells ``progress`` of each block; the other events are of no interest."""
+        """Reports each block to ``progress``; ignores the other events."""
 
         def __init__(self, total: int) -> None:
             self.done, self.total = 0, total
@@ -46,7 +46,7 @@ def extract_audio(archive: Path, folder: Path, progress: Progress = silent) -> i
 
     folder.mkdir(parents=True, exist_ok=True)
     work = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
+    shutil.rmtree(work, ignore_errors=True)  # left by a killed run
     try:
         with py7zr.SevenZipFile(archive) as file:
             members = {
@@ -64,16 +64,16 @@ def extract_audio(archive: Path, folder: Path, progress: Progress = silent) -> i
             }
             if not members:
                 return 0
-            # py7zr itself refuses members that would land outside the folder.
+            # py7zr itself refuses members outside the folder.
             file.extract(work, targets=set(members), callback=Callback(sum(members.values())))
             for member in members:
                 shutil.move(Path(work, member), folder / PurePosixPath(member).name)
     except DataError:
         raise
-    except Exception as error:  # of damaged data py7zr lets any decoder's own errors through
+    except Exception as error:  # py7zr passes on any error of its decoders
         raise DataError(
             f"{archive}: cannot be unpacked ({error or type(error).__name__}); fetch it again, and"
-            " see that the disk has room"
+            " check that the disk has room"
         ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)

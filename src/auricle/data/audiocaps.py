@@ -1,7 +1,7 @@
 """AudioCaps (Kim et al., NAACL 2019), versions 1 and 2.0: its CSV files and a folder of recordings.
 
-The tables name a YouTube video and the second at which a clip of 10 s starts; every downloader
-names files in its own way. These are understood, below any folder and with any audio suffix:
+The tables name a YouTube video and the second at which a clip of 10 s starts. Downloaders name
+files in different ways; these are accepted, in any folder below and with any audio suffix:
 
     ID  YID  ID_30  ID_30_40  ID-30-40  YID_30.000_40.000  ID_30000_40000  ID_000030
 """
@@ -24,7 +24,7 @@ from auricle.watch import Progress, silent
 
 COLUMNS = ("audiocap_id", "youtube_id", "start_time", "caption")
 CLIP_S = 10.0  # AudioSet's segments
-WHOLE_VIDEO_S = 15.0  # a file of more than this, with no start in its name, was never cut
+WHOLE_VIDEO_S = 15.0  # a longer file without a start in its name is the whole video
 
 _NUMBER = r"[_-](\d+(?:\.\d+)?)"
 _NAME = re.compile(rf"([\w-]{{11}})(?:{_NUMBER}(?:{_NUMBER})?)?", re.ASCII)
@@ -32,7 +32,7 @@ _NAME = re.compile(rf"([\w-]{{11}})(?:{_NUMBER}(?:{_NUMBER})?)?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """An audio file, and the start that its name gives, in seconds or milliseconds."""
+    """An audio file, and the start in its name, in seconds or milliseconds."""
 
     path: Path
     start: float | None
@@ -47,14 +47,14 @@ def read_audiocaps(
     split: str | None = None,
     progress: Progress = silent,
 ) -> Reading:
-    """The clips of ``tables`` whose recordings lie below the folder ``audio``.
+    """The clips of ``tables`` with recordings below the folder ``audio``.
 
-    ``split`` is read off each table's name ("train.csv") unless it is given. Rows of one clip
-    become one clip with all their captions, in their order. A file without a start in its name
-    that lasts longer than 15 s is taken for the whole video, of which the clip is a section. Rows
-    without a recording are left out. ``progress`` is told clips and their number.
+    ``split`` defaults to the one in each table's name ("train.csv"). Rows of one clip become one
+    clip with all their captions, in order. A file of more than 15 s without a start in its name is
+    the whole video, and the clip a section of it. Rows without a recording are left out.
+    ``progress`` gets clips and their number.
 
-    Raises DataError: a broken table, a table whose name tells no split, a folder without audio.
+    Raises DataError: a table is broken or its name has no split, or a folder has no audio.
     """
     left_out: list[LeftOut] = []
     rows: dict[tuple[str, str, str], list[tuple[str, str]]] = {}  # clip -> (where, caption)
@@ -115,7 +115,7 @@ def _index(audio: Path, videos: set[str]) -> dict[str, list[_File]]:
 
 
 def _readings(stem: str) -> Iterator[tuple[str, float | None]]:
-    """(YouTube id, start) in each way that ``stem`` can be read; an id may itself begin with Y."""
+    """(YouTube id, start) for each way to read ``stem``; an id may begin with Y."""
     for name in (stem, stem.removeprefix("Y")):
         if found := _NAME.fullmatch(name):
             yield found[1], float(found[2]) if found[2] else None
@@ -124,7 +124,7 @@ def _readings(stem: str) -> Iterator[tuple[str, float | None]]:
 
 
 def _best(files: list[_File], split: str, audio: Path) -> _File | None:
-    """The file that names its start, in a folder named after the split, if there is a choice."""
+    """The best of several files: prefers a start in the name, then a folder of the split's name."""
 
     def rank(file: _File) -> tuple[bool, bool, str]:
         folders = file.path.relative_to(audio).parts[:-1]
@@ -139,13 +139,13 @@ def _split_of(table: Path) -> str:
     names = {canonical_split(word) for word in words} & SPLIT_RANK.keys()
     if len(names) != 1:
         raise DataError(
-            f"{table}: its name tells no split (train, val or test); say which with --split"
+            f"{table}: its name contains no split (train, val or test); give one with --split"
         )
     return names.pop()
 
 
 def _start(text: str, where: str) -> str:
-    """ "30", "30.0" -> "30": seconds as they stand in ids."""
+    """ "30", "30.0" -> "30": seconds as in ids."""
     try:
         return f"{float(text):g}"
     except ValueError as error:

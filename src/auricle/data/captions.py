@@ -1,7 +1,7 @@
-"""Faults of captions, such as a machine makes: markup, addresses, noise, repetition.
+"""Faults of captions, as machines make them: markup, addresses, noise, repetition.
 
-Captions by people pass the rules: of the 49,838 of AudioCaps' training split 7 are named, five of
-them rightly.
+Captions by people pass the rules: of 49,838 in AudioCaps' training split, 7 fail, five of them
+rightly.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ASSISTANT = re.compile(
     r"\bthe (two )?(audio )?captions?\b",
     re.IGNORECASE,
 )
-# People write "beep beep beep" and "over and over and then", so four times, and no final "and".
+# People write "beep beep beep" and "over and over and then": four times, and no final "and".
 _STUTTER = re.compile(r"\b(\S+)(?: \1){3}\b|\b(\S+(?: \S+){0,8} (?!and\b)\S+) \2\b")
 PHRASE_WORDS, PHRASE_TIMES = 4, 3  # people write "followed by a man" twice, hardly three times
 _LETTERS = 0.5  # share of the characters that are not spaces; "dog :) !!! 12%" has less
@@ -34,7 +34,7 @@ _LETTERS = 0.5  # share of the characters that are not spaces; "dog :) !!! 12%" 
 
 @dataclass(frozen=True)
 class CaptionLimits:
-    """Words a caption may have. AudioCaps' longest has 52, Clotho's 20."""
+    """Limits on the words of a caption. AudioCaps' longest has 52, Clotho's 20."""
 
     min_words: int = 2
     max_words: int = 60
@@ -58,7 +58,7 @@ def faults(caption: str, limits: CaptionLimits | None = None) -> Iterator[str]:
         yield "talk of a language model"
     if sum(map(str.isalpha, solid)) < _LETTERS * len(solid):
         yield "hardly any letters"
-    elif len(found) < limits.min_words and solid.isascii():  # not every script parts its words
+    elif len(found) < limits.min_words and solid.isascii():  # not every script separates words
         yield f"fewer than {limits.min_words} words"
     if len(found) > limits.max_words:
         yield f"more than {limits.max_words} words"
@@ -67,7 +67,8 @@ def faults(caption: str, limits: CaptionLimits | None = None) -> Iterator[str]:
 
 
 def _repeats(found: list[str]) -> bool:
-    """A word four times running, a phrase twice running, or one of four words three times."""
+    """Whether a word occurs four times in a row, a phrase twice in a row, or one of four words
+    three times anywhere."""
     text = " ".join(found)
     if _STUTTER.search(text):
         return True

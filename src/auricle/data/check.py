@@ -17,7 +17,7 @@ from auricle.errors import AudioError, DataError
 from auricle.text.normalise import as_compared
 from auricle.watch import Progress, silent
 
-# Kind of finding -> what becomes of it in a cleaned manifest.
+# Kind of finding -> its effect in a cleaned manifest.
 ROW, CAPTION, KEPT = "row dropped", "caption dropped", "kept"
 KINDS = {
     "broken row": ROW,
@@ -34,27 +34,26 @@ KINDS = {
     "same file name": KEPT,
     "empty caption": CAPTION,
     "broken caption": CAPTION,
-    "duplicate caption": KEPT,  # people agree with each other, and references must stay
+    "duplicate caption": KEPT,  # people agree, and references must stay
 }
-FATAL = ("broken row", "unreadable audio", "leak")  # for these the command fails
+FATAL = ("broken row", "unreadable audio", "leak")  # the command fails
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits beyond which a clip has a fault. The captioner hears 30 s; Clotho's clips last 15 to
-    30 s."""
+    """Limits for clips without faults. The captioner hears 30 s; Clotho's clips have 15 to 30 s."""
 
     min_duration_s: float = 1.0
     max_duration_s: float = 30.5
-    silent_dbfs: float = -60.0  # RMS; a quiet room recorded well lies about 10 dB above
+    silent_dbfs: float = -60.0  # RMS; a good recording of a quiet room is about 10 dB above
     clipped_share: float = 0.001
-    missing_s: float = 0.5  # of what the header declares; mp3 headers are a frame or two off
+    missing_s: float = 0.5  # against the header; mp3 headers are wrong by a frame or two
     captions: CaptionLimits = field(default_factory=CaptionLimits)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One fault: of the row at ``manifest``:``line``, or of its caption number ``caption``."""
+    """One fault, of the row at ``manifest``:``line`` or of its caption number ``caption``."""
 
     kind: str
     manifest: str
@@ -67,7 +66,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """``clips``, ``captions`` and ``duration_s`` count what was looked at, faults included."""
+    """The result of a check; ``clips``, ``captions`` and ``duration_s`` count also faulty ones."""
 
     clips: int
     captions: int
@@ -101,11 +100,11 @@ def check(
     workers: int | None = None,
     progress: Progress = silent,
 ) -> Report:
-    """Look at every row of ``manifests``, which are one data set, and listen to its audio.
+    """Check every row of ``manifests``, which form one data set, and its audio.
 
-    Audio is decoded by ``workers`` threads (decoders release Python's lock; by default as many as
-    there are processors). ``progress`` is told clips heard and their number. Rows that are no clips
-    become findings; DataError only for a manifest that cannot be opened.
+    ``workers`` threads decode audio (decoders release Python's lock; by default one per processor).
+    ``progress`` gets decoded clips and their number. Broken rows become findings; DataError: a
+    manifest cannot be opened.
     """
     limits = limits or Limits()
     manifests = [Path(manifest) for manifest in manifests]
@@ -120,12 +119,12 @@ def check(
     for row in rows:
         findings += _caption_findings(row, limits.captions)
     sounds: dict[int, SoundMeasures] = {}
-    for number, heard in enumerate(_hear(rows, workers)):
-        if isinstance(heard, SoundMeasures):
-            sounds[number] = heard
-            findings += _sound_findings(rows[number], heard, limits)
+    for number, measured in enumerate(_measured(rows, workers)):
+        if isinstance(measured, SoundMeasures):
+            sounds[number] = measured
+            findings += _sound_findings(rows[number], measured, limits)
         else:
-            findings.append(rows[number].finding("unreadable audio", str(heard)))
+            findings.append(rows[number].finding("unreadable audio", str(measured)))
         progress("clips", number + 1, len(rows))
     findings += _identity_findings(rows, sounds, limits)
     order = {str(manifest): rank for rank, manifest in enumerate(manifests)}
@@ -134,16 +133,16 @@ def check(
     return Report(len(rows), captions, sum(s.duration_s for s in sounds.values()), findings)
 
 
-def _hear(rows: list[_Row], workers: int | None) -> Iterator[SoundMeasures | AudioError]:
-    """Each row's sound or what is wrong with it, in order, a few rows ahead of the caller."""
+def _measured(rows: list[_Row], workers: int | None) -> Iterator[SoundMeasures | AudioError]:
+    """Each row's measures or its error, in order, a few rows ahead of the caller."""
 
-    def heard(row: _Row) -> SoundMeasures | AudioError:
+    def measured(row: _Row) -> SoundMeasures | AudioError:
         try:
             return measure(row.clip.audio, row.clip.start_s, row.clip.end_s)
         except AudioError as error:
             return error
 
-    return in_order(heard, rows, workers)
+    return in_order(measured, rows, workers)
 
 
 def _caption_findings(row: _Row, limits: CaptionLimits) -> Iterator[Finding]:
@@ -182,7 +181,7 @@ def _sound_findings(row: _Row, sound: SoundMeasures, limits: Limits) -> Iterator
 def _identity_findings(
     rows: list[_Row], sounds: dict[int, SoundMeasures], limits: Limits
 ) -> Iterator[Finding]:
-    """Leaks, duplicates and names that stand in two splits; a row leaks once, for one reason."""
+    """Leaks, duplicates and file names that two splits share; a row leaks once, for one reason."""
     splits = {number: row.clip.split for number, row in enumerate(rows)}
     audible = {n: s for n, s in sounds.items() if s.level_dbfs >= limits.silent_dbfs}
     sources = {n: source for n, row in enumerate(rows) if (source := source_of(row.clip))}

@@ -1,4 +1,4 @@
-"""Clips: a recording or its section, its captions, what is mixed into it, and its waveform."""
+"""Clips: a recording or a section of it, its captions, its mix, and its waveform."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ TOGETHER, FOLLOWED_BY = RELATIONS = ("together", "followed by")
 class Mix:
     """The second recording of a mix-up, or its section from ``start_s`` to ``end_s`` (seconds).
 
-    ``level_db``: how far the first one's RMS lies above this one's in the mix; ``offset_s``:
-    seconds of the longer recording before the shorter one starts, without a meaning where one
-    follows the other. None: drawn when read. ``relation``: one of `RELATIONS`.
+    ``level_db``: RMS of the first recording above this one's in the mix; ``offset_s``: start of the
+    shorter recording in the longer one in seconds, unused if one follows the other. None: drawn
+    when read. ``relation``: one of `RELATIONS`.
     """
 
     audio: Path
@@ -45,9 +45,9 @@ class Mix:
 class Clip:
     """A recording, or its section from ``start_s`` to ``end_s`` (seconds), and its captions.
 
-    ``audio`` can be opened as it stands; ``split`` is "train", "val", "test", another name, or ""
-    where the clip is in none; ``licence`` is that of the audio; ``mix`` is mixed into it; ``extra``
-    holds the manifest's other keys.
+    ``audio`` is a path that can be opened; ``split`` is "train", "val", "test", another name, or ""
+    for none; ``licence`` is that of the audio; ``mix`` is mixed into it; ``extra`` holds the
+    manifest's other keys.
     """
 
     audio: Path
@@ -64,8 +64,8 @@ class Clip:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Mixed:
-    """Two recordings in one. ``mix``: the second one with the level and the offset it got;
-    ``seconds``: how much of the first and of the second is heard."""
+    """Two recordings in one. ``mix``: the second one with its final level and offset; ``seconds``:
+    the used duration of the first and the second."""
 
     waveform: np.ndarray
     mix: Mix
@@ -81,9 +81,8 @@ def load_clip(
 ) -> np.ndarray:
     """The waveform of ``clip``: float32 [L] mono at ``sample_rate_hz``, in [-1, 1].
 
-    At most ``max_duration_s`` from its start on. If it is a mix-up, both recordings; level and
-    offset that its row leaves open are drawn by ``seed`` and the clip's id, within
-    ``mix_range_db``.
+    At most its first ``max_duration_s``. A mix-up contains both recordings; a level or offset that
+    its row does not give is drawn by ``seed`` and the clip's id, within ``mix_range_db``.
 
     Raises AudioError: a recording is unreadable or damaged, or ends before its section starts.
     """
@@ -99,7 +98,7 @@ def load_recording(
     *seed: int,
     mix_range_db: float = LEVEL_RANGE_DB,
 ) -> Recording:
-    """As `load_clip`, with the name of the file and where in it the clip stands."""
+    """As `load_clip`, with the name of the file and the clip's position in it."""
     if not clip.mix:
         return load_section(clip, sample_rate_hz, max_duration_s)
     waveform = load_mix(
@@ -118,8 +117,8 @@ def load_mix(
 ) -> Mixed:
     """`load_clip` of ``clip`` with ``other`` mixed in.
 
-    Recordings that follow each other and together last longer than ``max_duration_s`` are both cut
-    (`shares_of_time`); their ``offset_s`` is where the second one starts.
+    If one recording follows the other and both together are longer than ``max_duration_s``, both
+    are cut (`shares_of_time`); their ``offset_s`` is the start of the second one.
     """
     first, second = (
         load_section(part, sample_rate_hz, max_duration_s).waveform for part in (clip, other)
@@ -146,7 +145,7 @@ def load_mix(
 def load_section(
     part: Clip | Mix, sample_rate_hz: int, max_duration_s: float | None = None
 ) -> Recording:
-    """The recording that ``part`` names, or its section, without what is mixed into it."""
+    """The recording of ``part``, or its section, without its mix."""
     start_s, end_s = part.start_s or 0.0, part.end_s
     if max_duration_s is not None:
         latest_s = start_s + max_duration_s

@@ -1,8 +1,8 @@
-"""Clotho v2.1 (Drossos, Lipping and Virtanen, ICASSP 2020), as Zenodo record 4783391 holds it.
+"""Clotho v2.1 (Drossos, Lipping and Virtanen, ICASSP 2020), from Zenodo record 4783391.
 
-Three splits, each a 7z archive of wav files, a CSV of five captions a file, and a CSV of metadata
-in Latin-1: Freesound id, uploader and licence. Names of files differ between the three in accents
-and HTML entities, so they are matched exactly first and by their ASCII letters and digits second.
+Each of three splits has a 7z archive of wav files, a CSV with five captions per file, and a CSV of
+metadata in Latin-1: Freesound id, uploader and licence. Accents and HTML entities in file names
+differ between the three, so names are matched exactly first, then by ASCII letters and digits.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ADDRESS = "https://zenodo.org/records/4783391/files/{name}?download=1"
 SPLITS = {"development": "train", "validation": "val", "evaluation": "test"}  # Clotho's -> ours
 CAPTIONS = tuple(f"caption_{n}" for n in range(1, 6))
 
-# MD5 digests as Zenodo publishes them with record 4783391 (version 2.1, May 2021).
+# MD5 digests that Zenodo publishes with record 4783391 (version 2.1, May 2021).
 MD5 = {
     "clotho_audio_development.7z": "c8b05bc7acdb13895bb3c6a29608667e",
     "clotho_audio_validation.7z": "7dba730be08bada48bd15dc4e668df59",
@@ -46,9 +46,9 @@ T = TypeVar("T")
 def download_clotho(
     folder: Path, splits: Iterable[str] = tuple(SPLITS), progress: Progress = silent
 ) -> None:
-    """Bring the files of ``splits`` into ``folder``, 7 GB for all; see `download`.
+    """Download the files of ``splits`` into ``folder``, 7 GB for all; see `download`.
 
-    A split whose recordings are unpacked in ``folder`` needs no archive, and none is fetched.
+    If the recordings of a split are unpacked in ``folder``, its archive is not downloaded.
     """
     for split in splits:
         for kind in ("captions", "metadata"):
@@ -63,11 +63,11 @@ def read_clotho(
 ) -> Reading:
     """The clips of ``splits`` ("development", "validation", "evaluation"), in the order given.
 
-    ``folder`` holds the CSV files, and the recordings unpacked (below any folder named after the
-    split) or in their archives, which are then unpacked into ``folder``/split. Rows without a
+    ``folder`` holds the CSV files, and the recordings, either unpacked (below any folder named
+    after the split) or in archives, which are unpacked into ``folder``/split. Rows without a
     recording are left out.
 
-    Raises DataError for a table that is missing or broken, or a split without any recording.
+    Raises DataError: a table is missing or broken, or a split has no recording.
     """
     clips: list[Clip] = []
     left_out: list[LeftOut] = []
@@ -113,7 +113,7 @@ def _captions(folder: Path, split: str) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _metadata(folder: Path, split: str) -> dict[str, dict[str, str]]:
-    """Rows by file name; empty where the table is absent, for the captions do without it."""
+    """Rows by file name; empty without the table, which captions do not need."""
     table = folder / f"clotho_metadata_{split}.csv"
     if not table.exists():
         return {}
@@ -121,7 +121,7 @@ def _metadata(folder: Path, split: str) -> dict[str, dict[str, str]]:
 
 
 def _unpacked(folder: Path, split: str, names: list[str], progress: Progress) -> dict[str, Path]:
-    """Recordings by name, taken out of the archive if any of ``names`` is not there otherwise."""
+    """Recordings by name; unpacks the archive if one of ``names`` is missing."""
     found = _recordings(folder, split)
     archive = folder / f"clotho_audio_{split}.7z"
     if _lack(names, found) and archive.exists():
@@ -136,7 +136,7 @@ def _unpacked(folder: Path, split: str, names: list[str], progress: Progress) ->
 
 
 def _recordings(folder: Path, split: str) -> dict[str, Path]:
-    """Audio files by name, below any folder whose name is the split or ends in it."""
+    """Audio files by name, below any folder with a name that is or ends in the split."""
     below = (
         path
         for path in audio_files(folder)
@@ -155,10 +155,10 @@ def _download(folder: Path, name: str, progress: Progress) -> None:
 
 
 class Names(Generic[T]):
-    """Things by file name; ``wanted`` are the names that will be looked for.
+    """A lookup of ``things`` by file name; ``wanted`` are the names that will be looked up.
 
-    A name is also found if only its ASCII letters and digits agree, with a thing that is not
-    wanted under its own name and is the only one of its kind.
+    A name also matches by its ASCII letters and digits, if exactly one thing has them, and that
+    thing is not wanted under its own name.
     """
 
     def __init__(self, things: Mapping[str, T], wanted: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""A data card: what a data set holds, in tables that a terminal and Markdown can show."""
+"""The data card: statistics of a data set, as tables for a terminal or Markdown."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from auricle.text.normalise import words
 from auricle.watch import UNKNOWN, Progress, silent
 
 NO_LICENCE = "not given"
-BATCH = 1024  # clips whose headers are read before the next are
+BATCH = 1024  # clips whose headers are read together
 
 
 @dataclass
 class SplitStatistics:
-    """One split: seconds and licence of each clip, words of each caption, how often each word."""
+    """One split: seconds and licence of each clip, words of each caption, counts of each word."""
 
     clips: int = 0
     unreadable: int = 0
@@ -35,7 +35,7 @@ class SplitStatistics:
     captions: Counter[str] = field(default_factory=Counter)
     vocabulary: Counter[str] = field(default_factory=Counter)
     licences: Counter[str] = field(default_factory=Counter)
-    licence_ms: Counter[str] = field(default_factory=Counter)  # milliseconds of audio under each
+    licence_ms: Counter[str] = field(default_factory=Counter)  # milliseconds of audio per licence
 
     def add(self, clip: Clip, duration_s: float | None) -> None:
         self.clips += 1
@@ -56,7 +56,7 @@ class SplitStatistics:
 
 @dataclass(frozen=True)
 class Table:
-    """A heading, the names of columns and rows of text; columns but the first hold numbers."""
+    """A title, column names and rows of text; all columns except the first hold numbers."""
 
     title: str
     columns: tuple[str, ...]
@@ -76,10 +76,9 @@ def survey(
     progress: Progress = silent,
     workers: int | None = None,
 ) -> dict[str, SplitStatistics]:
-    """Statistics by split. Of the audio only headers are read; clips without one are counted.
+    """Statistics by split. Only headers of the audio are read; unreadable clips are counted.
 
-    ``progress`` is told clips; their number is not known before. Raises DataError for a
-    manifest that cannot be read.
+    ``progress`` gets clips; their total is unknown. Raises DataError: a manifest cannot be read.
     """
     splits: dict[str, SplitStatistics] = {}
     done = 0
@@ -94,7 +93,7 @@ def survey(
 
 
 def tables(splits: dict[str, SplitStatistics]) -> list[Table]:
-    """Audio, captions, vocabulary and licences, a row per split and one for all of several."""
+    """Audio, captions, vocabulary and licences: a row per split, and one for all if several."""
     shown = dict(splits)
     trained = set(splits["train"].vocabulary) if "train" in splits else None
     if len(splits) > 1:
@@ -160,14 +159,14 @@ def tables(splits: dict[str, SplitStatistics]) -> list[Table]:
 
 
 def markdown(splits: dict[str, SplitStatistics], plots: Sequence[Path] = ()) -> str:
-    """The card as Markdown; ``plots`` are pictures that lie beside it."""
+    """The card as Markdown; ``plots`` are image files beside it."""
     parts = ["# Data card\n", *(table.markdown() for table in tables(splits))]
     parts += [f"![{path.stem.replace('_', ' ')}]({path.name})\n" for path in plots]
     return "\n".join(parts)
 
 
 def _order(split: str) -> tuple[int, str]:
-    """Train, val and test in this order, others after them."""
+    """A sort key: train, val, test, then others."""
     return SPLIT_RANK.get(canonical_split(split), len(SPLIT_RANK)), split
 
 

@@ -1,4 +1,4 @@
-"""A manifest without its faults, and a list of what was dropped and why."""
+"""Dropping: a manifest without its faults, and a list of the dropped rows with reasons."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from auricle.files import atomic_writer
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """Clips kept by `clean`; rows and single captions dropped, and the file that lists them."""
+    """The result of `clean`: kept clips, dropped rows and single captions, the file that lists
+    them."""
 
     kept: int
     rows: int
@@ -24,11 +25,11 @@ class Cleaned:
 
 
 def clean(manifests: Iterable[Path], report: Report, out: Path) -> Cleaned:
-    """Write the rows of ``manifests`` that ``report`` leaves whole to the manifest ``out``.
+    """Write the rows of ``manifests`` without the faults in ``report`` to the manifest ``out``.
 
-    A row goes with its last caption. ``out`` with the suffix .dropped.jsonl gets a line for every
-    row that lost something: the row with what was dropped of its captions, and ``reasons``. Both
-    files appear whole or not at all.
+    A row without captions is dropped. ``out`` with the suffix .dropped.jsonl gets a line for every
+    changed row: the row with its dropped captions, and ``reasons``. Both files are written
+    completely or not at all.
     """
     found: dict[tuple[str, int], list[Finding]] = defaultdict(list)
     for finding in report.findings:

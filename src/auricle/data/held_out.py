@@ -1,4 +1,4 @@
-"""A part of a data set held out for validation, where its makers named none."""
+"""A validation split, held out of a data set that has none."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from auricle.data.leaks import file_name, source_of
 def hold_out(
     clips: Sequence[Clip], share: float, among: Collection[int] | None = None, split: str = "val"
 ) -> list[Clip]:
-    """``clips`` in their order, with about ``share`` of those at the places ``among`` (all, if not
-    given) put into ``split``: at least one recording, and never all.
+    """``clips`` in order, with about ``share`` of those at the indices ``among`` (by default all)
+    moved to ``split``: at least one recording, and never all.
 
-    Clips of one source, or of one file, stay together. A hash of its name decides where a recording
-    goes, so that a data set that grows, or is moved, keeps most of its split.
+    Clips of one source or file stay together. The hash of a recording's name decides its split, so
+    a data set keeps most of its split when it grows or moves.
     """
     groups: dict[str, list[int]] = defaultdict(list)
     for place in range(len(clips)) if among is None else among:

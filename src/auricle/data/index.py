@@ -1,8 +1,8 @@
-"""Rows under SHA-256 keys, kept in SQLite and looked up in one sorted array.
+"""An index of rows by SHA-256 keys, stored in SQLite and looked up in one sorted array.
 
-SQLite keeps a row whole or absent whenever a process is killed. Its connections must not cross a
-fork, so none stays open: rows are looked up in an array, of 32 bytes a key and the columns, which
-worker processes share. Rows are only ever added.
+A row in SQLite is complete or absent, even if a process is killed. SQLite's connections must not
+cross a fork, so none stays open: lookups use an array of 32 bytes per key and the columns, which
+worker processes share. Rows are added, never changed.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 KEY = "S32"  # SHA-256 as bytes
-RECENT = 4096  # rows kept apart until they are merged into the sorted array
+RECENT = 4096  # rows outside the sorted array, merged into it at this number
 TIMEOUT_S = 60.0  # for another process's commit
-TICK_S = 0.1  # a file's time may not tell two changes apart that are closer (Linux: 1 to 10 ms)
+TICK_S = 0.1  # two closer changes may have the same file time (Linux: 1 to 10 ms)
 
 
 class _Snapshot(NamedTuple):
@@ -46,7 +46,7 @@ class _Snapshot(NamedTuple):
 class Index:
     """A table at ``path`` of ``columns``: name -> NumPy type. Safe to pickle, and to fork.
 
-    Keys are 64 hexadecimal digits. Raises DataError where the file is damaged or cannot be written.
+    Keys are 64 hexadecimal digits. Raises DataError: the file is damaged or cannot be written.
     """
 
     def __init__(self, path: Path, columns: Mapping[str, str]) -> None:
@@ -62,8 +62,8 @@ class Index:
         return len(snapshot.keys) + len(snapshot.recent)
 
     def find(self, key: str) -> tuple | None:
-        """The row under ``key``, also one that another process has just added."""
-        wanted = bytes.fromhex(key).rstrip(b"\0")  # as NumPy gives them back
+        """The row under ``key``, even if another process has just added it."""
+        wanted = bytes.fromhex(key).rstrip(b"\0")  # as NumPy returns keys
         row = (self._snapshot or self._read()).find(wanted)
         return self._read().find(wanted) if row is None else row
 
@@ -76,7 +76,7 @@ class Index:
             return connection.execute(query).fetchone()
 
     def add(self, rows: Iterable[tuple]) -> None:
-        """Add rows of a key and the columns, all or none; a key that is there keeps its row."""
+        """Add rows (key, columns), all or none; an existing key keeps its row."""
         names, marks = ", ".join(self.columns), ", ?" * len(self.columns)
         with self._transaction("IMMEDIATE") as connection:
             connection.executemany(
@@ -85,7 +85,7 @@ class Index:
             )
 
     def _read(self) -> _Snapshot:
-        """The snapshot at hand if the file has not changed since, or a newer one."""
+        """The current snapshot, replaced by a newer one if the file has changed."""
         import numpy as np
 
         old, stamp = self._snapshot, self._stamp()
@@ -112,11 +112,11 @@ class Index:
                 packed[name] = table[name]
             keys, last = np.ascontiguousarray(table["key"]), int(table["id"].max(initial=0))
             new = _Snapshot(keys, packed, {}, last, stamp)
-        self._snapshot = new  # at once: other threads may be looking up
+        self._snapshot = new  # one assignment, for the lookups of other threads
         return new
 
     def _stamp(self) -> tuple[int, ...]:
-        """Differs after every commit; empty while nothing has been committed."""
+        """A value that changes with every commit; empty before the first."""
         try:
             status = self.path.stat()
         except FileNotFoundError:
@@ -128,7 +128,7 @@ class Index:
 
     @contextlib.contextmanager
     def _transaction(self, kind: str = "DEFERRED") -> Iterator[sqlite3.Connection]:
-        """All of it is done or nothing. A table that is missing is made."""
+        """A transaction, all or nothing; creates the table if it is missing."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(self.path, TIMEOUT_S, isolation_level=None)
@@ -142,6 +142,6 @@ class Index:
                 yield connection
         except (OSError, sqlite3.Error) as error:
             raise DataError(
-                f"{self.path}: cannot be read or written ({error}); see that the disk has room and"
-                " the folder is yours, or delete the folder if this file is damaged"
+                f"{self.path}: cannot be read or written ({error}); check that the disk has room"
+                " and the folder is yours, or delete the folder if this file is damaged"
             ) from error

@@ -1,5 +1,5 @@
-"""Keys that name clips and texts by their content: what was computed of them is found again under
-another path, and never taken for another recording's.
+"""Content keys of clips and texts: a result is found again if a path changes, and is never taken
+for another recording's.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ def text_key(text: str) -> str:
 class ContentKeys:
     """Keys of clips. Safe to pickle, to fork and to use from threads.
 
-    A file's hash is remembered under ``folder`` as long as its path, size and time stay, so that
-    files are not read again at every start; `save` writes down what is new.
+    ``folder`` stores a file's hash with its path, size and time, so unchanged files are not read
+    again at every start; `save` stores the new hashes.
 
     Args:
-        mix_range_db: within which `auricle.data.clip.load_clip` draws the levels of mix-ups.
+        mix_range_db: the range in which `auricle.data.clip.load_clip` draws levels of mix-ups.
     """
 
     def __init__(
@@ -39,9 +39,9 @@ class ContentKeys:
         self._new: dict[str, bytes] = {}
 
     def clip_key(self, clip: Clip) -> str:
-        """SHA-256 of what `load_clip` returns for ``clip`` without a seed, without decoding it.
+        """A SHA-256 that identifies the result of `load_clip` without a seed, without decoding.
 
-        Raises AudioError for a recording that cannot be read.
+        Raises AudioError: a recording cannot be read.
         """
         parts: list[Any] = [self._content(clip.audio), clip.start_s or 0.0, clip.end_s]
         if other := clip.mix:
@@ -55,7 +55,7 @@ class ContentKeys:
         return text_key(json.dumps(parts))
 
     def save(self) -> None:
-        """Remember the files hashed since the last time."""
+        """Store the hashes that are new since the last call."""
         new = list(self._new.items())
         if new:
             self._index.add(new)
@@ -71,7 +71,7 @@ class ContentKeys:
             if stamp in self._new:
                 return self._new[stamp].hex()
             if row := self._index.find(stamp):
-                return row[0].ljust(32, b"\0").hex()  # NumPy drops the zeros at the end
+                return row[0].ljust(32, b"\0").hex()  # NumPy drops zeros at the end
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256")
         except OSError as error:

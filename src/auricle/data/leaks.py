@@ -1,4 +1,4 @@
-"""Leaks between splits: one recording in two of them, by its source or by its samples."""
+"""Leaks: one recording in two splits, by its source or its samples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from auricle.data.clip import Clip
 
 K = TypeVar("K", bound=Hashable)
 
-# Of two splits the one further right keeps a clip: what is tested on must not change.
+# The split with the higher rank keeps a clip: test sets must not change.
 SPLIT_RANK = {"train": 0, "val": 1, "test": 2}
 SPLIT_ALIASES = {
     "training": "train",
@@ -32,7 +32,7 @@ _YOUTUBE_CLIP = re.compile(r"Y?([\w-]{11})_\d+(?:\.\d+)?(?:_\d+(?:\.\d+)?)?", re
 
 
 def source_of(clip: Clip) -> str | None:
-    """ "freesound:66304" or "youtube:r1nicOVtvkQ", by the manifest, or else by the clip's names."""
+    """ "freesound:66304" or "youtube:r1nicOVtvkQ", by the manifest, else by the clip's names."""
     if clip.source:
         return clip.source
     for text in (clip.id, clip.audio.stem):
@@ -44,19 +44,19 @@ def source_of(clip: Clip) -> str | None:
 
 
 def file_name(clip: Clip) -> str:
-    """The recording's name as far as copies of it share it: case and HTML entities do not count."""
+    """The recording's file name, without differences of case and HTML entities between copies."""
     return html.unescape(clip.audio.name).casefold()
 
 
 def canonical_split(split: str) -> str:
-    """ "development" -> "train", "dev" -> "val", "evaluation" -> "test"; others as they are."""
+    """ "development" -> "train", "dev" -> "val", "evaluation" -> "test"; others do not change."""
     lower = split.lower()
     return SPLIT_ALIASES.get(lower, lower)
 
 
 @dataclass(frozen=True, slots=True)
 class Leak(Generic[K]):
-    """Row ``row`` shares ``key`` with ``other``, of a split that is to be kept free of it."""
+    """Row ``row`` shares ``key`` with row ``other``, in a split that keeps it."""
 
     key: K
     row: int
@@ -64,10 +64,10 @@ class Leak(Generic[K]):
 
 
 def find_leaks(keys: Iterable[tuple[int, K]], splits: Mapping[int, str]) -> Iterator[Leak[K]]:
-    """The rows to take away so that no key stands in two splits.
+    """The rows to remove so that no key is in two splits.
 
-    ``keys`` are (row, key), ``splits`` each row's split. Test keeps its rows before validation,
-    validation before training, and those before splits of other names.
+    ``keys`` are (row, key), ``splits`` each row's split. Test keeps its rows first, then
+    validation, then training, then splits of other names.
     """
     rows: dict[K, list[int]] = defaultdict(list)
     for row, key in keys:

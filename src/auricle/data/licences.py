@@ -1,4 +1,4 @@
-"""Short names for the licences that data sets give as addresses."""
+"""Short names for licences that data sets give as addresses."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _FREE = {"zero": "CC0", "mark": "Public Domain"}
 
 
 def licence_name(text: str) -> str | None:
-    """ "http://creativecommons.org/licenses/by-nc/3.0/" -> "CC BY-NC 3.0"; other text as it is.
+    """ "http://creativecommons.org/licenses/by-nc/3.0/" -> "CC BY-NC 3.0"; other text unchanged.
 
-    None for text that is empty.
+    None for empty text.
     """
     if not (found := _CREATIVE_COMMONS.search(text)):
         return text.strip() or None

@@ -1,13 +1,13 @@
-"""Manifests: one clip per line of JSON, the form that every data set takes.
+"""Manifests: one clip per line of JSON, the format of every data set.
 
     {"audio": path, "captions": [...], "id"?, "split"?, "start_s"?, "end_s"?, "licence"?, "source"?,
      "mix"?: {"audio": path, "start_s"?, "end_s"?, "level_db"?, "offset_s"?, "relation"?}, ...}
 
-A relative ``audio`` is meant from the manifest's folder. ``id`` is by default the stem of the
-file's name, with a number behind it where an earlier row has it. ``source`` names the recording a
-clip was cut from ("freesound:66304", "youtube:r1nicOVtvkQ"): two clips of one source must not stand
-on both sides of a split. ``mix`` is a second recording that is mixed into the first (see
-`auricle.data.clip.Mix`). Keys beyond these are kept and written back.
+A relative ``audio`` starts at the manifest's folder. ``id`` is by default the stem of the file
+name, with a number added if an earlier row has it. ``source`` names the recording that a clip was
+cut from ("freesound:66304", "youtube:r1nicOVtvkQ"): clips of one source must be in one split.
+``mix`` is a second recording that is mixed into the first (see `auricle.data.clip.Mix`). Other keys
+are kept and written back.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from auricle.files import atomic_writer, parse_json, raw_lines
 
 REQUIRED = ("audio", "captions")
 OPTIONAL = ("id", "split", "start_s", "end_s", "licence", "source", "mix")
-MISTYPED = 0.8  # difflib ratio from which an unknown key is taken for a known one: "license"
+MISTYPED = 0.8  # from this difflib ratio, an unknown key is a misspelling: "license"
 
 
 def read_manifest(path: str | os.PathLike[str], split: str | None = None) -> Iterator[Clip]:
-    """The clips of the manifest ``path`` one by one, of ``split`` alone if that is given.
+    """The clips of the manifest ``path`` one by one; only those of ``split``, if given.
 
-    Raises DataError, naming file and line, at the first line that is not a clip.
+    Raises DataError, with file and line, at the first line that is not a clip.
     """
     for _, clip in read_lines(path):
         if split is None or clip.split == split:
@@ -60,17 +60,16 @@ def read_lines(
 
 
 class DefaultIds:
-    """The ids of rows that give none, in the order of a manifest: stems, made unique."""
+    """Ids for rows without one, in the order of a manifest: stems, made unique."""
 
     def __init__(self) -> None:
         self._rows: Counter[str] = Counter()
         self.numbers: dict[int, int] = {}
 
     def complete(self, clip: Clip, offset: int = 0) -> Clip:
-        """``clip`` with its default id where it has none: "rain" for rain.wav, then "rain-2".
+        """``clip`` with a default id if it has none: "rain" for rain.wav, then "rain-2".
 
-        ``numbers`` then has the 2 under ``offset``, for `with_id`: where rows are read again in
-        another order, the numbers are all that has to be remembered.
+        ``numbers`` keeps the 2 under ``offset`` for `with_id`, to read rows again in any order.
         """
         if clip.id:
             return clip
@@ -81,7 +80,7 @@ class DefaultIds:
 
 
 def with_id(clip: Clip, number: int = 1) -> Clip:
-    """``clip`` with its default id where it has none; ``number``: of the rows of this stem."""
+    """``clip`` with a default id if it has none; ``number`` counts the rows of this stem."""
     if clip.id:
         return clip
     stem = clip.audio.stem
@@ -89,11 +88,11 @@ def with_id(clip: Clip, number: int = 1) -> Clip:
 
 
 def parse_clip(line: bytes, folder: Path) -> Clip:
-    """The clip that one line of JSON describes; relative paths are taken from ``folder``.
+    """The clip of one line of JSON; relative paths start at ``folder``.
 
-    Its id is "" where the row gives none: `DefaultIds` knows the rows before.
+    Its id is "" if the row gives none; `DefaultIds` completes it.
 
-    Raises DataError: the rule that the line breaks, and the fix.
+    Raises DataError, with the rule that the line breaks, and the fix.
     """
     row = parse_json(line)
     for key in REQUIRED:
@@ -104,7 +103,7 @@ def parse_clip(line: bytes, folder: Path) -> Clip:
             raise DataError(f'unknown key "{key}"; write "{near[0]}"')
     captions = row["captions"]
     if not isinstance(captions, list) or not all(isinstance(text, str) for text in captions):
-        raise DataError('"captions" must be a list of strings, also for a single caption')
+        raise DataError('"captions" must be a list of strings, even for a single caption')
     for key in ("audio", "id", "split"):
         if key in row and (not isinstance(row[key], str) or not row[key]):
             raise DataError(f'"{key}" is {row[key]!r}; it must be a string that is not empty')
@@ -127,10 +126,10 @@ def parse_clip(line: bytes, folder: Path) -> Clip:
 
 
 def write_manifest(path: str | os.PathLike[str], clips: Iterable[Clip]) -> int:
-    """Write ``clips`` to ``path``, whole or not at all; their number.
+    """Write ``clips`` to ``path``, completely or not at all; return their number.
 
-    Audio below the manifest's folder is written relative to it, so that the folder can be moved;
-    other audio by its absolute path.
+    Paths of audio below the manifest's folder are relative, so the folder can be moved; others are
+    absolute.
     """
     path = Path(path)
     count = 0
@@ -142,7 +141,7 @@ def write_manifest(path: str | os.PathLike[str], clips: Iterable[Clip]) -> int:
 
 
 def to_json(clip: Clip, folder: Path, **more: object) -> str:
-    """The line for ``clip`` in a manifest that lies in ``folder``, with ``more`` keys."""
+    """The line of ``clip`` in a manifest in ``folder``, with ``more`` keys."""
     row: dict[str, object] = {
         "audio": portable(clip.audio, folder),
         "captions": list(clip.captions),
@@ -156,16 +155,16 @@ def to_json(clip: Clip, folder: Path, **more: object) -> str:
 
 
 def portable(audio: Path, folder: Path) -> str:
-    """The path for a manifest in ``folder``: relative for what lies below it, else absolute."""
+    """The path for a manifest in ``folder``: relative if ``audio`` lies below it, else absolute."""
     audio = Path(os.path.abspath(audio))  # noqa: PTH100  (a link's target may not be shared)
     root = Path(os.path.abspath(folder))  # noqa: PTH100
     return (audio.relative_to(root) if audio.is_relative_to(root) else audio).as_posix()
 
 
 def parse_mix(row: object, folder: Path) -> Mix:
-    """The `Mix` that a manifest's key "mix" holds; a relative path is taken from ``folder``.
+    """The `Mix` of a manifest's key "mix"; a relative path starts at ``folder``.
 
-    Raises DataError: the rule that it breaks, and the fix.
+    Raises DataError, with the rule that it breaks, and the fix.
     """
     known = [field.name for field in fields(Mix)]
     if not isinstance(row, dict):
@@ -191,7 +190,7 @@ def parse_mix(row: object, folder: Path) -> Mix:
 
 
 def seconds(row: Mapping[str, Any], key: str) -> float | None:
-    """``row[key]`` in seconds, None where it is left out; DataError unless finite, 0 or more."""
+    """``row[key]`` in seconds, None if missing; DataError unless it is finite, 0 or more."""
     value = finite(row, key, "a number of seconds, 0 or more")
     if value is not None and value < 0:
         raise DataError(f'"{key}" is {value!r}; it must be a number of seconds, 0 or more')
@@ -199,7 +198,7 @@ def seconds(row: Mapping[str, Any], key: str) -> float | None:
 
 
 def finite(row: Mapping[str, Any], key: str, rule: str) -> float | None:
-    """``row[key]``, None where it is left out; DataError saying ``rule`` unless a finite number."""
+    """``row[key]``, None if missing; DataError with ``rule`` unless it is a finite number."""
     value = row.get(key)
     if value is None:
         return None
@@ -210,7 +209,7 @@ def finite(row: Mapping[str, Any], key: str, rule: str) -> float | None:
 
 
 def section(row: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    """``start_s`` and ``end_s`` of ``row``; DataError unless the end comes after the start."""
+    """``start_s`` and ``end_s`` of ``row``; DataError unless the end is after the start."""
     start_s, end_s = seconds(row, "start_s"), seconds(row, "end_s")
     if end_s is not None and end_s <= (start_s or 0.0):
         raise DataError(f'"end_s" is {end_s}; it must come after "start_s", {start_s or 0.0}')

@@ -1,4 +1,4 @@
-"""Readings of data sets: their clips, and the rows and files that gave none."""
+"""Results of reading a data set: its clips, and the rows and files that gave none."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from auricle.data.clip import Clip
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A row or file that gave no clip: ``where`` it stands ("train.csv:17", a path) and why."""
+    """A row or file that gave no clip: its place ("train.csv:17", a path) and the reason."""
 
     where: str
     reason: str
@@ -19,11 +19,11 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A data set read: its clips, and everything in it that is not among them."""
+    """The clips of a data set, and all that was left out."""
 
     clips: list[Clip]
     left_out: list[LeftOut]
 
     def reasons(self) -> Counter[str]:
-        """The number of left out rows by reason."""
+        """The number of left-out rows by reason."""
         return Counter(item.reason for item in self.left_out)

@@ -1,8 +1,8 @@
-"""A folder of recordings with a table of captions, as users have them.
+"""A user's folder of recordings with a table of captions.
 
 The table is CSV (TSV) or JSON Lines with a column ``audio`` and either ``caption`` or
 ``caption_1`` … ``caption_5``; in JSON Lines ``captions`` may hold a list. The columns ``id``,
-``split``, ``start_s``, ``end_s``, ``licence`` and ``source`` mean what they mean in a manifest.
+``split``, ``start_s``, ``end_s``, ``licence`` and ``source`` are those of a manifest.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from auricle.errors import DataError
 from auricle.files import json_rows, read_table
 
 TABLES = ("captions.csv", "captions.tsv", "captions.jsonl", "metadata.csv", "metadata.jsonl")
-AUDIO_COLUMNS = ("audio", "file_name", "filename", "file", "path")  # the first that is there
+AUDIO_COLUMNS = ("audio", "file_name", "filename", "file", "path")  # the first that exists
 JSON_LINES = (".jsonl", ".ndjson")
 
 
@@ -32,15 +32,14 @@ def read_folder(
     split: str = "train",
     validation: float = 0.0,
 ) -> Reading:
-    """The clips that the table ``captions`` describes, with recordings looked for in ``folder``.
+    """The clips of the table ``captions``, with recordings in ``folder``.
 
-    Without ``captions`` the folder must hold one of `TABLES`; without ``folder`` recordings are
-    looked for beside the table. ``split`` is for rows that name none, and of those clips the share
-    ``validation``, 0 to 1, goes to "val" (see `hold_out`). Rows of one recording (and section)
-    become one clip. Left out are rows without a recording or a caption, and recordings
-    in ``folder`` that no row names.
+    Without ``captions``, the folder must hold one of `TABLES`; without ``folder``, recordings are
+    beside the table. Rows without a split get ``split``; the share ``validation``, 0 to 1, of these
+    clips moves to "val" (see `hold_out`). Rows of one recording (and section) become one clip. Rows
+    without a recording or caption, and recordings in ``folder`` without a row, are left out.
 
-    Raises DataError: no table, a broken one, or one without the columns.
+    Raises DataError: the table is missing or broken, or lacks the columns.
     """
     if captions is None:
         if folder is None:
@@ -74,7 +73,7 @@ def read_folder(
 
 
 def _clip(row: Mapping[str, Any], root: Path, split: str, where: str) -> Clip:
-    """The row's clip; its values are checked as those of a manifest are."""
+    """The row's clip; its values are checked as in a manifest."""
     audio = next((row[name] for name in AUDIO_COLUMNS if row.get(name)), None)
     if not audio:
         raise DataError(f"{where}: names no recording; fill the column audio")
@@ -105,7 +104,7 @@ def _typed(key: str, value: Any) -> Any:
         try:
             return float(value)
         except ValueError:
-            return value  # refused by name in parse_clip
+            return value  # refused in parse_clip
     return value
 
 

@@ -1,11 +1,10 @@
-"""Arrays that are computed once, such as an encoder's features, under keys of what they were
-computed from.
+"""A store of arrays that are computed once, such as an encoder's features, by keys of their source.
 
     <folder>/<digest of the settings>/ settings.json  index.sqlite  00000.bin  00001.bin ...
 
-Other settings mean another folder, so nothing stale is ever read. A shard is arrays end to end,
-little-endian. Their places are committed to the index once the bytes are on the disk: a killed
-process leaves at most bytes at a shard's end that no row names, and the next one writes over them.
+Other settings have another folder, so stale arrays are never read. A shard is a sequence of
+little-endian arrays. Their positions are committed to the index when the bytes are on the disk. A
+killed process leaves at most unused bytes at the end of a shard; the next one overwrites them.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from auricle.files import atomic_writer
 if TYPE_CHECKING:
     import numpy as np
 
-SHARD_BYTES = 1 << 30  # from here on the next array begins another shard
+SHARD_BYTES = 1 << 30  # the next array after this starts another shard
 COLUMNS = {"shard": "i4", "start": "i8", "frames": "i4"}  # start in bytes
 TYPES = {"float16": "<f2", "float32": "<f4"}
 
@@ -38,8 +37,8 @@ class ArrayStore:
     Safe to pickle, to fork and to use from threads; several processes may write at once.
 
     Args:
-        settings: all that the arrays depend on besides their key, as JSON can hold it.
-        shard_bytes: size from which a shard is closed.
+        settings: everything else that the arrays depend on, as JSON values.
+        shard_bytes: a shard of this size is closed.
     """
 
     def __init__(
@@ -72,7 +71,7 @@ class ArrayStore:
         return None if row is None else row[2]
 
     def get(self, key: str) -> np.ndarray:
-        """The array under ``key``, [frames, width], the caller's own.
+        """A new array [frames, width] with the content under ``key``.
 
         Raises DataError: there is none, or its shard is damaged.
         """
@@ -83,16 +82,16 @@ class ArrayStore:
             raise DataError(f"{self.folder}: has no array {key}; run `auricle precompute` again")
         shard, start, frames = row
         array = np.empty((frames, self.width), TYPES[self.dtype])
-        # Read, not mapped: mapped pages would count as this process's memory, shard for shard.
+        # Read, not mapped: mapped pages of all shards would count as this process's memory.
         if os.preadv(self._shard(shard).fileno(), [array.data], start) != array.nbytes:
             raise self._damaged(shard)
         return array
 
     def put_many(self, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
-        """Store (key, [frames, width]) pairs, all or none; what is there already stays.
+        """Store (key, [frames, width]) pairs, all or none; existing keys keep their arrays.
 
-        Raises DataError: a value is not finite in ``dtype``, or the disk is full; what was stored
-        before stays valid.
+        Raises DataError: a value is not finite in ``dtype``, or the disk is full; stored arrays
+        stay valid.
         """
         packed = {key: self._packed(key, array) for key, array in arrays}
         with self._lock():
@@ -110,7 +109,7 @@ class ArrayStore:
             self._index.add(rows)
 
     def _append(self, shard: int, end: int, arrays: list[np.ndarray]) -> None:
-        """Put ``arrays`` on the disk at ``end`` of a shard, in place of whatever follows it."""
+        """Write ``arrays`` to the disk at ``end`` of a shard, over any bytes after it."""
         needed = sum(array.nbytes for array in arrays)
         try:
             file = os.open(self._path(shard), os.O_WRONLY | os.O_CREAT, 0o666)
@@ -132,8 +131,8 @@ class ArrayStore:
             free = shutil.disk_usage(self.folder).free
             raise DataError(
                 f"{self.folder}: {needed / 1e6:.1f} MB cannot be written ({error.strerror}; the"
-                f" disk has {free / 1e6:.1f} MB left); make room and run this again, what was"
-                " stored stays"
+                f" disk has {free / 1e6:.1f} MB left); make room and run this again, stored arrays"
+                " stay"
             ) from error
 
     def _packed(self, key: str, array: np.ndarray) -> np.ndarray:
@@ -141,14 +140,14 @@ class ArrayStore:
 
         assert array.ndim == 2, array.shape
         assert array.shape[1] == self.width, array.shape
-        with np.errstate(over="ignore"):  # it is refused below
+        with np.errstate(over="ignore"):  # refused below
             packed = np.ascontiguousarray(array, TYPES[self.dtype])
         if not np.isfinite(packed).all():
             raise DataError(f"{self.folder}: {key}: has values that are not finite {self.dtype}s")
         return packed
 
     def _shard(self, number: int) -> BinaryIO:
-        """The shard opened for reading; reads name their offset, so threads may share it."""
+        """The shard, open for reading; every read gives its offset, so threads can share it."""
         if number not in self._shards:
             try:
                 self._shards[number] = self._path(number).open("rb", buffering=0)
@@ -167,7 +166,7 @@ class ArrayStore:
 
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
-        """One writer at a time; others wait."""
+        """A lock for one writer at a time; others wait."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not (path := self.folder / "settings.json").exists():

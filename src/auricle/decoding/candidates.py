@@ -1,4 +1,4 @@
-"""The memory of clips -> their candidate captions, best first: search, likelihood, scores."""
+"""Candidate captions of clips, from their memory: search, likelihood, scores; best first."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from auricle.records import Candidate
 from auricle.text.normalise import strip_punctuation
 from auricle.text.tokenizer import CaptionTokenizer
 
-Pool = Literal["candidates", "tokens"]  # what the scorers of an ensemble bring together
+Pool = Literal["candidates", "tokens"]  # what an ensemble combines
 
 
 def find_candidates(
@@ -32,12 +32,12 @@ def find_candidates(
     pool: Pool = "candidates",
     every_term: bool = False,
 ) -> list[list[Candidate]]:
-    """Distinct candidates of B clips: by score, but what one search found in its own order.
+    """Distinct candidates of B clips, best score first; one beam or greedy search keeps its order.
 
-    ``memories`` are one per scorer, of the same clips. Each serves search, likelihood and
-    similarity. ``seed`` fixes sampling whatever the batch holds. ``pool``: every scorer searches
-    ("candidates"), or all search as one by the average of their token probabilities ("tokens").
-    ``every_term``: compute also the terms of reranking that have no weight.
+    ``memories`` holds one memory of the same clips per scorer, for search, likelihood and
+    similarity. ``seed`` fixes the samples, whatever the batch. ``pool``: each scorer searches
+    ("candidates"), or all search together by the average of their token probabilities ("tokens").
+    ``every_term``: compute also the reranking terms that have no weight.
     """
     crosses = _read(scorers, memories)
     hypotheses = find_hypotheses(scorers, crosses, options, seed, pool)
@@ -52,7 +52,7 @@ def judge_hypotheses(
     hypotheses: Sequence[Sequence[Hypothesis]],
     pool: Pool = "candidates",
 ) -> list[list[list[Likelihood]]]:
-    """The likelihood of each hypothesis of each clip, by each scorer; by all as one for pool
+    """The likelihood of each hypothesis of each clip, per scorer; of all together for pool
     "tokens"."""
     if pool == "tokens":
         return [stepped_likelihoods(_averaged(scorers, crosses), hypotheses, scorers[0].tokenizer)]
@@ -71,7 +71,7 @@ def find_hypotheses(
 ) -> list[list[Hypothesis]]:
     """The distinct captions of each clip, in the order in which the scorers found them.
 
-    Scorer number i samples by ``seed`` + i, for equal scorers would draw equal samples.
+    Scorer i samples with ``seed`` + i: with one seed, equal scorers would draw equal samples.
     """
     steps: list[Steps] = (
         [_averaged(scorers, crosses)] if pool == "tokens" else _steps(scorers, crosses)
@@ -90,10 +90,10 @@ def find_hypotheses(
 def joint_steps(
     scorers: Sequence[Scorer], memories: Sequence[AudioMemory], pool: Pool = "candidates"
 ) -> Steps:
-    """The one search there is: of a single scorer, or of all as one.
+    """The steps of the only search: of a single scorer, or of all scorers together.
 
     Raises:
-        ModelError: several scorers that search one after the other.
+        ModelError: several scorers search one after the other.
     """
     crosses = _read(scorers, memories)
     if pool == "tokens":
@@ -129,7 +129,7 @@ def _hypothesis(
     forbidden: ForbiddenWords | None,
     scorer: int,
 ) -> Hypothesis:
-    """The log-probability is known where the text re-tokenises to the tokens drawn."""
+    """The log-probability is known only if the text re-tokenises to the tokens drawn."""
     text = strip_punctuation(tokenizer.decode(sequence.ids))
     if forbidden:
         text = forbidden.erase(text)
@@ -140,7 +140,7 @@ def _hypothesis(
 
 
 def _merge(first: Hypothesis | None, hypothesis: Hypothesis) -> Hypothesis:
-    """Another hypothesis of the same text is counted; its tokens count if they tell more."""
+    """Count a second hypothesis of the same text; take its tokens if they have the probability."""
     if first is None:
         return hypothesis
     known = first.log_probability is not None or hypothesis.scorer != first.scorer

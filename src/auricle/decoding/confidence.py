@@ -1,7 +1,7 @@
-"""One calibrated number per caption: the probability that it is right.
+"""Confidence: the calibrated probability that a caption is right.
 
-A logistic regression over what reranking knows of the chosen caption, kept as ``calibration.json``
-in the model's folder. What "right" means is a matter of its fit: see `auricle.tuning.confidence`.
+It is a logistic regression over the reranking terms of the chosen caption, stored as
+``calibration.json`` in the model folder. `auricle.tuning.confidence` fits it and defines "right".
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from auricle.errors import ModelError
 from auricle.records import Candidate
 from auricle.schema import build, check
 
-NO_SOUND = "no recognisable sound"  # the caption where nothing is heard, or too uncertainly
+NO_SOUND = "no recognisable sound"  # the caption of silence, and of low confidence
 FILE = "calibration.json"
 FEATURES = ("log_likelihood", "similarity", "agreement")  # fields of `Candidate`
 
 
 @dataclass(frozen=True)
 class Feature:
-    """A field of `Candidate`, standardised by ``mean`` and ``deviation`` and weighed."""
+    """A field of `Candidate`, standardised by ``mean`` and ``deviation``, with its weight."""
 
     name: str
     mean: float
@@ -40,9 +40,11 @@ class Feature:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """How reliable confidence was on clips held out from the fit, and how it would be to give all
-    of them the base rate; ``low`` and ``high`` bound the gain of the first over the second (the
-    difference of Brier scores) in 95 % of resamples."""
+    """Reliability of confidence on clips held out from the fit.
+
+    ``base_brier`` is the Brier score of giving every clip the base rate; ``low`` and ``high`` bound
+    the gain over it (the difference of Brier scores) in 95 % of resamples.
+    """
 
     brier: float
     base_brier: float
@@ -54,14 +56,14 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How confidence follows from a caption's terms.
+    """The logistic regression from a caption's terms to its confidence.
 
     Attributes:
-        features, bias: of the logistic regression.
-        method: the decoding whose captions it was fitted on; those of others differ.
-        right: the cosine with a reference from which a caption counted as right.
+        features, bias: the parameters of the regression.
+        method: the decoding method of the captions that it was fitted on, and valid for.
+        right: a caption counted as right from this cosine with a reference.
         data: the manifest it was fitted on.
-        clips: how many; ``right_share`` of them were captioned rightly.
+        clips: their number; the share ``right_share`` had a right caption.
     """
 
     features: tuple[Feature, ...]
@@ -80,7 +82,7 @@ def confidence(calibration: Calibration, candidate: Candidate) -> float:
 
 
 def probability(features: Iterable[Feature], bias: float, candidate: Candidate) -> float:
-    """Of the logistic regression; a term that nobody knows of the candidate counts as average."""
+    """The probability of the logistic regression; a missing term counts as average."""
     logit = bias
     for feature in features:
         value = getattr(candidate, feature.name)
@@ -90,12 +92,12 @@ def probability(features: Iterable[Feature], bias: float, candidate: Candidate) 
 
 
 def declined(candidate: Candidate, sure: float, minimum: float) -> Candidate:
-    """The chosen candidate where confidence ``sure`` is under ``minimum``: it says so."""
+    """The chosen candidate, with the reason that its confidence ``sure`` is under ``minimum``."""
     return replace(candidate, reason=f"confidence {sure:.2f} under {minimum:g}")
 
 
 def load_calibration(folder: Path) -> Calibration | None:
-    """That of a model folder, None where it has none.
+    """The calibration of a model folder, or None.
 
     Raises:
         ModelError: the file is not a calibration.
@@ -115,6 +117,6 @@ def load_calibration(folder: Path) -> Calibration | None:
 
 
 def save_calibration(folder: Path, calibration: Calibration) -> None:
-    """Write it into a model folder."""
+    """Write the calibration into a model folder."""
     text = json.dumps(asdict(calibration), indent=1) + "\n"
     (folder / FILE).write_text(text, encoding="utf-8")

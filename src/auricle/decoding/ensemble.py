@@ -17,8 +17,8 @@ from auricle.text.tokenizer import CaptionTokenizer
 
 
 class AveragedSteps:
-    """`Steps` of several models that share a vocabulary: the logarithm of the weighted mean of
-    their probabilities. Models of weight 0 are not asked.
+    """`Steps` of several models with one vocabulary: the logarithm of the weighted mean of their
+    probabilities. Models of weight 0 do not run.
 
     Raises:
         ValueError: no weight is above 0.
@@ -27,9 +27,9 @@ class AveragedSteps:
     def __init__(self, members: Sequence[Steps], weights: Sequence[float]) -> None:
         if not sum(weights) > 0:
             raise ValueError("every weight is 0: one at least must be above 0")
-        heard = [(m, w) for m, w in zip(members, weights, strict=True) if w > 0]
-        self._members = [member for member, _ in heard]
-        self._shares = [weight / sum(weights) for _, weight in heard]
+        used = [(m, w) for m, w in zip(members, weights, strict=True) if w > 0]
+        self._members = [member for member, _ in used]
+        self._shares = [weight / sum(weights) for _, weight in used]
         limit = min(member.config.max_positions for member in self._members)
         self.config = replace(self._members[0].config, max_positions=limit)
         self.clips = self._members[0].clips
@@ -59,10 +59,10 @@ class AveragedSteps:
 def stepped_likelihoods(
     steps: Steps, hypotheses: Sequence[Sequence[Hypothesis]], tokenizer: CaptionTokenizer
 ) -> list[list[Likelihood]]:
-    """What ``steps``, which found the hypotheses, think of them.
+    """The likelihoods of hypotheses under the ``steps`` that found them.
 
-    What they gathered while searching is taken; captions that re-tokenise differently are read to
-    them token by token, for there is no teacher forcing of an average.
+    The search already summed the probabilities of most; captions that re-tokenise differently are
+    scored token by token, because an average has no teacher forcing.
     """
     unknown = [
         (clip, hypothesis.text)
@@ -90,7 +90,7 @@ def stepped_likelihoods(
 def _read(
     steps: Steps, captions: Sequence[tuple[int, str]], tokenizer: CaptionTokenizer
 ) -> list[Likelihood]:
-    """The likelihoods of (clip, caption), in the order of the clips, a token of each at a time."""
+    """The likelihoods of (clip, caption) pairs, ordered by clip; one token of each per step."""
     first, last = captions[0][0], captions[-1][0]
     steps = steps.part(slice(first, last + 1))
     config, device = steps.config, steps.device

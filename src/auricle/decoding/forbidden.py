@@ -1,9 +1,9 @@
-"""Words that no caption may hold, however the vocabulary spells them.
+"""Forbidden words: no caption holds them, however the vocabulary spells them.
 
-A token is ruled out when the text would then end with a forbidden word, or hold one, as a whole
-word in any case. A longer word is lost with it where the vocabulary spells it through the forbidden
-one: where "dogs" is "dog" + "s", it goes when "dog" is forbidden. What the search cannot see, such
-as a letter whose bytes are several tokens, is cut out of the text that was found.
+A token is ruled out if the text would then hold a forbidden word as a whole word, in any case. This
+also rules out a longer word that the vocabulary spells through it: if "dogs" is "dog" + "s", a
+forbidden "dog" forbids "dogs". A word that the search cannot see, such as one with a letter whose
+bytes are several tokens, is cut out of the finished text.
 """
 
 from __future__ import annotations
@@ -21,22 +21,21 @@ from auricle.text.tokenizer import CaptionTokenizer
 
 @lru_cache(maxsize=8)
 def forbidden_words(words: tuple[str, ...], tokenizer: CaptionTokenizer) -> ForbiddenWords | None:
-    """What forbids ``words``, words or phrases, in a vocabulary; None where there are none."""
+    """The rules that forbid ``words`` (words or phrases) in a vocabulary; None without words."""
     folded = [" ".join(word.casefold().split()) for word in words]
     return ForbiddenWords([word for word in folded if word], tokenizer) if any(folded) else None
 
 
 class ForbiddenWords:
-    """Rules tokens out while searching, and cuts words out of text; ``words`` are case folded."""
+    """Rules out tokens during search, and cuts words out of text; ``words`` are case folded."""
 
     def __init__(self, words: Sequence[str], tokenizer: CaptionTokenizer) -> None:
         self._words = words
         self._pieces, heads = _vocabulary(tokenizer)
         self._whole = re.compile("|".join(map(_as_whole_word, self._words)), re.IGNORECASE)
         self._always = [i for i, piece in enumerate(self._pieces) if self._holds_later(piece)]
-        self._ends: dict[
-            str, list[int]
-        ] = {  # what must be there already -> the tokens that complete a word
+        # End of the text so far -> the tokens that complete a word after it.
+        self._ends: dict[str, list[int]] = {
             word[:cut]: [] for word in self._words for cut in range(len(word))
         }
         for word in self._words:
@@ -44,8 +43,8 @@ class ForbiddenWords:
                 self._ends[word[:cut]] += heads.get(word[cut:], [])
 
     def rule_out(self, scores: Tensor, tokens: Tensor) -> None:
-        """``scores`` [R, V] of the token after ``tokens`` [R, t], start token left out: -inf, in
-        place, for those that would complete a word."""
+        """Set ``scores`` [R, V] of the token after ``tokens`` [R, t], without the start token, to
+        -inf in place where the token would complete a forbidden word."""
         vocabulary = scores.shape[1]
         for row, ids in enumerate(tokens.tolist()):
             text = "".join(self._pieces[i] for i in ids if i < len(self._pieces))
@@ -63,21 +62,21 @@ class ForbiddenWords:
         return text
 
     def _holds_later(self, piece: str) -> bool:
-        """A whole forbidden word behind the first character of the piece."""
+        """Whether a whole forbidden word starts after the first character of the piece."""
         return bool(self._words) and any(match.start() > 0 for match in self._whole.finditer(piece))
 
 
 @lru_cache(maxsize=4)
 def _vocabulary(tokenizer: CaptionTokenizer) -> tuple[list[str], dict[str, list[int]]]:
-    """The text of every token, case folded, spaces kept; and the tokens that are, or begin with
-    and then leave the word, a given text."""
+    """The text of every token, case folded, spaces kept; and from a text to the tokens that are it,
+    or begin with it and then leave the word."""
     anchor = tokenizer.encode("a")[:1]
     before = len(tokenizer.decode(anchor))
     after = len(tokenizer.decode([*anchor, *anchor])) - before
     pieces: list[str] = []
     heads: dict[str, list[int]] = defaultdict(list)
     for i in range(tokenizer.vocab_size):
-        # Between two others, for the ends of a text are stripped.
+        # Decoded between two other tokens, because decoding strips the ends of a text.
         text = tokenizer.decode([*anchor, i, *anchor])
         piece = text[before : len(text) - after].casefold()
         pieces.append(piece)

@@ -1,4 +1,4 @@
-"""A model as decoding sees it: what says captions and judges them, alone or in an ensemble."""
+"""Scorers and hypotheses: the parts of a model that decoding needs, and the captions it finds."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Scorer:
     """A decoder with its tokenizer and text embedder.
 
     Attributes:
-        name: the model's, as records give it.
-        embedder: None leaves similarity out of the score.
-        likelihood_weight, similarity_weight: this scorer's shares in the averages of an ensemble.
+        name: the model's name, as in records.
+        embedder: without it the score has no similarity.
+        likelihood_weight, similarity_weight: the scorer's shares in an ensemble's averages.
     """
 
     name: str
@@ -32,14 +32,13 @@ class Hypothesis:
     """A distinct caption that a search found for a clip.
 
     Attributes:
-        text: without punctuation, as it is scored.
-        ids: tokens found that say it, between the start and the end token: those that the text
-            re-tokenises to if they were drawn, else the first.
-        log_probability: of ``ids`` and the end token under the raw distribution of scorer
-            ``scorer``, summed, in nats; None where the text re-tokenises differently or never
-            ended.
-        count: how many sequences of the search say it.
-        scorer: which scorer found it first.
+        text: the caption without punctuation, as it is scored.
+        ids: its tokens between the start and the end token: those that the text re-tokenises to if
+            the search found them, else the first that it found.
+        log_probability: summed over ``ids`` and the end token under the raw distribution of scorer
+            ``scorer``, in nats; None if the text re-tokenises differently or has no end token.
+        count: the number of sequences with this text.
+        scorer: the number of the scorer that found it first.
     """
 
     text: str
@@ -54,9 +53,9 @@ class TokenSequence:
     """Token ids between the start and the end token.
 
     Attributes:
-        log_probability: of the ids and the end token under the raw distribution (no temperature,
-            nothing ruled out), summed, in nats; None where no end token was reached.
-        score: what beam search ranks by; None from other searches.
+        log_probability: summed over the ids and the end token under the raw distribution (no
+            temperature, nothing ruled out), in nats; None without an end token.
+        score: the score that beam search ranks by; None from other searches.
     """
 
     ids: list[int]

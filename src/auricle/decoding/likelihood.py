@@ -1,4 +1,4 @@
-"""How probable a model finds captions: of the tokens it drew, or by teacher forcing."""
+"""Likelihoods of captions: summed during the search, or by teacher forcing."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from auricle.model.bart import BartDecoder, CrossMemory
 from auricle.model.teacher_forcing import IGNORE_ID, decoder_inputs
 from auricle.text.tokenizer import CaptionTokenizer
 
-ROWS_TOGETHER = 64  # of captions; bounds the memory of hidden states
-LOGITS_TOGETHER = 256  # of tokens; bounds the memory of logits
+ROWS_TOGETHER = 64  # captions; bounds the memory of hidden states
+LOGITS_TOGETHER = 256  # tokens; bounds the memory of logits
 
 
 class Likelihood(NamedTuple):
-    """Log-probability of a caption in nats, the end token included: per token, and of all."""
+    """Log-probability of a caption in nats, with the end token: mean per token, and total."""
 
     mean: float
     total: float
@@ -29,9 +29,9 @@ class Likelihood(NamedTuple):
 def hypothesis_likelihoods(
     scorer: Scorer, index: int, cross: CrossMemory, hypotheses: Sequence[Sequence[Hypothesis]]
 ) -> list[list[Likelihood]]:
-    """What ``scorer``, number ``index``, thinks of each clip's hypotheses.
+    """The likelihoods of each clip's hypotheses under ``scorer``, number ``index``.
 
-    What it gathered while searching is taken; teacher forcing serves the others.
+    Its own search already summed some; teacher forcing computes the others.
     """
     unknown = [
         [
@@ -64,8 +64,8 @@ def log_likelihoods(
 ) -> list[list[Likelihood]]:
     """The likelihoods of each clip's captions, re-tokenised and teacher-forced.
 
-    No smoothing, no temperature, the end token counted (published section 2.4; the paper writes
-    the sum, the released code takes the mean).
+    There is no smoothing and no temperature; the end token counts (paper section 2.4: the paper
+    writes the sum, the released code takes the mean).
     """
     limit, eos_id = decoder.config.max_positions - 1, decoder.config.eos_id
     labels = [
@@ -85,9 +85,9 @@ def log_likelihoods(
 def _totals(
     decoder: BartDecoder, cross: CrossMemory, clips: Tensor, labels: Sequence[Tensor]
 ) -> list[float]:
-    """The log-probability of each row's labels, of the clips ``clips`` [R] in their order.
+    """The log-probability of each row's labels; row i is of clip ``clips[i]``, in order.
 
-    Logits are made for a few tokens at a time, for those of a whole batch would take gigabytes.
+    Logits are computed for a few tokens at a time: those of a whole batch would take gigabytes.
     """
     first, last = int(clips[0]), int(clips[-1])
     cross = cross.part(slice(first, last + 1)).read_by(clips - first)

@@ -1,4 +1,4 @@
-"""How captions are decoded."""
+"""Decoding options: the search method, its limits and the weights of reranking."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ DecodeMethod = Literal["nucleus", "beam", "diverse-beam", "greedy"]
 
 @dataclass(frozen=True)
 class RerankWeights:
-    """What a candidate's score is the weighted sum of; the defaults are the paper's (section 2.4).
+    """Weights of the terms that a candidate's score sums; defaults from the paper (section 2.4).
 
     Attributes:
-        likelihood: of the mean log-probability per token, the end token included.
-        summed_likelihood: of the log-probability of the whole caption.
-        similarity: of the cosine between the embeddings of sound and caption.
-        fluency: of the probability that the fluency detector finds no error.
-        agreement: of the mean cosine with the other candidates drawn for the clip, each as often
-            as it was drawn (minimum Bayes risk by embedding).
+        likelihood: weighs the mean log-probability per token, with the end token.
+        summed_likelihood: weighs the log-probability of the whole caption.
+        similarity: weighs the cosine between the embeddings of sound and caption.
+        fluency: weighs the probability that the fluency detector finds no error.
+        agreement: weighs the mean cosine with the clip's other draws (minimum Bayes risk by
+            embedding).
     """
 
     likelihood: float = 0.3
@@ -38,14 +38,14 @@ class DecodeOptions:
     Attributes:
         method: ``nucleus`` samples candidates and reranks them; ``beam``, ``diverse-beam`` and
             ``greedy`` search.
-        candidates: samples per clip for nucleus, beams for beam search, of all groups together.
+        candidates: samples per clip for nucleus; beams per clip, of all groups, for beam search.
         temperature: divides the scores before sampling.
         top_k: sample among the k most probable tokens; 0 for all. The published system inherits 50.
         top_p: sample among the most probable tokens that together reach this probability.
-        min_length, max_length: tokens of a sequence, the start token included, the end token not
-            (min) or included (max).
-        no_repeat_ngram: n-grams of this size never repeat; 0 allows them to.
-        forbidden_words: no caption holds one of these, in any case.
+        min_length, max_length: tokens of a sequence. Both count the start token; only the maximum
+            counts the end token.
+        no_repeat_ngram: n-grams of this size never repeat; 0 allows repeats.
+        forbidden_words: no caption holds one of these, in upper or lower case.
         length_penalty: beam scores are log-probability / length ** this.
         groups, diversity_penalty: diverse beam search (Vijayakumar et al., AAAI 2018): ``groups``
             of beams, each penalised for the tokens that the groups before it chose.
@@ -55,7 +55,7 @@ class DecodeOptions:
             published system's being the first; or ``off``, which judges none.
 
     Raises:
-        ValueError: a value is out of its range; the message says which and the range.
+        ValueError: a value is out of range; the message names both.
     """
 
     method: DecodeMethod = "nucleus"
@@ -100,14 +100,14 @@ class DecodeOptions:
 
 
 METHOD_DEFAULTS: dict[str, dict[str, Any]] = {
-    "beam": {"candidates": 4, "max_length": 100},  # published beam search, other values as above
+    "beam": {"candidates": 4, "max_length": 100},  # published beam search; other values as above
     "diverse-beam": {"candidates": 8, "groups": 4, "max_length": 100},
     "greedy": {"candidates": 1},
 }
 
 
 def with_method(options: DecodeOptions, method: str) -> DecodeOptions:
-    """``options`` with ``method``; another one than theirs comes with what it starts from."""
+    """``options`` with ``method``; a different method brings its own defaults."""
     if method == options.method:
         return options
     return replace(options, method=method, **METHOD_DEFAULTS.get(method, {}))  # type: ignore[arg-type]

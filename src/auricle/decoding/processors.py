@@ -1,8 +1,8 @@
-"""What happens to logits before a token is chosen, in the published order.
+"""Logits processors, applied before a token is chosen, in the published order.
 
 no repeated n-grams -> minimum length -> forced end at the last position (all methods), then
-temperature -> top-k -> top-p (sampling only); the chain of transformers 4.22.2 under the
-published configuration. Forbidden words (`auricle.decoding.forbidden`) come before the forced end.
+temperature -> top-k -> top-p (sampling only): the chain of transformers 4.22.2 under the published
+configuration. Forbidden words (`auricle.decoding.forbidden`) come before the forced end.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from auricle.decoding.options import DecodeOptions
 
 
 def constrain(scores: Tensor, tokens: Tensor, eos_id: int, options: DecodeOptions) -> Tensor:
-    """`rule_out` that leaves ``scores`` as they are."""
+    """`rule_out` on a copy of ``scores``."""
     return rule_out(scores.clone(), tokens, eos_id, options)
 
 
@@ -28,7 +28,7 @@ def rule_out(
 ) -> Tensor:
     """Rule tokens out: ``scores`` [R, V] of the token after ``tokens`` [R, t] -> [R, V], in place.
 
-    ``tokens`` includes the start token. What is ruled out becomes -inf.
+    ``tokens`` includes the start token. The scores of ruled-out tokens become -inf.
     """
     n, length = options.no_repeat_ngram, tokens.shape[1]
     if length == options.max_length - 1:

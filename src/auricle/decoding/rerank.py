@@ -1,4 +1,4 @@
-"""Reranking: every term of every candidate, their weighted sum, the order and the reasons.
+"""Reranking: the terms of each candidate, their weighted sum, the order and the reasons.
 
 The paper's score is 0.3 * log-likelihood + 0.7 * audio-text similarity (Wu et al., section 2.4).
 """
@@ -35,14 +35,14 @@ def score_candidates(
 ) -> list[list[Candidate]]:
     """Each clip's distinct captions with their terms, scores and reasons.
 
-    Samples come best first, and so does what several scorers found; what one search found stays in
-    the order given. The scorers' likelihoods and similarities are averaged by their weights.
+    Samples come best first, and so do the captions of several scorers; the captions of one beam or
+    greedy search keep their order. Likelihoods and similarities are weighted means over scorers.
 
     Args:
-        embeddings: the clips' audio embeddings [B, E], for each scorer.
-        hypotheses: of each clip.
-        likelihoods: of each hypothesis of each clip, by each scorer; or by all scorers together
-            where they searched as one.
+        embeddings: the clips' audio embeddings [B, E], per scorer.
+        hypotheses: the captions of each clip.
+        likelihoods: of each hypothesis of each clip, per scorer; of all scorers together if they
+            searched together.
         every_term: compute also the terms that need text embeddings and have no weight.
 
     Raises:
@@ -105,7 +105,7 @@ def _views(
     embeddings: Sequence[Tensor],
     hypotheses: Sequence[Sequence[Hypothesis]],
 ) -> list[list[View]]:
-    """Of each clip; an embedder that several scorers share embeds a text once."""
+    """The views of each clip; an embedder that several scorers share embeds a text once."""
     seeing = [(v, audio) for v, audio in zip(scorers, embeddings, strict=True) if v.embedder]
     if not seeing:
         return [[] for _ in hypotheses]
@@ -135,7 +135,7 @@ def _shares(weights: Sequence[float]) -> list[float]:
 
 
 def rank(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Best score first; of equal ones the one found first."""
+    """Best score first; of equal scores, the candidate found first."""
     return sorted(candidates, key=lambda candidate: candidate.score, reverse=True)
 
 
@@ -145,9 +145,9 @@ def choose(ranked: Sequence[Candidate]) -> Candidate:
 
 
 def explained(ranked: Sequence[Candidate], search: str | None = None) -> list[Candidate]:
-    """The candidates, every one but the chosen with the reason why it was not.
+    """The candidates, each with the reason why it was not chosen; the chosen one without.
 
-    ``search``: the method in whose order they stand; None for best score first.
+    ``search``: the method that gave their order; None for best score first.
     """
     best = choose(ranked)
     return [

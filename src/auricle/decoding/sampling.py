@@ -1,7 +1,7 @@
-"""Nucleus sampling and greedy decoding, every distinct prefix computed once.
+"""Nucleus sampling and greedy decoding, with each distinct prefix computed once.
 
-Samples of a clip that have drawn the same tokens so far are one row; it branches when their draws
-differ. Each sample keeps its own uniform draws, so the result is that of independent samples.
+Samples of a clip with the same tokens so far share one row, which branches when their draws differ.
+Each sample has its own uniform draws, so the result equals independent samples.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from auricle.decoding.steps import Steps
 
 
 class Drawn(NamedTuple):
-    """One step of the S samples that still go on.
+    """One step of the S samples that have not ended.
 
     Attributes:
-        samples: [S] their numbers; those of a clip follow one another.
-        tokens: [S] what each drew.
+        samples: [S] their numbers, those of a clip in a row.
+        tokens: [S] the token that each drew.
         log_probabilities: [S] of these tokens under the raw distribution.
     """
 
@@ -36,8 +36,7 @@ class Drawn(NamedTuple):
 def sample(
     steps: Steps, options: DecodeOptions, seed: int = 0, forbidden: ForbiddenWords | None = None
 ) -> list[list[TokenSequence]]:
-    """``options.candidates`` nucleus samples of each clip in the order drawn, or its one greedy
-    sequence."""
+    """``options.candidates`` nucleus samples of each clip as drawn, or its one greedy sequence."""
     each = samples_per_clip(options)
     ids: list[list[int]] = [[] for _ in range(steps.clips * each)]
     totals = torch.zeros(len(ids), device=steps.device)
@@ -63,19 +62,18 @@ def draws(
 ) -> Iterator[Drawn]:
     """Draw token after token until every sample has ended.
 
-    Every clip draws the same random numbers, so its samples depend on neither the batch nor its
-    place in it.
+    Every clip draws the same random numbers, so its samples do not depend on the batch.
     """
     config, each = steps.config, samples_per_clip(options)
     limit = min(options.max_length, config.max_positions)
     generator = torch.Generator().manual_seed(seed)
     steps.begin(steps.clips * each, limit)
     samples = torch.arange(steps.clips * each, device=steps.device)
-    row = samples // each  # where each sample's prefix stands
+    row = samples // each  # the row of each sample's prefix
     prefixes = torch.full((steps.clips, 1), config.start_id, device=steps.device)
     while prefixes.shape[1] < limit and len(samples):
         scores = steps.next_logits(prefixes[:, -1]).log_softmax(dim=-1)
-        end = scores[:, config.eos_id].clone()  # as it is before it may be ruled out
+        end = scores[:, config.eos_id].clone()  # before it may be ruled out
         rule_out(scores, prefixes, config.eos_id, options, forbidden)
         if options.method == "greedy":
             token = scores.argmax(dim=-1)[row]
@@ -92,17 +90,17 @@ def draws(
 
 
 def _pick(probabilities: Tensor, ids: Tensor, row: Tensor, uniform: Tensor) -> Tensor:
-    """The id at which the cumulative probability of each sample's row passes its draw, [S]."""
+    """[S] ids: where the cumulative probability of a sample's row passes the sample's draw."""
     passed = (probabilities.cumsum(dim=-1)[row] <= uniform.unsqueeze(1)).sum(dim=-1)
     last = (probabilities > 0).sum(dim=-1) - 1  # rounding may leave the sum below 1
     return ids[row, torch.minimum(passed, last[row])]
 
 
 def _branch(row: Tensor, token: Tensor, vocab_size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Samples [S] on rows that drew tokens -> the new row of each [S]; of each new row [R] the row
-    that it continues, and its token.
+    """The rows and drawn tokens of samples [S] -> the new row of each sample [S]; for each new row
+    [R], the row that it continues and its token.
 
-    A row's first continuation stays where it is if it can: what stays need not be copied.
+    A row's first continuation keeps its place if possible, which saves a copy.
     """
     pairs, branch = (row * vocab_size + token).unique(return_inverse=True)
     parent, token = pairs // vocab_size, pairs % vocab_size  # sorted by parent

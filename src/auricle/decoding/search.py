@@ -11,24 +11,23 @@ from auricle.decoding.steps import DecoderSteps, Steps
 from auricle.model.bart import BartDecoder, CrossMemory
 from auricle.model.config import DecoderConfig
 
-MEMORY = 256 * 2**20  # bytes that a search may take, of logits and cached keys and values
+MEMORY = 256 * 2**20  # bytes of logits and cached keys and values that one search may use
 
 
 def decode(
     decoder: BartDecoder, cross: CrossMemory, options: DecodeOptions, seed: int = 0
 ) -> list[list[TokenSequence]]:
-    """`search` by one decoder."""
+    """`search` with one decoder."""
     return search(DecoderSteps(decoder, cross), options, seed)
 
 
 def search(
     steps: Steps, options: DecodeOptions, seed: int = 0, forbidden: ForbiddenWords | None = None
 ) -> list[list[TokenSequence]]:
-    """Decode by ``options.method``: per clip its sequences, best first (samples as drawn).
+    """Decode by ``options.method``: the sequences of each clip, best first (samples as drawn).
 
-    So many clips go together as `MEMORY` allows; neither that nor the batch changes what is found.
-    ``seed`` fixes sampling. ``forbidden`` are ``options.forbidden_words`` as a vocabulary spells
-    them.
+    `MEMORY` limits how many clips are decoded together; the result does not depend on it or on the
+    batch. ``seed`` fixes sampling. ``forbidden``: the rules of ``options.forbidden_words``.
     """
     found: list[list[TokenSequence]] = []
     together = clips_together(steps.config, options)
@@ -42,7 +41,7 @@ def search(
 
 
 def clips_together(config: DecoderConfig, options: DecodeOptions) -> int:
-    """How many clips a search of `MEMORY` takes at once."""
+    """The number of clips that fit into `MEMORY`."""
     tokens = min(options.max_length, config.max_positions)
     per_row = 4 * (2 * config.vocab_size + 2 * config.layers * config.dim * tokens)
     return max(1, MEMORY // (per_row * samples_per_clip(options)))

@@ -1,4 +1,4 @@
-"""What a search asks of a model: the logits of the next token of every row."""
+"""Steps of a search: a model gives the logits of every row's next token."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from auricle.model.config import DecoderConfig
 
 
 class Steps(Protocol):
-    """A model, or several that speak as one, listening to B clips and saying token after token.
+    """One model, or several together, that decode B clips token by token.
 
-    A *row* is a token sequence about one clip; at the beginning every clip has one row, in order.
+    A *row* is a token sequence of one clip; at the start every clip has one row, in order.
 
     Attributes:
-        config: of the vocabulary (``vocab_size``, ``start_id``, ``eos_id``, ``pad_id``) and the
+        config: the vocabulary (``vocab_size``, ``start_id``, ``eos_id``, ``pad_id``) and the
             longest sequence (``max_positions``).
         clips: B.
-        device: where tokens and logits are.
+        device: the device of tokens and logits.
     """
 
     @property
@@ -31,19 +31,19 @@ class Steps(Protocol):
     def device(self) -> torch.device: ...
 
     def part(self, clips: slice) -> Steps:
-        """Steps of some of the clips, before their beginning."""
+        """The steps of some of the clips, not yet begun."""
 
     def begin(self, rows: int, tokens: int) -> None:
-        """One row per clip; there will be at most ``rows`` rows of ``tokens`` tokens."""
+        """Start with one row per clip; at most ``rows`` rows of ``tokens`` tokens will follow."""
 
     def next_logits(self, tokens: Tensor) -> Tensor:
-        """Append ``tokens`` [R] to the rows -> logits [R, V] of what follows, float32.
+        """Append ``tokens`` [R] to the rows -> logits [R, V] of the next token, float32.
 
         The logits may be log-probabilities. The caller may write into them.
         """
 
     def select(self, rows: Tensor) -> None:
-        """Row i becomes a copy of row ``rows[i]``, its clip too; the others are forgotten."""
+        """Make row i a copy of row ``rows[i]``, with its clip; drop the other rows."""
 
 
 class DecoderSteps:
@@ -74,7 +74,7 @@ class DecoderSteps:
         if torch.equal(clip, self._clip):
             return
         left = clip.unique()
-        if 2 * len(left) <= self._cross.clips:  # rarely, for it copies the memory of those left
+        if 2 * len(left) <= self._cross.clips:  # rarely: it copies memory
             self._cross = self._cross.part(left)
             clip = torch.searchsorted(left, clip)
         self._clip, self._cross = clip, self._cross.read_by(clip)

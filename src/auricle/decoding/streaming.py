@@ -1,4 +1,4 @@
-"""A caption while it is being said."""
+"""Streaming: the pieces of one caption as its tokens are chosen."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def stream_tokens(
     """The greedy caption of one clip, or one nucleus sample, piece by piece as tokens are chosen.
 
     The pieces together are the caption with its punctuation. Forbidden words are ruled out as in
-    every search; what cannot be seen of them until a caption is whole is not cut out here.
+    every search, but not cut out: that would need the finished caption.
 
     Raises:
-        ValueError: a search of beams, which chooses at its end, or not one clip.
+        ValueError: a beam search, which chooses at its end, or more or fewer than one clip.
     """
     if options.method not in ("greedy", "nucleus"):
         raise ValueError(
@@ -44,12 +44,12 @@ def _pieces(
     forbidden: ForbiddenWords | None,
 ) -> Iterator[str]:
     ids: list[int] = []
-    text = said = ""
+    text = sent = ""
     for drawn in draws(steps, options, seed, forbidden):
         ids.append(int(drawn.tokens[0]))
-        text = tokenizer.decode(ids)  # the end token is left out
-        if len(text) > len(said) and not text.endswith(_INCOMPLETE):
-            yield text[len(said) :]
-            said = text
-    if text != said:  # it ended within a character
-        yield text[len(said) :]
+        text = tokenizer.decode(ids)  # without the end token
+        if len(text) > len(sent) and not text.endswith(_INCOMPLETE):
+            yield text[len(sent) :]
+            sent = text
+    if text != sent:  # the caption ended within a character
+        yield text[len(sent) :]

@@ -1,9 +1,8 @@
-"""What reranking knows of a clip's captions: a table of terms, each a function of the evidence.
+"""Terms of reranking: a table of functions of the evidence on a clip's captions.
 
     score = sum over the terms of weight * value
 
-A further term is a function here with its line in `TERMS`, and its fields in `RerankWeights` and
-`Candidate`.
+A new term takes a function here, a line in `TERMS`, and a field in `RerankWeights` and `Candidate`.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ from auricle.text.fluency import Verdict
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """Where one scorer's embedders place a clip and its N captions, as unit vectors.
+    """One scorer's embeddings of a clip and its N captions, as unit vectors.
 
-    ``audio`` [E] and ``text`` [N, E] float32; ``share`` of the average over the scorers' views.
+    ``audio`` [E] and ``text`` [N, E] float32; ``share`` weighs the view in the scorers' average.
     """
 
     audio: Tensor
@@ -37,7 +36,7 @@ class View:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """All that is known of one clip's N distinct captions.
+    """Evidence on one clip's N distinct captions.
 
     Attributes:
         hypotheses: the captions.
@@ -78,8 +77,8 @@ def fluency(evidence: Evidence) -> Tensor | None:
 def agreement(evidence: Evidence) -> Tensor | None:
     """The mean cosine of a draw with the clip's other draws; None without an embedder or others.
 
-    The expected utility of minimum Bayes risk decoding (Kumar and Byrne, NAACL 2004) with a cosine
-    for its utility: draws that say the same agree by 1, so what is drawn often agrees with many.
+    This is the expected utility of minimum Bayes risk decoding (Kumar and Byrne, NAACL 2004), with
+    a cosine as utility: equal draws agree by 1, so a caption that is drawn often agrees with many.
     """
     counts = torch.tensor([float(hypothesis.count) for hypothesis in evidence.hypotheses])
     others = counts.sum() - 1
@@ -96,7 +95,7 @@ class Term(NamedTuple):
 
     field: str
     of: Callable[[Evidence], Tensor | None]
-    embedded: bool = False  # whether it takes a text embedder
+    embedded: bool = False  # whether it needs a text embedder
 
 
 TERMS: dict[str, Term] = {  # by the names of `RerankWeights`
@@ -109,7 +108,7 @@ TERMS: dict[str, Term] = {  # by the names of `RerankWeights`
 
 
 def score(candidate: Candidate, weights: RerankWeights) -> float:
-    """The weighted sum of the candidate's terms; what nobody knows of it counts 0."""
+    """The weighted sum of the candidate's terms; a missing term counts 0."""
     return sum(
         getattr(weights, name) * (getattr(candidate, term.field) or 0.0)
         for name, term in TERMS.items()
@@ -117,7 +116,7 @@ def score(candidate: Candidate, weights: RerankWeights) -> float:
 
 
 def takes_embedder(weights: RerankWeights) -> bool:
-    """Whether a term that counts takes a text embedder."""
+    """Whether a term with a weight needs a text embedder."""
     return any(term.embedded and getattr(weights, name) for name, term in TERMS.items())
 
 
@@ -140,7 +139,7 @@ def check_weights(weights: RerankWeights, embedder: bool, detector: bool = True)
         )
     if not embedder and all(TERMS[name].embedded for name in counted):
         raise ModelError(
-            f"rerank: {' and '.join(counted)} alone have weights and take a text embedder, which "
+            f"rerank: weights only on {' and '.join(counted)}: they need a text embedder, which "
             "this model does not have; give likelihood a weight"
         )
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from auricle.evaluation.pairing import Pairs
+from auricle.metrics.bootstrap import rough
 from auricle.metrics.evaluation import Evaluation
 from auricle.metrics.scores import Score
 from auricle.text.fluency.detector import CLASSES, DESCRIPTIONS, NAMED
@@ -66,7 +67,7 @@ def as_json(assessment: Assessment) -> dict[str, Any]:
         "scores": scores,
         "missing": [asdict(missing) for missing in evaluation.missing],
         "left_out": [asdict(fault) for fault in pairs.faults.found],
-        "notes": list(pairs.notes),
+        "notes": [*pairs.notes, *rough(evaluation.clips)],
         "items": [_item(assessment, number) for number in range(len(pairs.references))],
     }
 

@@ -114,14 +114,14 @@ def retrieval(
         f"mAP@{PRECISION_AT}": average_precisions(audio, text, owner, PRECISION_AT),
     }
     return [
-        _measured(f"{name}, {way.replace('_', ' ')}", values, counts)
+        _measured(f"{name}, {way.replace('_', ' ')}", values, counts, rate=name.startswith("R@"))
         for way in ranks
         for name, both in found.items()
         for values in [both[way]]
     ]
 
 
-def _measured(name: str, values: Tensor, counts: Sequence[int]) -> Measured:
+def _measured(name: str, values: Tensor, counts: Sequence[int], rate: bool = False) -> Measured:
     """Of one value per clip, or per caption, those of a clip averaged and weighted."""
     import numpy as np
 
@@ -130,7 +130,7 @@ def _measured(name: str, values: Tensor, counts: Sequence[int]) -> Measured:
     else:
         items = [own.mean().item() for own in values.split(list(counts))]
         weights = np.array(counts, dtype=np.float64)
-    sums = Sums.mean(items, weights)
+    sums = Sums.share(items, weights) if rate else Sums.mean(items, weights)
     return Measured(Score(name, sums.value, tuple(items)), sums)
 
 

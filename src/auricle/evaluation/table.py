@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from auricle.evaluation.assessment import Assessment
+from auricle.metrics.bootstrap import rough
 from auricle.metrics.evaluation import Evaluation
 from auricle.metrics.scores import Missing
 
@@ -59,6 +60,6 @@ def remarks(assessment: Assessment) -> dict[str, list[str]]:
     found = {
         "Missing, and what brings it": missing_lines(assessment.evaluation.missing),
         "Left out": pairs.faults.lines(),
-        "Notes": list(pairs.notes),
+        "Notes": [*pairs.notes, *rough(assessment.evaluation.clips)],
     }
     return {title: entries for title, entries in found.items() if entries}

@@ -1,4 +1,4 @@
-"""The cache folder: what auricle fetches and derives."""
+"""The cache folder, for downloads and derived files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """$AURICLE_CACHE, else auricle in the user's cache folder, ~/.cache by default."""
+    """$AURICLE_CACHE, else ``auricle`` in the user's cache folder, by default ~/.cache."""
     if chosen := os.environ.get("AURICLE_CACHE"):
         return Path(chosen).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "auricle"

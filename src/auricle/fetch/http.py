@@ -1,4 +1,4 @@
-"""Files from the web: resumed where they broke off, and checked against a digest."""
+"""Downloads from the web: resumed after an interruption, and checked against a digest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BLOCK_BYTES = 1 << 20
 TIMEOUT_S = 60.0
 ATTEMPTS = 5  # in a row without a single new byte
 PAUSE_S = 2.0  # before the second attempt; doubled before each further one
-RANGE_REFUSED = 416  # HTTP: nothing lies beyond the byte that was asked for
+RANGE_REFUSED = 416  # HTTP: the file ends before the requested byte
 
 
 def download(
@@ -27,13 +27,13 @@ def download(
     pause_s: float = PAUSE_S,
     algorithm: str = "md5",
 ) -> bool:
-    """Bring ``url`` to ``path``; True if anything had to be done.
+    """Download ``url`` to ``path``; False if the file was already there.
 
-    A file that is there and has the digest ``checksum``, by an ``algorithm`` of hashlib, stays.
-    What has come so far lies in ``path``.part, where the next call goes on, also after this process
-    has been killed. ``progress`` is told bytes and their total.
+    An existing file with the digest ``checksum``, by an ``algorithm`` of hashlib, is kept. The next
+    call resumes a partial download from ``path``.part, even after this process was killed.
+    ``progress`` gets bytes and their total.
 
-    Raises DataError: no connection, or another content than the digest says.
+    Raises DataError: there is no connection, or the content has another digest.
     """
     if path.is_file() and digest(path, algorithm) == checksum:
         return False
@@ -48,20 +48,20 @@ def download(
         except (OSError, http.client.HTTPException) as error:
             status = getattr(error, "code", None)
             if status == RANGE_REFUSED:
-                break  # all of it has come; the digest will tell
+                break  # complete; the digest decides
             came = (part.stat().st_size if part.exists() else 0) > size
             failures = 1 if came else failures + 1
             final = isinstance(status, int) and 400 <= status < 500
             if final or failures == ATTEMPTS or _no_space(error):
                 raise DataError(
-                    f"{url}: not downloaded ({error}); run this again to go on, or fetch it"
+                    f"{url}: not downloaded ({error}); run this again to resume, or fetch it"
                     f" another way and put it at {path}"
                 ) from error
             time.sleep(pause_s * 2 ** (failures - 1))
     if (found := digest(part, algorithm)) != checksum:
         part.unlink()
         raise DataError(
-            f"{url}: what came has the {algorithm.upper()} digest {found}, not the published"
+            f"{url}: the download has the {algorithm.upper()} digest {found}, not the published"
             f" {checksum}; it was deleted, run this again"
         )
     part.replace(path)
@@ -69,7 +69,7 @@ def download(
 
 
 def digest(path: Path, algorithm: str = "md5") -> str:
-    """Digest of a file in hexadecimal; by MD5 what Zenodo publishes, against accidents only."""
+    """Digest of a file in hexadecimal. Zenodo publishes MD5, which detects accidents only."""
     with path.open("rb") as file:
         return hashlib.file_digest(
             file, lambda: hashlib.new(algorithm, usedforsecurity=False)
@@ -77,7 +77,7 @@ def digest(path: Path, algorithm: str = "md5") -> str:
 
 
 def _fetch(url: str, part: Path, stage: str, progress: Progress) -> None:
-    """Append to ``part`` what it lacks of ``url``."""
+    """Append the missing rest of ``url`` to ``part``."""
     done = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"User-Agent": "auricle"})
     if done:

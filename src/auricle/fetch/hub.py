@@ -1,4 +1,4 @@
-"""Repositories of the Hugging Face Hub, from its local cache where the network is away."""
+"""Repositories of the Hugging Face Hub, from its local cache if there is no network."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def download(
     """The folder of a snapshot of ``repository`` with the files that match ``patterns``.
 
     Raises:
-        ModelError: it cannot be had; one sentence says which files to fetch, of this repository
-            and of those in ``needed_too``, and where to put them.
+        ModelError: the repository cannot be loaded; the message names the files to fetch, of this
+            repository and of those in ``needed_too``, and where to put them.
     """
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import (

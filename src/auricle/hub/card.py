@@ -1,13 +1,8 @@
-"""A model card for folders that were given none."""
+"""The default model card, for model folders without one."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from auricle.model.captioner import AudioCaptioner
-
-if TYPE_CHECKING:
-    pass
 
 CARD = """---
 library_name: auricle
@@ -17,7 +12,7 @@ tags: [audio-captioning]
 
 # {name}
 
-An automated audio captioning model: it hears a recording and says in one sentence what is there.
+An automated audio captioning model: it describes the sounds of a recording in one sentence.
 
 ```python
 import auricle
@@ -27,8 +22,8 @@ auricle.load("{name}").caption("recording.wav")
 
 {architecture}
 
-Nothing is stated here of its training data, its quality or its licence: whoever shares this model
-should do so. The architecture is that of Wu et al., ICASSP 2024 (arXiv 2309.17352).
+This card does not state the training data, the quality or the licence: add them before you share
+this model. The architecture is that of Wu et al., ICASSP 2024 (arXiv 2309.17352).
 """
 
 ARCHITECTURE = """\
@@ -42,7 +37,7 @@ ARCHITECTURE = """\
 
 
 def default_card(name: str, model: AudioCaptioner, embedder: str) -> str:
-    """What can be said of a model by looking at it."""
+    """The card of a model, from its architecture alone."""
     return CARD.format(name=name, architecture=architecture(model, embedder))
 
 

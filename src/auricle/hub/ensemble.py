@@ -1,12 +1,12 @@
-"""Ensembles: models that caption together. A model alone is an ensemble of one.
+"""Ensembles: models that caption together. A single model is an ensemble of one.
 
-A folder of one is a model folder (see `auricle.hub.folder`); a folder of several holds
+The folder of one model is a model folder (see `auricle.hub.folder`); the folder of several holds
 
 config.json         format, pool, decoding; each member's name and weights
 members/<name>/     a model folder each
 README.md           the card
-calibration.json    of its confidence, where it was calibrated
-tuning.json         how the weights were fitted, where they were (see `auricle.tuning.ensemble`)
+calibration.json    of confidence, if it was calibrated
+tuning.json         the fit of the weights, if they were tuned (see `auricle.tuning.ensemble`)
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ tags: [audio-captioning, ensemble]
 
 # {name}
 
-An ensemble of {count} audio captioning models: together they hear a recording and say in one
-sentence what is there.
+An ensemble of {count} audio captioning models: together they describe the sounds of a recording in
+one sentence.
 
 ```python
 import auricle
@@ -66,21 +66,21 @@ auricle.load("path/to/this/folder").caption("recording.wav")
 
 {measured}
 
-What its members learned from, and under which licences, their own cards say, in `members/`. The way
-of combining them is that of Wu et al., ICASSP 2024 (arXiv 2309.17352).
+The cards of the members, in `members/`, state their training data and licences. The models are
+combined as in Wu et al., ICASSP 2024 (arXiv 2309.17352).
 """
 
 POOLS = {
-    "candidates": "Every member proposes captions and judges those of all; a caption's likelihood "
-    "and similarity are the averages of the members' by these shares.",
-    "tokens": "The members choose every word together, from the average of their probabilities; "
-    "the similarity of sound and caption is the average of theirs by these shares.",
+    "candidates": "Every member proposes captions and scores those of all; a caption's likelihood "
+    "and similarity are the members' averages, weighted by these shares.",
+    "tokens": "The members choose every token together, from the average of their probabilities; "
+    "the similarity of sound and caption is the members' average, weighted by these shares.",
 }
 
 
 @dataclass(frozen=True)
 class Member:
-    """A model's name within its ensemble, and its shares in the averages (of the sums of all)."""
+    """A model's name in its ensemble, and its weights in the averages."""
 
     name: str
     likelihood_weight: float = 1.0
@@ -89,7 +89,7 @@ class Member:
     def __post_init__(self) -> None:
         folder_name = bool(re.fullmatch(r"[\w.-]+", self.name)) and self.name.strip(".") != ""
         rules = {
-            "name": (folder_name, "letters, digits and .-_ alone, for it names a folder"),
+            "name": (folder_name, "letters, digits and .-_ only, because it names a folder"),
             "likelihood_weight": (0 <= self.likelihood_weight < float("inf"), "0 or more"),
             "similarity_weight": (0 <= self.similarity_weight < float("inf"), "0 or more"),
         }
@@ -98,16 +98,16 @@ class Member:
 
 @dataclass(frozen=True)
 class EnsembleConfig:
-    """How models work together: what the config.json of several says.
+    """The config.json of an ensemble.
 
     Attributes:
-        pool: "candidates": every member searches, and every member judges what any has found;
+        pool: "candidates": every member searches, and every member scores all candidates;
             likelihood and similarity are averaged. "tokens": one search under the average of the
             members' token probabilities, by their likelihood weights; similarity is averaged.
-        decoding: of every search.
+        decoding: the settings of every search.
 
     Raises:
-        ValueError: a value is out of its range.
+        ValueError: a value is out of range.
     """
 
     members: tuple[Member, ...]
@@ -117,6 +117,8 @@ class EnsembleConfig:
 
     def __post_init__(self) -> None:
         names = [member.name for member in self.members]
+        if not names:
+            raise ValueError("0 members: an ensemble has two or more, a model alone is one")
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"two members are called {min(twice)!r}: give each its own name")
         for kind in ("likelihood_weight", "similarity_weight"):
@@ -126,11 +128,10 @@ class EnsembleConfig:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Models that caption together, or one alone; equal encoders are one object.
+    """Models that caption together, or a single model; equal encoders are one object.
 
     Raises:
-        ModelError: a model has no tokenizer, or the members cannot work together; says which and
-            why.
+        ModelError: a model has no tokenizer, or members do not fit together; names them.
     """
 
     name: str
@@ -167,7 +168,7 @@ class Ensemble:
 
     @classmethod
     def of(cls, bundle: Bundle) -> Ensemble:
-        """A model alone."""
+        """The ensemble of a single model."""
         member = Member(member_names([bundle.name])[0])
         config = EnsembleConfig((member,), decoding=bundle.decoding)
         return cls(bundle.name, config, (bundle,), bundle.card, bundle.calibration)
@@ -181,14 +182,14 @@ class Ensemble:
         return self.config.decoding
 
     def with_decoding(self, options: DecodeOptions) -> Ensemble:
-        """The same with other decoding settings, for which it is not calibrated."""
+        """The ensemble with other decoding settings, and so without its calibration."""
         return replace(self, config=replace(self.config, decoding=options), calibration=None)
 
     def scorers(self) -> tuple[Scorer, ...]:
-        """The members as decoding sees them; a text embedder that some share is one object.
+        """The members' scorers; members with the same text embedder share one object.
 
         Raises:
-            ModelError: a text embedder cannot be had.
+            ModelError: a text embedder cannot be loaded.
         """
         embedders: dict[EmbedderSpec, TextEmbedder] = {}
         found = []
@@ -196,7 +197,7 @@ class Ensemble:
             spec = bundle.embedder
             if spec not in embedders:
                 embedders[spec] = TextEmbedder(spec.name, spec.prompt, bundle.model.device)
-            assert bundle.tokenizer is not None  # __post_init__ saw to it
+            assert bundle.tokenizer is not None  # checked by __post_init__
             shares = (member.likelihood_weight, member.similarity_weight)
             scorer = Scorer(
                 member.name, bundle.model.decoder, bundle.tokenizer, embedders[spec], *shares
@@ -206,10 +207,10 @@ class Ensemble:
 
 
 def load_model(name: str | Path, device: str | torch.device = "cpu") -> Ensemble:
-    """A model or an ensemble, whichever ``name`` is (see `load_bundle`).
+    """The model or ensemble called ``name`` (see `load_bundle`).
 
     Raises:
-        ModelError: no such model, or its folder is not complete.
+        ModelError: there is no such model, or its folder is not complete.
     """
     folder = resolve(name)
     found = read_config(folder)
@@ -243,10 +244,10 @@ def assemble(
     pool: Pool = "candidates",
     device: str | torch.device = "cpu",
 ) -> Ensemble:
-    """An ensemble of models by name or folder, of equal weights, that samples as the first does.
+    """An ensemble of models by name or folder, with equal weights, that samples like the first.
 
     Raises:
-        ModelError: a model cannot be had, is an ensemble itself, or does not go with the others.
+        ModelError: a model cannot be loaded, is itself an ensemble, or does not fit the others.
     """
     _check_several(models, name)
     bundles = [load_bundle(model, device) for model in models]
@@ -259,11 +260,11 @@ def assemble(
 
 
 def save_ensemble(folder: str | Path, ensemble: Ensemble, dtype: torch.dtype | None = None) -> None:
-    """Write the model folder of one, or that of several with all its members; ``dtype`` as for
+    """Write the folder of a model, or of an ensemble with all its members; ``dtype`` as for
     `save_bundle`.
 
     Raises:
-        ModelError: ``folder`` holds a single model, which several do not write over.
+        ModelError: ``folder`` holds a single model, which an ensemble does not overwrite.
     """
     folder = Path(folder)
     if len(ensemble.bundles) == 1:
@@ -287,7 +288,7 @@ def _check_several(members: Sequence[object], name: object) -> None:
 
 
 def member_names(models: Iterable[str | Path]) -> list[str]:
-    """A name for each model within an ensemble: the last part of its own, made distinct."""
+    """A name for each model in an ensemble: the last part of its own name, made unique."""
     names: list[str] = []
     for model in models:
         stem = re.sub(r"[^\w.-]", "-", Path(model).resolve().name).strip(".") or "member"
@@ -300,7 +301,7 @@ def member_names(models: Iterable[str | Path]) -> list[str]:
 
 
 def share_encoders(models: Sequence[AudioCaptioner]) -> None:
-    """Let models whose encoders are equal, in configuration and weights, keep one between them."""
+    """Make models with equal encoders (configuration and weights) share one encoder object."""
     for index, model in enumerate(models):
         for other in models[:index]:
             if _equal_encoders(model, other):
@@ -319,7 +320,7 @@ def _equal_encoders(one: AudioCaptioner, other: AudioCaptioner) -> bool:
 
 
 def _vocabulary(bundle: Bundle) -> tuple[object, ...]:
-    """What models must share for their tokens to mean the same."""
+    """The tokenizer and special ids; two models whose token ids agree have them equal."""
     decoder = bundle.model.config.decoder
     ids = (decoder.vocab_size, decoder.start_id, decoder.eos_id, decoder.pad_id)
     with tempfile.TemporaryDirectory() as folder:
@@ -344,5 +345,5 @@ def ensemble_card(name: str, config: EnsembleConfig, measured: str = "") -> str:
         count=len(config.members),
         members="\n".join(rows),
         pool=POOLS[config.pool],
-        measured=measured or "Nothing has been measured of them together.",
+        measured=measured or "The ensemble has not been measured.",
     )

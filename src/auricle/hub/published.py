@@ -1,7 +1,6 @@
 """Import of checkpoints in the published system's format, and of Microsoft's BEATs checkpoints.
 
-The published names are translated one by one into ours; nothing is loaded that is not expected,
-and nothing missing goes unnamed.
+Each published name is translated into ours. An unexpected or missing tensor is an error.
 """
 
 from __future__ import annotations
@@ -52,9 +51,9 @@ def load_published(
             weights (the output embedding, the position biases of BEATs' later layers) may be
             present or absent.
         published_behaviour: treat padded batches as the published system does (see
-            `CaptionerConfig`); a clip alone gives the same either way.
-        device: where the model goes.
-        config_folder: where the three configurations are, if not in ``folder``.
+            `CaptionerConfig`); a single clip gives the same either way.
+        device: the device of the model.
+        config_folder: the folder of the three configurations, if not ``folder``.
 
     Raises:
         ModelError: a file, key or shape is missing or unexpected; the message names each.
@@ -115,7 +114,7 @@ def load_beats(path: str | Path, output_layer: int | None = None, note: Note = s
 
 def read_config(folder: Path) -> tuple[CaptionerConfig, dict[str, Any], dict[str, torch.Size]]:
     """The three published configuration files -> our configuration, BEATs' own, and the names and
-    shapes of what the Conformer carries and never runs."""
+    shapes of the Conformer tensors that never run."""
     model, conformer, beats = (_read_json(folder / name) for name in CONFIG_FILES)
     _require(folder, model, use_weighted_encoder_repr=False, use_encoder_embed_mlp=True)
     if not model.get("use_conv_downsample"):
@@ -123,7 +122,7 @@ def read_config(folder: Path) -> tuple[CaptionerConfig, dict[str, Any], dict[str
     _require(folder, conformer, position_embeddings_type="relative", hidden_act="swish")
     layer = model.get("encoder_repr_layer_idx") or model["encoder_layers"]
     rate = model["encoder_downsample_rate"]
-    # round() is Python's: halves go to the even number, so rate 3 gives a kernel of 4.
+    # Python's round() rounds halves to the even number, so rate 3 gives a kernel of 4.
     kernel = round(rate * model.get("downsample_kernel_size", 1.5))
     config = CaptionerConfig(
         encoder=_beats_config(beats, layer),
@@ -159,7 +158,7 @@ def read_config(folder: Path) -> tuple[CaptionerConfig, dict[str, Any], dict[str
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """The checkpoint's tensors, from safetensors or a pickle read with ``weights_only``."""
+    """The checkpoint's tensors, from safetensors or from a pickle with ``weights_only``."""
     for name in WEIGHT_FILES:
         path = folder / name
         if not path.is_file():
@@ -185,7 +184,7 @@ def _beats_config(beats: Mapping[str, Any], output_layer: int) -> BeatsConfig:
     }.items():
         if beats.get(key) != value:
             raise ModelError(
-                f"BEATs configuration {key}={beats.get(key)!r}: only {value!r} is ours"
+                f"BEATs configuration {key}={beats.get(key)!r}: only {value!r} is supported"
             )
     return BeatsConfig(
         layers=beats["encoder_layers"],
@@ -204,7 +203,7 @@ def _beats_config(beats: Mapping[str, Any], output_layer: int) -> BeatsConfig:
 
 
 def _unused_beats(beats: Mapping[str, Any], config: CaptionerConfig) -> dict[str, torch.Size]:
-    """Names and shapes of BEATs' parts that never run: the layers after the one used, and the
+    """Names and shapes of BEATs' parts that never run: the layers after the output layer, and the
     AudioSet classifier of fine-tuned checkpoints."""
     assert isinstance(config.encoder, BeatsConfig)
     used = config.encoder.output_layer
@@ -223,7 +222,7 @@ def _unused_beats(beats: Mapping[str, Any], config: CaptionerConfig) -> dict[str
 
 
 def _unused_conformer(conformer: Mapping[str, Any]) -> dict[str, torch.Size]:
-    """The convolutional positions that the Conformer carries and never runs."""
+    """Names and shapes of the Conformer's convolutional positions, which never run."""
     dim = conformer["hidden_size"]
     kernel = conformer.get("num_conv_pos_embeddings", 128)
     groups = conformer.get("num_conv_pos_embedding_groups", 16)
@@ -236,7 +235,7 @@ def _unused_conformer(conformer: Mapping[str, Any]) -> dict[str, torch.Size]:
 
 
 def _tied_biases(beats: Mapping[str, Any]) -> dict[str, str]:
-    """BEATs' later layers share the position biases of the first."""
+    """Copies of the first layer's position biases in BEATs' later layers -> their original."""
     name = "encoder.layers.{}.self_attn.relative_attention_bias.weight"
     return {name.format(i): name.format(0) for i in range(1, beats["encoder_layers"])}
 
@@ -247,7 +246,7 @@ def _check(
     tied: Mapping[str, str],
     source: Path,
 ) -> None:
-    """Every key there, none too many, every shape right: or a ModelError that names them."""
+    """Raise ModelError with each missing key, unexpected key and wrong shape."""
     problems = []
     if missing := sorted(shapes.keys() - weights.keys()):
         problems.append(f"missing keys: {', '.join(missing)}")
@@ -262,7 +261,7 @@ def _check(
     for copy, original in tied.items():
         if copy in weights and not weights[copy].equal(weights[original]):
             warnings.warn(
-                f"{source}: {copy} differs from {original}, its tied original, which is used",
+                f"{source}: {copy} differs from its tied original {original}, which is used",
                 stacklevel=3,
             )
 
@@ -285,7 +284,7 @@ def _require(folder: Path, config: Mapping[str, Any], **expected: Any) -> None:
 
 
 class _Config(dict[str, Any]):
-    """Values of a configuration; asking for one it lacks names it and the file."""
+    """Values of a configuration; the error of a missing one names it and the file."""
 
     def __init__(self, path: Path, values: Mapping[str, Any]) -> None:
         super().__init__(values)
@@ -305,13 +304,13 @@ def _read_json(path: Path) -> _Config:
 
 
 def _torch_load(path: Path) -> Any:
-    """Read a pickle without running it; anything but plain data and tensors is refused."""
+    """Read a pickle without running it; only plain data and tensors are accepted."""
     import pickle
 
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelError(
-            f"{path}: holds more than tensors, which auricle never executes; convert it to "
+            f"{path}: holds code besides tensors, which auricle never executes; convert it to "
             "safetensors on a machine where you trust it"
         ) from error

@@ -1,4 +1,4 @@
-"""The published checkpoint's name of each of our parameters.
+"""Names of our parameters in the published checkpoints.
 
 Each table is applied top to bottom to one of our names.
 """

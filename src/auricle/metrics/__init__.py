@@ -1,4 +1,4 @@
-"""Scores of captions and of embeddings, one file per family: corpus values and one per item.
+"""Metrics of captions and embeddings, one file per family: a corpus value and one per item.
 
 from auricle.metrics import evaluate
 
@@ -17,7 +17,7 @@ __all__ = ["Evaluation", "evaluate"]
 
 
 def __getattr__(name: str) -> Any:
-    """`evaluate` and `Evaluation`, loaded when they are first asked for."""
+    """`evaluate` and `Evaluation`, imported at their first use."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

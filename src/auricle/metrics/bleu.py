@@ -10,20 +10,20 @@ import numpy as np
 from auricle.metrics.ngrams import ORDER, Tokens, pair_ngrams
 from auricle.metrics.scores import Score
 
-# Added to numerators and to denominators, so that nothing is 0 / 0 (pycocoevalcap bleu_scorer.py).
+# Added to numerators and denominators against 0 / 0 (pycocoevalcap bleu_scorer.py).
 _TINY, _SMALL = 1e-15, 1e-9
 
 
 @dataclass(frozen=True)
 class BleuCounts:
-    """The counts that BLEU is computed from; for a corpus, each is summed over its clips.
+    """The counts behind BLEU, per clip; a corpus sums them over its clips.
 
     Attributes:
-        correct: [..., 4] n-grams of the caption that are in a reference, at most as often as in
-            the reference that has most of them.
+        correct: [..., 4] n-grams of the caption that are in a reference; each counts at most as
+            often as in the reference that has it most often.
         guessed: [..., 4] n-grams of the caption.
         length: [...] tokens of the caption.
-        reference_length: [...] tokens of the reference closest in length, the shorter of two.
+        reference_length: [...] tokens of the reference closest in length; of two, the shorter.
     """
 
     correct: np.ndarray
@@ -32,7 +32,7 @@ class BleuCounts:
     reference_length: np.ndarray
 
     def of(self, clips: np.ndarray) -> BleuCounts:
-        """The counts of a corpus made of these clips: ``clips`` is [..., clips], any may repeat."""
+        """The counts of a corpus of these clips: ``clips`` is [..., clips], with repeats."""
         return BleuCounts(
             self.correct[clips].sum(axis=-2),
             self.guessed[clips].sum(axis=-2),
@@ -52,11 +52,11 @@ def bleu(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -
     """BLEU-1 to BLEU-4 of N captions and of each, 0 to 1; the corpus is not the mean of the items.
 
     Args:
-        candidates: the tokens of one caption of each clip.
-        references: the tokens of at least one caption of each clip by people.
+        candidates: the tokens of one caption per clip.
+        references: the tokens of at least one caption by people per clip.
 
     Raises:
-        ValueError: no clips, numbers that differ, or a clip without references.
+        ValueError: there are no clips, numbers differ, or a clip has no references.
     """
     counts = bleu_counts(candidates, references)
     each, corpus = counts.bleu(), counts.of(np.arange(len(candidates))).bleu()
@@ -69,12 +69,12 @@ def bleu_counts(candidates: Sequence[Tokens], references: Sequence[Sequence[Toke
     """The counts of each of N clips: arrays of [N, 4] and [N]; arguments and errors of `bleu`."""
     pairs = pair_ngrams("BLEU", candidates, references)
     ngrams = pairs.ngrams
-    most = np.zeros(len(pairs.said), dtype=np.int64)
-    np.maximum.at(most, pairs.same, ngrams.count[pairs.meant])
-    shared = np.minimum(most, ngrams.count[pairs.said])
+    most = np.zeros(len(pairs.candidate), dtype=np.int64)
+    np.maximum.at(most, pairs.match, ngrams.count[pairs.shared])
+    shared = np.minimum(most, ngrams.count[pairs.candidate])
     length = ngrams.lengths[: len(candidates)]
     return BleuCounts(
-        correct=ngrams.sums(shared, pairs.said)[: len(candidates)],
+        correct=ngrams.sums(shared, pairs.candidate)[: len(candidates)],
         guessed=np.maximum(0, length[:, None] - np.arange(ORDER)),
         length=length,
         reference_length=_closest(ngrams.lengths, pairs.clip, len(candidates)),
@@ -82,8 +82,8 @@ def bleu_counts(candidates: Sequence[Tokens], references: Sequence[Sequence[Toke
 
 
 def _closest(lengths: np.ndarray, clip: np.ndarray, clips: int) -> np.ndarray:
-    """[N] the length of the reference closest to the candidate's, the shorter of two."""
-    meant, of = lengths[clips:], clip[clips:]
-    order = np.lexsort((meant, np.abs(meant - lengths[of]), of))
+    """[N] the reference length closest to the candidate's; of two, the shorter."""
+    length, of = lengths[clips:], clip[clips:]
+    order = np.lexsort((length, np.abs(length - lengths[of]), of))
     _, first = np.unique(of[order], return_index=True)
-    return meant[order][first]
+    return length[order][first]

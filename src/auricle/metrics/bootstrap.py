@@ -1,21 +1,24 @@
-"""Confidence intervals and paired differences, by the percentile bootstrap (Efron, 1979)."""
+"""Confidence intervals: of rates by Wilson (1927), of other figures and of paired differences by
+the percentile bootstrap (Efron, 1979)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
+ROUGH_BELOW = 40  # clips: of fewer, intervals of skewed means cover less than they state
 _AT_ONCE = 100  # resamples drawn together; part of what a seed means
 _SAME = 1e-12  # differences within rounding
+_DEVIATIONS = 1.959964  # of the normal distribution, within which 95 % lie
 
 
 class Interval(NamedTuple):
-    """A figure and its 95 % interval."""
+    """A statistic and its 95 % interval."""
 
     value: float
     low: float
@@ -23,7 +26,7 @@ class Interval(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """The first of two figures less the second, its 95 % interval, and the two-sided p-value of no
+    """The first statistic minus the second, its 95 % interval, and the two-sided p-value of no
     difference."""
 
     value: float
@@ -34,15 +37,18 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """A figure of N clips that is a function of sums over them, as a mean is, or corpus BLEU.
+    """A statistic of N clips that is a function of sums over them, such as a mean or corpus BLEU.
 
     Attributes:
         each: float64 [N, S], what is summed.
         of: [..., S] sums -> [...] figures.
+        rate: a share of cases that are so or not, [N, 2] (those that are, all): its interval is
+            Wilson's, because of rare cases drawn again there is often none.
     """
 
     each: np.ndarray
     of: Callable[[np.ndarray], np.ndarray]
+    rate: bool = False
 
     @classmethod
     def mean(cls, scores: Sequence[float] | np.ndarray, weights: np.ndarray | None = None) -> Sums:
@@ -51,9 +57,14 @@ class Sums:
         shares = np.ones_like(values) if weights is None else np.asarray(weights, np.float64)
         return cls(np.stack([shares * values, shares], axis=1), _ratio)
 
+    @classmethod
+    def share(cls, hits: Sequence[float] | np.ndarray, cases: np.ndarray | None = None) -> Sums:
+        """The rate of ``hits`` [N]: 0 or 1, or the share of hits among a clip's ``cases`` [N]."""
+        return replace(cls.mean(hits, cases), rate=True)
+
     @property
     def value(self) -> float:
-        """The figure of all clips, each once."""
+        """The statistic of all clips, each once."""
         return float(self.of(self.each.sum(axis=0)))
 
 
@@ -62,42 +73,78 @@ def bootstrap(
     weights: Sequence[float] | np.ndarray | None = None,
     seed: int = 0,
 ) -> Interval:
-    """The mean of N clips' scores, and the interval that clips drawn again would leave it in.
+    """The mean of N clips' scores, with its interval over resampled clips.
 
-    The interval speaks of the clips alone: not of other seeds of training, and for CIDEr-D the
-    scores of clips are those under the document frequencies of the whole set, which are not
-    computed again for each resample.
+    The interval covers the choice of clips only, not other seeds of training. For CIDEr-D, clips
+    keep their scores under the document frequencies of the whole set, also in resamples.
 
     Args:
-        scores: [N] one score for each clip.
-        weights: [N] how much each clip counts, such as its number of tokens or captions.
+        scores: [N] one score per clip.
+        weights: [N] the weight of each clip, such as its number of tokens or captions.
 
     Raises:
-        ValueError: no scores.
+        ValueError: there are no scores.
     """
     shares = None if weights is None else np.asarray(weights, dtype=np.float64)
     return intervals([Sums.mean(scores, shares)], seed)[0]
 
 
 def intervals(figures: Sequence[Sums], seed: int = 0) -> list[Interval]:
-    """Each figure with its interval; all from the same draws of the clips they share.
+    """Each figure with its interval: Wilson's of rates, the others from the same draws of clips.
 
     Raises:
-        ValueError: no clips, or figures of different numbers of clips.
+        ValueError: there are no clips, or the statistics' numbers of clips differ.
     """
-    drawn = resample(figures, seed)
-    return [Interval(f.value, *_middle(d)) for f, d in zip(figures, drawn, strict=True)]
+    _clips(figures)
+    others = [figure for figure in figures if not figure.rate]
+    drawn = iter(resample(others, seed) if others else ())
+    return [Interval(f.value, *(_of_rate(f) if f.rate else _middle(next(drawn)))) for f in figures]
+
+
+def wilson(share: float, cases: float) -> tuple[float, float]:
+    """The interval within which the true share lies, 95 % (Wilson, "Probable inference, the law of
+    succession, and statistical inference", JASA 1927).
+
+    Args:
+        share: of ``cases`` independent ones, in [0, 1].
+    """
+    z2 = _DEVIATIONS**2
+    middle = (share + z2 / (2 * cases)) / (1 + z2 / cases)
+    spread = share * (1 - share) / cases + z2 / (4 * cases * cases)
+    half = _DEVIATIONS * spread**0.5 / (1 + z2 / cases)
+    low = 0.0 if share <= 0 else max(0.0, middle - half)
+    return low, 1.0 if share >= 1 else min(1.0, middle + half)
+
+
+def proportion(
+    hits: Sequence[float] | np.ndarray, cases: Sequence[float] | np.ndarray | None = None
+) -> Interval:
+    """The rate of ``hits`` [N] with its interval; arguments as of `Sums.share`.
+
+    Raises:
+        ValueError: no clips.
+    """
+    return intervals([Sums.share(hits, None if cases is None else np.asarray(cases, np.float64))])[
+        0
+    ]
+
+
+def rough(clips: int) -> list[str]:
+    """A note for the reader of intervals of few clips."""
+    if clips >= ROUGH_BELOW:
+        return []
+    return [f"only {clips} clip{'s' * (clips != 1)}: below {ROUGH_BELOW}, intervals are rough"]
 
 
 def difference(first: Sums, second: Sums, seed: int = 0) -> Difference:
-    """The paired bootstrap: clips are drawn for both figures at once.
+    """The paired bootstrap, with the same draws of clips for both statistics.
 
-    The p-value is the share of resamples whose difference is as far from the one observed as that
-    is from 0 (the shift method: Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
-    section 16.4), the observed one counted among them.
+    The p-value is the share of resamples whose difference is at least as far from the observed one
+    as that is from 0 (the shift method: Efron and Tibshirani, An Introduction to the Bootstrap,
+    1993, section 16.4); the observed difference counts as a resample.
 
     Raises:
-        ValueError: no clips, or figures of different numbers of clips.
+        ValueError: there are no clips, or the statistics' numbers of clips differ.
     """
     drawn = resample([first, second], seed)
     found, gaps = first.value - second.value, drawn[0] - drawn[1]
@@ -106,21 +153,39 @@ def difference(first: Sums, second: Sums, seed: int = 0) -> Difference:
 
 
 def resample(figures: Sequence[Sums], seed: int = 0) -> np.ndarray:
-    """[figures, `RESAMPLES`]: the figures of N clips drawn again with replacement.
+    """[statistics, `RESAMPLES`]: the statistics of N clips drawn with replacement.
 
     Raises:
-        ValueError: no clips, or figures of different numbers of clips.
+        ValueError: there are no clips, or the statistics' numbers of clips differ.
     """
+    clips = _clips(figures)
+    each = np.concatenate([figure.each for figure in figures], axis=1)
+    sums = np.concatenate([counts @ each for counts in _draws(clips, seed)])
+    ends = np.cumsum([figure.each.shape[1] for figure in figures])[:-1]
+    columns = np.split(sums, ends, axis=1)
+    return np.stack([f.of(own) for f, own in zip(figures, columns, strict=True)])
+
+
+def _clips(figures: Sequence[Sums]) -> int:
+    """The number of clips that all figures share."""
     sizes = sorted({len(figure.each) for figure in figures})
     if len(sizes) != 1:
         raise ValueError(f"figures of {sizes} clips: clips are drawn for all figures at once")
     if not sizes[0]:
         raise ValueError("no scores: an interval needs at least one clip")
-    each = np.concatenate([figure.each for figure in figures], axis=1)
-    sums = np.concatenate([counts @ each for counts in _draws(len(each), seed)])
-    ends = np.cumsum([figure.each.shape[1] for figure in figures])[:-1]
-    columns = np.split(sums, ends, axis=1)
-    return np.stack([f.of(own) for f, own in zip(figures, columns, strict=True)])
+    return sizes[0]
+
+
+def _of_rate(figure: Sums) -> tuple[float, float]:
+    """Wilson's interval. Cases of one clip are alike: as many independent ones count as would
+    spread like the clips do, at least one for each clip (Korn and Graubard, "Confidence intervals
+    for proportions with small expected number of positive counts estimated from survey data",
+    Survey Methodology 1998)."""
+    hits, cases = figure.each.T
+    rate, total = figure.value, float(cases.sum())
+    spread = float(((hits - rate * cases) ** 2).sum()) / total**2
+    alike = rate * (1 - rate) / spread if spread > 0 else 0.0
+    return wilson(rate, min(max(alike, len(cases)), total))
 
 
 def _draws(clips: int, seed: int) -> Iterator[np.ndarray]:

@@ -1,4 +1,4 @@
-"""Evaluation of captions by every metric: of the corpus, of each clip, with intervals."""
+"""Evaluation of captions by every metric: per corpus and per clip, with intervals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from auricle.errors import AuricleError, DataError
 from auricle.metrics.bootstrap import Interval, intervals
-from auricle.metrics.inputs import Material
+from auricle.metrics.inputs import Inputs
 from auricle.metrics.java import INSTALL
 from auricle.metrics.registry import Measured, Metric, Outcome, chosen
 from auricle.metrics.scores import Missing, MissingMetricError, Score
@@ -22,10 +22,10 @@ class Evaluation:
 
     Attributes:
         clips: N.
-        measured: the scores in the order of the metrics, with what intervals are made from.
-        intervals: the 95 % interval of the score called so, where there is one.
-        missing: metrics that could not be computed as published. Where something of another name
-            stands in, that is among the scores.
+        measured: the scores in the order of the metrics, with the sums behind their intervals.
+        intervals: 95 % intervals by name of the score; not every score has one.
+        missing: metrics that could not be computed as published. A replacement is among the scores,
+            under its own name.
     """
 
     clips: int
@@ -41,9 +41,9 @@ class Evaluation:
         missing: Sequence[Missing] = (),
         seed: int = 0,
     ) -> Evaluation:
-        """With the intervals; ``seed`` is that of the bootstrap.
+        """The evaluation with its intervals; ``seed`` is that of the bootstrap.
 
-        Where all clips are alike, such as without one error, clips drawn again say nothing of how
+        Where all clips are alike and their figure is no rate, clips drawn again say nothing of how
         sure that is, and there is no interval.
         """
         sums = {found.score.name: found.sums for found in measured if found.sums}
@@ -59,7 +59,7 @@ class Evaluation:
         """The score called ``name`` ("CIDEr-D", "SPICE (spice-py)").
 
         Raises:
-            KeyError: none is; names those there are.
+            KeyError: no score has this name; lists the names.
         """
         for score in self.scores:
             if score.name == name:
@@ -78,39 +78,40 @@ def evaluate(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Evaluation:
-    """Score one caption of each of N clips against what people said of it.
+    """Score one caption for each of N clips against captions by people.
 
     Args:
-        candidates: N captions, as they were written.
+        candidates: N captions, as written.
         references: one or more captions by people for each.
-        metrics: names of `auricle.metrics.registry.METRICS`; all without.
+        metrics: names of `auricle.metrics.registry.METRICS`; all by default.
         rivals: all candidates of each clip, for SPIDEr-max.
-        training: the captions that the captioner learned from, for the share of novel ones.
-        device: where texts are embedded and judged.
-        seed: of the bootstrap.
-        progress: told which metric begins, as the stage, how many are done, and of how many.
+        training: the captioner's training captions, for the share of novel ones.
+        device: the device of the text embedder and the fluency detector.
+        seed: seed of the bootstrap.
+        progress: gets the metric that begins, as the stage, and how many of how many are done.
 
     Raises:
-        DataError: no clips, numbers that differ, a clip without references, or an unknown metric.
+        DataError: there are no clips, numbers differ, a clip has no references, or a metric is
+            unknown.
     """
     _check(candidates, references, rivals)
-    material = Material(candidates, references, rivals, training, device)
+    inputs = Inputs(candidates, references, rivals, training, device)
     wanted = chosen(metrics)
     measured: list[Measured] = []
     missing: list[Missing] = []
     for done, metric in enumerate(wanted.values()):
         progress(metric.title, done, len(wanted))
-        outcome = _outcome(metric, material)
+        outcome = _outcome(metric, inputs)
         measured += outcome.measured
         missing += outcome.missing
     progress("", len(wanted), len(wanted))
     return Evaluation.of(len(candidates), measured, missing, seed)
 
 
-def _outcome(metric: Metric, material: Material) -> Outcome:
-    """One metric that fails does not take the others with it."""
+def _outcome(metric: Metric, inputs: Inputs) -> Outcome:
+    """The outcome of one metric; its failure does not stop the others."""
     try:
-        return metric.of(material)
+        return metric.of(inputs)
     except MissingMetricError as error:
         absent = error.missing
         what = f"{absent.name}: " if absent.name != metric.title else ""

@@ -1,8 +1,8 @@
 """FENSE (Zhou et al., "Can audio captions be evaluated with image caption metrics?", ICASSP 2022):
-the similarity of sentences, and a penalty for captions that are not fluent.
+the similarity of sentences, with a penalty for captions that are not fluent.
 
-The published sentence model and error detector are used where they are on this machine. Elsewhere
-MiniLM and our own detector stand in, and every score made with them says so in its name.
+The published sentence model and error detector are used if they are on this machine. Otherwise
+MiniLM and our own detector replace them, and the name of every such score states it.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ FENSE, SIMILARITY, ERRORS = "FENSE", "SBERT similarity", "Fluency error rate"
 
 
 class Sentences(NamedTuple):
-    """A sentence model; ``standin`` is its label where it is not the published one."""
+    """A sentence model; ``standin`` is its label if it is not the published one."""
 
     embedder: TextEmbedder
     standin: str | None
 
 
 class Judge(NamedTuple):
-    """A fluency detector; ``standin`` is its label where it is not the published one."""
+    """A fluency detector; ``standin`` is its label if it is not the published one."""
 
     detector: FluencyDetector
     standin: str | None
@@ -45,8 +45,8 @@ class Judge(NamedTuple):
 
 @lru_cache(maxsize=1)
 def sentence_model(device: str = "cpu") -> Sentences:
-    """The published one if it is in the Hub's cache on this machine, else MiniLM; loaded once, and
-    it remembers the texts that it embedded."""
+    """The published model if it is in the Hub's cache on this machine, else MiniLM; loaded once,
+    with a memory of embedded texts."""
     from auricle.text.embedder import MINILM, TextEmbedder
 
     folder = _cached(SENTENCE_MODEL)
@@ -65,13 +65,13 @@ def fluency_judge(device: str = "cpu") -> Judge:
     if (cache_folder() / "fense" / f"{RELEASED[DETECTOR]}.ckpt").is_file():
         try:
             return Judge(load_detector(DETECTOR, device=device), None)
-        except AuricleError:  # its BERT's vocabulary is not here
+        except AuricleError:  # the vocabulary of its BERT is missing
             pass
     return Judge(default_detector(), "auricle detector")
 
 
 def missing(name: str, *standins: str | None) -> Missing | None:
-    """The note on the published metric ``name`` where something stands in for it."""
+    """The note on the published metric ``name`` if another one replaces it."""
     parts = [label for label in standins if label]
     if not parts:
         return None
@@ -82,10 +82,10 @@ def missing(name: str, *standins: str | None) -> Missing | None:
 
 
 def fetch() -> list[Path]:
-    """Download what FENSE takes, half a gigabyte; where it lies.
+    """Download the models of FENSE, half a gigabyte; return their paths.
 
     Raises:
-        ModelError: it cannot be had; says what to fetch and where to put it.
+        ModelError: a model cannot be downloaded; names the files to fetch and where to put them.
     """
     from auricle.fetch.hub import download
     from auricle.fetch.names import EMBEDDER_FILES
@@ -97,12 +97,12 @@ def fetch() -> list[Path]:
 def similarities(
     candidates: Tensor, references: Tensor, counts: Sequence[int]
 ) -> tuple[float, ...]:
-    """Of each clip the mean cosine of its caption with its references.
+    """The mean cosine of each clip's caption with its references.
 
     Args:
         candidates: [N, E] unit vectors.
-        references: [M, E] unit vectors, those of a clip together.
-        counts: of the references of each clip.
+        references: [M, E] unit vectors, ordered by clip.
+        counts: numbers of references per clip.
     """
     import torch
 
@@ -113,11 +113,11 @@ def similarities(
 
 
 def fense(similarity: Sequence[float], error: Sequence[float], threshold: float) -> Score:
-    """FENSE from its parts: similarity, less `PENALTY` of it where the error's probability is above
-    ``threshold``.
+    """FENSE from its parts: similarity, minus the share `PENALTY` of it if the probability of an
+    error is above ``threshold``.
 
     Args:
-        similarity: [N] as `similarities`.
+        similarity: [N] as from `similarities`.
         error: [N] probability of any error.
     """
     items = tuple(
@@ -131,7 +131,7 @@ def fluency_errors(probabilities: np.ndarray, threshold: float) -> list[Score]:
     """The share of captions with an error, and with each of the five named ones.
 
     Args:
-        probabilities: [N, 6] as a `FluencyDetector` gives them.
+        probabilities: [N, 6] as from a `FluencyDetector`.
         threshold: a probability above it is an error.
 
     Returns:
@@ -153,7 +153,7 @@ def fluency_errors(probabilities: np.ndarray, threshold: float) -> list[Score]:
 
 
 def _cached(repository: str) -> Path | None:
-    """The folder of a repository that was downloaded before; nothing is asked of the network."""
+    """The folder of a repository in the local cache, or None; uses no network."""
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 

@@ -1,5 +1,5 @@
-"""Material of the metrics: tokens, vectors and verdicts of one set of captions, each computed once,
-when it is first needed."""
+"""Inputs of the metrics: tokens, vectors and verdicts of one set of captions, each computed once,
+at its first use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Tokenised(NamedTuple):
-    """PTB tokens of the captions, and of the references of each."""
+    """PTB tokens of each caption and of its references."""
 
     candidates: list[Tokens]
     references: list[list[Tokens]]
@@ -36,19 +36,18 @@ class Embedded(NamedTuple):
 
 
 class Spice(NamedTuple):
-    """SPICE, or spice-py by that name and why it stands in."""
+    """The score of SPICE, or of spice-py with the reason that it replaces SPICE."""
 
     score: Score
     missing: Missing | None
 
 
-class Material:
-    """N captions, the references of each, and what metrics compute of them.
+class Inputs:
+    """N captions with their references, and values that metrics share.
 
     Attributes:
-        rivals: all candidate captions of each clip, its caption among them; None if there is but
-            one for each.
-        training: the captions that the captioner was trained on; None if not known.
+        rivals: all candidate captions of each clip, with its caption; None if each has only one.
+        training: the captioner's training captions; None if not known.
     """
 
     def __init__(
@@ -67,13 +66,13 @@ class Material:
 
     @cached_property
     def tokens(self) -> Tokenised:
-        """Raises MissingMetricError: there are captions that take Java, and no Java."""
+        """Raises MissingMetricError: some captions need Java, and there is none."""
         from auricle.metrics.ptb import tokenize
 
         flat = [*self.candidates, *chain.from_iterable(self.references)]
         found = iter(tokenize(flat))
-        said: list[Tokens] = [next(found) for _ in self.candidates]
-        return Tokenised(said, [[next(found) for _ in texts] for texts in self.references])
+        candidates: list[Tokens] = [next(found) for _ in self.candidates]
+        return Tokenised(candidates, [[next(found) for _ in texts] for texts in self.references])
 
     @property
     def blank(self) -> list[int]:
@@ -100,7 +99,7 @@ class Material:
 
     @cached_property
     def similarities(self) -> tuple[float, ...]:
-        """Of each clip, the mean cosine of its caption with its references."""
+        """The mean cosine of each clip's caption with its references."""
         from auricle.metrics.fense import similarities
 
         return similarities(*self.vectors, [len(texts) for texts in self.references])
@@ -137,7 +136,7 @@ class Material:
 
     @cached_property
     def spider_of_rivals(self) -> Score:
-        """SPIDEr of all candidates of all clips, clip after clip."""
+        """SPIDEr of all candidates of all clips, ordered by clip."""
         from auricle.metrics.cider import cider_d
         from auricle.metrics.ptb import tokenize
         from auricle.metrics.spider import spider
@@ -151,7 +150,7 @@ class Material:
 
     @staticmethod
     def _spice(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Spice:
-        """The official SPICE where its parser is on this machine, else spice-py."""
+        """The official SPICE if its parser is on this machine, else spice-py."""
         from auricle.metrics.spice import spice, spice_py
 
         try:

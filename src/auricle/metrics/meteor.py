@@ -1,7 +1,7 @@
 """METEOR 1.5 for English (Denkowski and Lavie, WMT 2014).
 
-The Java program that pycocoevalcap carries aligns captions with references; from the statistics it
-answers with, the score is computed here, as that program would for any corpus of the clips.
+The Java program in pycocoevalcap aligns captions with references and returns statistics; the score
+is computed here from these, as that program would for any corpus of the clips.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from auricle.metrics.ptb import tokenize
 from auricle.metrics.scores import Score
 
 NAME = "METEOR"
-STATISTICS = 23  # of each clip; for a corpus they are summed
+STATISTICS = 23  # per clip; a corpus sums them
 
 # Denkowski and Lavie 2014, table 1, English: precision against recall, shape and height of the
 # penalty on fragments, content against function words; matches by word, stem, synonym, paraphrase.
@@ -32,18 +32,18 @@ _PROTOCOL = re.compile(r"[\r\n]|\|\|\|")
 
 
 def meteor(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> Score:
-    """The score of N captions and that of each, 0 to 1; the corpus is not the mean of the items.
+    """The score of N captions and of each, 0 to 1; the corpus is not the mean of the items.
 
-    One Java program is started, and ended, per call; calls may run side by side.
+    Each call starts and ends one Java program; calls may run in parallel.
 
     Args:
-        candidates: one caption of each clip: a text, or its tokens (`auricle.metrics.ptb`).
-        references: at least one caption of each clip by people, likewise.
+        candidates: one caption per clip: a text, or its tokens (`auricle.metrics.ptb`).
+        references: at least one caption by people per clip, in the same form.
 
     Raises:
-        ValueError: no clips, numbers that differ, or a clip without references.
+        ValueError: there are no clips, numbers differ, or a clip has no references.
         MissingMetricError: there is no Java, or no pycocoevalcap.
-        AuricleError: the program failed or hangs.
+        AuricleError: the program fails or hangs.
     """
     return meteor_score(meteor_statistics(candidates, references))
 
@@ -51,11 +51,11 @@ def meteor(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]])
 def meteor_statistics(
     candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
 ) -> np.ndarray:
-    """Statistics that METEOR is computed from, float64 [N, 23]; arguments and errors of `meteor`.
+    """Statistics behind METEOR, float64 [N, 23]; arguments and errors of `meteor`.
 
-    Each clip's best reference: tokens and function words of caption and reference; for each of four
-    kinds of match the content words of both, then function words of both; chunks, and matched words
-    of both.
+    They are of each clip's best reference: tokens and function words of caption and reference; for
+    each of four kinds of match, the content words of both, then the function words of both; chunks,
+    and matched words of both.
     """
     check_clips(NAME, candidates, references)
     try:
@@ -64,13 +64,13 @@ def meteor_statistics(
     except MissingDependencyError as error:
         raise missing_metric(NAME, error) from error
     texts = iter(_texts([*candidates, *chain.from_iterable(references)]))
-    said = list(islice(texts, len(candidates)))
+    captions = list(islice(texts, len(candidates)))
     lines = [
-        " ||| ".join(["SCORE", *islice(texts, len(meant)), caption])
-        for caption, meant in zip(said, references, strict=True)
+        " ||| ".join(["SCORE", *islice(texts, len(own)), caption])
+        for caption, own in zip(captions, references, strict=True)
     ]
     statistics = _ask([*command, "-", "-", "-stdio", "-l", "en", "-norm"], lines)
-    # Word for word the reference: no fragment, which counts in the sums of a corpus too.
+    # A caption equal to its reference has no fragment; this matters in the sums of a corpus too.
     same = (statistics[:, [21, 22]] == statistics[:, [0, 1]]).all(axis=1) & (statistics[:, 20] == 1)
     statistics[same, 20] = 0
     return statistics
@@ -93,13 +93,13 @@ def meteor_of(statistics: np.ndarray) -> np.ndarray:
 
 
 def meteor_score(statistics: np.ndarray) -> Score:
-    """The score that [N, 23] statistics of clips make."""
+    """The score from [N, 23] statistics of clips."""
     corpus, each = meteor_of(statistics.sum(axis=0)), meteor_of(statistics)
     return Score(NAME, float(corpus), tuple(each.tolist()))
 
 
 def _texts(captions: Sequence[Tokens]) -> list[str]:
-    """PTB tokens joined by spaces, without what the program's protocol means otherwise."""
+    """PTB tokens joined by spaces, without separators of the program's protocol."""
     places = [i for i, caption in enumerate(captions) if isinstance(caption, str)]
     tokens = list(captions)
     for i, found in zip(places, tokenize([str(captions[i]) for i in places]), strict=True):
@@ -115,9 +115,9 @@ def _ask(command: Sequence[str], lines: Sequence[str]) -> np.ndarray:
     except ValueError:
         statistics = np.empty(0)
     if reply.status or statistics.shape != (len(lines), STATISTICS):
-        said = reply.complaint or (reply.lines or ["nothing"])[-1]
+        message = reply.complaint or (reply.lines or ["nothing"])[-1]
         raise AuricleError(
             f"METEOR: {len(reply.lines)} answers to {len(lines)} clips; the program ended with "
-            f"{reply.status} and said: {said}"
+            f"{reply.status} and said: {message}"
         )
     return statistics

@@ -1,4 +1,4 @@
-"""N-grams of captions and of their references, counted at once, for BLEU and CIDEr-D."""
+"""N-gram counts of captions and their references, for BLEU and CIDEr-D."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class NGrams:
     """The distinct n-grams of each of C captions: E entries, int64.
 
     Attributes:
-        caption: [E] the caption that has it.
-        gram: [E] which it is, from 0 to ``kinds`` - 1.
-        order: [E] its number of tokens less one.
-        count: [E] how often the caption has it.
+        caption: [E] the number of the caption.
+        gram: [E] the number of the n-gram, from 0 to ``kinds`` - 1.
+        order: [E] its number of tokens, minus one.
+        count: [E] its count in the caption.
         kinds: number of distinct n-grams in all captions.
         lengths: [C] number of tokens.
     """
@@ -34,7 +34,7 @@ class NGrams:
     lengths: np.ndarray
 
     def sums(self, values: np.ndarray, entries: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """[C, 4] sums of entries' values over each caption's n-grams of each order."""
+        """[C, 4] sums of the entries' values per caption and order."""
         places = self.caption[entries] * ORDER + self.order[entries]
         found = np.bincount(places, values, minlength=len(self.lengths) * ORDER)
         return found.reshape(-1, ORDER)
@@ -42,8 +42,8 @@ class NGrams:
 
 def count_ngrams(captions: Sequence[Tokens]) -> NGrams:
     """Counts the n-grams of one to four tokens of C captions."""
-    # A token such as "1\xa01/2" is two words here: pycocoevalcap's BLEU and CIDEr split at every
-    # white space, its ROUGE-L at plain spaces.
+    # A token such as "1\xa01/2" is two words here: pycocoevalcap's BLEU and CIDEr split at any
+    # white space, its ROUGE-L only at plain spaces.
     split = [" ".join(tokens).split() for tokens in captions]
     lengths = np.array([len(words) for words in split], dtype=np.int64)
     numbers: dict[str, int] = {}
@@ -71,18 +71,18 @@ class PairedNGrams:
     """N candidates (caption i is of clip i), then their references, then further documents.
 
     Attributes:
-        ngrams: of all C captions.
-        clip: [C] the clip of each caption; those of further documents go on from N.
-        said: [S] the entries of candidates.
-        meant: [R] the entries of references that are n-grams of their clip's candidate too.
-        same: [R] that n-gram's entry of the candidate, as a place in ``said``.
+        ngrams: n-grams of all C captions.
+        clip: [C] the clip of each caption; further documents continue from N.
+        candidate: [S] the entries of candidates.
+        shared: [R] the entries of references whose n-gram is also in their clip's candidate.
+        match: [R] the candidate's entry of that n-gram, as an index into ``candidate``.
     """
 
     ngrams: NGrams
     clip: np.ndarray
-    said: np.ndarray
-    meant: np.ndarray
-    same: np.ndarray
+    candidate: np.ndarray
+    shared: np.ndarray
+    match: np.ndarray
 
 
 def pair_ngrams(
@@ -98,22 +98,22 @@ def pair_ngrams(
     of = np.repeat(np.arange(len(sets)), [len(texts) for texts in sets])
     clip = np.concatenate([np.arange(len(candidates)), of])
     keys = clip[ngrams.caption] * ngrams.kinds + ngrams.gram
-    said = np.flatnonzero(ngrams.caption < len(candidates))
-    said = said[np.argsort(keys[said])]
+    candidate = np.flatnonzero(ngrams.caption < len(candidates))
+    candidate = candidate[np.argsort(keys[candidate])]
     others = np.flatnonzero(ngrams.caption >= len(candidates))
-    places = np.searchsorted(keys[said], keys[others])
-    found = np.append(keys[said], -1)[places] == keys[others]
-    return PairedNGrams(ngrams, clip, said, others[found], places[found])
+    places = np.searchsorted(keys[candidate], keys[others])
+    found = np.append(keys[candidate], -1)[places] == keys[others]
+    return PairedNGrams(ngrams, clip, candidate, others[found], places[found])
 
 
 def check_pairs(
     metric: str, candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
 ) -> None:
-    """Refuses what no metric of tokens can score.
+    """Check the arguments of a metric of tokens.
 
     Raises:
         ValueError: as `check_clips`.
-        TypeError: captions that are not tokens yet.
+        TypeError: captions are texts, not tokens.
     """
     check_clips(metric, candidates, references)
     if isinstance(candidates[0], str) or isinstance(references[0][0], str):
@@ -123,10 +123,10 @@ def check_pairs(
 def check_clips(
     metric: str, candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
 ) -> None:
-    """Refuses what no metric can score.
+    """Check the arguments of any metric.
 
     Raises:
-        ValueError: no clips, numbers that differ, or a clip without references.
+        ValueError: there are no clips, numbers differ, or a clip has no references.
     """
     if not candidates or len(candidates) != len(references) or not all(references):
         raise ValueError(

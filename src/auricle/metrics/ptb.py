@@ -1,9 +1,9 @@
-"""Penn Treebank tokens of captions, as the published scores count them.
+"""Penn Treebank tokens of captions, as in the published scores.
 
 The published tokens are those of Stanford CoreNLP 3.4.1 (``PTBTokenizer -preserveLines
--lowerCase``) without the punctuation that pycocoevalcap's ptbtokenizer.py removes. Nearly every
-caption is made of plain words, for which the rules below give the same tokens; whatever else a
-caption holds (digits among letters, slashes, accents, "p.m.") goes to the Java program itself.
+-lowerCase``) without the punctuation that pycocoevalcap's ptbtokenizer.py removes. Nearly all
+captions have only plain words, for which the rules below give the same tokens; captions with
+anything else (digits among letters, slashes, accents, "p.m.") go to the Java program.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _JAR = ("tokenizer", "stanford-corenlp-3.4.1.jar")
 _PROGRAM = "edu.stanford.nlp.process.PTBTokenizer"
 _TIMEOUT_S = 600.0  # 5,000 captions take a second or two
 
-# Facts of that tokenizer, found by giving it every string of up to four letters (five before a
-# period) and the words of the huge English word lists, alone and before each mark.
+# Facts about that tokenizer, found by testing every string of up to four letters (five before a
+# period) and the words of large English word lists, alone and before each mark.
 _SPLIT = {
     "cannot": ("can", "not"),
     "gimme": ("gim", "me"),
@@ -60,14 +60,13 @@ _BARE = re.compile(r"(?P<number>\d{1,4})[,;:?!]?|[.,;:?!]|--?|")
 def tokenize(captions: Sequence[str]) -> list[tuple[str, ...]]:
     """The lower-case tokens of each caption, without punctuation.
 
-    A line break inside a caption counts as a space. Everything equals pycocoevalcap's
-    PTBTokenizer of the same list, but for two accidents of its input file that are not repeated:
-    line breaks other than "\\n" shift all later captions there, and the last caption is read
-    without an end of line.
+    A line break inside a caption counts as a space. The result equals pycocoevalcap's PTBTokenizer
+    on the same list, except for two bugs of its input file: there, line breaks other than "\\n"
+    shift all later captions, and the last caption has no end of line.
 
     Raises:
         MissingMetricError: captions need the Java program, and there is no Java.
-        AuricleError: it failed.
+        AuricleError: the program failed.
     """
     lines = [_BREAKS.sub(" ", caption) for caption in captions]
     tokens = [by_rules(line) for line in lines]
@@ -81,7 +80,7 @@ def tokenize(captions: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def _read_with(i: int, lines: Sequence[str]) -> range:
-    """A line and what the program looks at past its end: the next line that is not blank."""
+    """A line and the lines that the program reads after it, up to the next that is not blank."""
     end = i + 1
     while end < len(lines) and not lines[end].strip():
         end += 1
@@ -89,7 +88,7 @@ def _read_with(i: int, lines: Sequence[str]) -> range:
 
 
 def by_rules(caption: str) -> tuple[str, ...] | None:
-    """The tokens of a caption of plain words; None if it holds anything else."""
+    """The tokens of a caption of plain words; None if it contains anything else."""
     if not caption.isascii() or _NUMBERS.search(caption):
         return None
     caption = _BRACKET.sub(r" \g<0> ", caption.replace('"', " "))
@@ -104,7 +103,7 @@ def by_rules(caption: str) -> tuple[str, ...] | None:
 
 @lru_cache(maxsize=1 << 16)
 def _piece(piece: str) -> tuple[str, ...] | None:
-    """The tokens of what stands between two spaces."""
+    """The tokens of a piece between two spaces; None if no rule covers it."""
     if piece in _BRACKETS:
         return (_BRACKETS[piece],)
     if bare := _BARE.fullmatch(piece):

@@ -1,4 +1,4 @@
-"""Metrics by name, each a function of the material that they share."""
+"""The registry of metrics by name; each is a function of shared inputs."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy as np
 
 from auricle.errors import DataError
 from auricle.metrics.bootstrap import Sums
-from auricle.metrics.inputs import Material
+from auricle.metrics.inputs import Inputs
 from auricle.metrics.scores import Missing, Score, labelled
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A score, and what its interval is made from.
+    """A score, and the sums behind its interval.
 
     Attributes:
-        sums: None where clips drawn again say nothing of it: a vocabulary only shrinks when clips
+        sums: None if resamples do not show its uncertainty: a vocabulary always shrinks when clips
             repeat.
         better: 1 if higher is better, -1 if lower, 0 if neither.
     """
@@ -31,17 +31,17 @@ class Measured:
 
 
 class Outcome(NamedTuple):
-    """The scores of a metric, and what is missing of it."""
+    """The scores of a metric, and the notes on missing ones."""
 
     measured: list[Measured]
     missing: list[Missing]
 
 
 class Metric(NamedTuple):
-    """``title`` is what its scores are called; ``of`` may raise MissingMetricError."""
+    """A metric with the ``title`` of its scores; ``of`` may raise MissingMetricError."""
 
     title: str
-    of: Callable[[Material], Outcome]
+    of: Callable[[Inputs], Outcome]
 
 
 def _means(scores: Sequence[Score], better: int = 1) -> list[Measured]:
@@ -49,15 +49,20 @@ def _means(scores: Sequence[Score], better: int = 1) -> list[Measured]:
     return [Measured(score, Sums.mean(score.items), better) for score in scores]
 
 
+def _rates(scores: Sequence[Score], better: int = 1) -> list[Measured]:
+    """Scores whose items are 0 or 1."""
+    return [Measured(score, Sums.share(score.items), better) for score in scores]
+
+
 def _alone(score: Score) -> Measured:
-    """A figure of the captions as they are: no interval, and neither end of it is better."""
+    """A description of the captions: without interval, and neither higher nor lower is better."""
     return Measured(score, None, 0)
 
 
-def _bleu(material: Material) -> Outcome:
+def _bleu(inputs: Inputs) -> Outcome:
     from auricle.metrics.bleu import BleuCounts, bleu, bleu_counts
 
-    counts = bleu_counts(*material.tokens)
+    counts = bleu_counts(*inputs.tokens)
     each = np.concatenate(
         [
             counts.correct,
@@ -76,114 +81,114 @@ def _bleu(material: Material) -> Outcome:
 
         return value
 
-    scores = bleu(*material.tokens)
+    scores = bleu(*inputs.tokens)
     return Outcome([Measured(s, Sums(each, of(n))) for n, s in enumerate(scores)], [])
 
 
-def _rouge_l(material: Material) -> Outcome:
+def _rouge_l(inputs: Inputs) -> Outcome:
     from auricle.metrics.rouge import rouge_l
 
-    return Outcome(_means([rouge_l(*material.tokens)]), [])
+    return Outcome(_means([rouge_l(*inputs.tokens)]), [])
 
 
-def _meteor(material: Material) -> Outcome:
+def _meteor(inputs: Inputs) -> Outcome:
     from auricle.metrics.meteor import meteor_of, meteor_score, meteor_statistics
 
-    statistics = meteor_statistics(*material.tokens)
+    statistics = meteor_statistics(*inputs.tokens)
     return Outcome([Measured(meteor_score(statistics), Sums(statistics, meteor_of))], [])
 
 
-def _cider_d(material: Material) -> Outcome:
-    return Outcome(_means([material.cider_d]), [])
+def _cider_d(inputs: Inputs) -> Outcome:
+    return Outcome(_means([inputs.cider_d]), [])
 
 
-def _spice(material: Material) -> Outcome:
-    return Outcome(_means([material.spice.score]), _instead(material, "SPICE"))
+def _spice(inputs: Inputs) -> Outcome:
+    return Outcome(_means([inputs.spice.score]), _instead(inputs, "SPICE"))
 
 
-def _spider(material: Material) -> Outcome:
-    return Outcome(_means([material.spider]), _instead(material, "SPIDEr"))
+def _spider(inputs: Inputs) -> Outcome:
+    return Outcome(_means([inputs.spider]), _instead(inputs, "SPIDEr"))
 
 
-def _spider_fl(material: Material) -> Outcome:
+def _spider_fl(inputs: Inputs) -> Outcome:
     from auricle.metrics.fense import missing
     from auricle.metrics.spider import spider_fl
     from auricle.text.fluency.detector import ERROR
 
-    detector, standin = material.judge
-    errors = material.errors[:, ERROR].tolist()
-    score = spider_fl(material.spider, errors, detector.threshold, standin or "")
-    lacking = _instead(material, "SPIDEr-FL")
+    detector, standin = inputs.judge
+    errors = inputs.errors[:, ERROR].tolist()
+    score = spider_fl(inputs.spider, errors, detector.threshold, standin or "")
+    lacking = _instead(inputs, "SPIDEr-FL")
     absent = missing("SPIDEr-FL", standin)
     return Outcome(_means([score]), lacking or ([absent] if absent else []))
 
 
-def _spider_max(material: Material) -> Outcome:
+def _spider_max(inputs: Inputs) -> Outcome:
     from auricle.metrics.spider import spider_max
 
-    if material.rivals is None:
+    if inputs.rivals is None:
         return Outcome([], [])
-    score = spider_max(material.spider_of_rivals, [len(texts) for texts in material.rivals])
-    return Outcome(_means([score]), _instead(material, "SPIDEr-max"))
+    score = spider_max(inputs.spider_of_rivals, [len(texts) for texts in inputs.rivals])
+    return Outcome(_means([score]), _instead(inputs, "SPIDEr-max"))
 
 
-def _instead(material: Material, name: str) -> list[Missing]:
-    """The note on ``name`` where spice-py stands in for SPICE."""
-    absent = material.spice.missing
+def _instead(inputs: Inputs, name: str) -> list[Missing]:
+    """The note on ``name`` if spice-py replaces SPICE."""
+    absent = inputs.spice.missing
     return [replace(absent, name=name)] if absent else []
 
 
-def _sbert(material: Material) -> Outcome:
+def _sbert(inputs: Inputs) -> Outcome:
     from auricle.metrics.fense import SIMILARITY, missing
 
-    standin = material.sentences.standin
-    items = material.similarities
+    standin = inputs.sentences.standin
+    items = inputs.similarities
     score = Score(labelled(SIMILARITY, standin), float(np.mean(items)), items)
     absent = missing(SIMILARITY, standin)
     return Outcome(_means([score]), [absent] if absent else [])
 
 
-def _fense(material: Material) -> Outcome:
+def _fense(inputs: Inputs) -> Outcome:
     from auricle.metrics.fense import FENSE, fense, missing
     from auricle.text.fluency.detector import ERROR
 
-    judge, standins = material.judge, (material.judge.standin, material.sentences.standin)
-    errors = material.errors[:, ERROR].tolist()
-    score = fense(material.similarities, errors, judge.detector.threshold)
+    judge, standins = inputs.judge, (inputs.judge.standin, inputs.sentences.standin)
+    errors = inputs.errors[:, ERROR].tolist()
+    score = fense(inputs.similarities, errors, judge.detector.threshold)
     absent = missing(FENSE, *standins)
     named = replace(score, name=labelled(FENSE, *standins))
     return Outcome(_means([named]), [absent] if absent else [])
 
 
-def _fluency(material: Material) -> Outcome:
+def _fluency(inputs: Inputs) -> Outcome:
     from auricle.metrics.fense import ERRORS, fluency_errors, missing
 
-    judge = material.judge
+    judge = inputs.judge
     scores = [
         replace(score, name=labelled(score.name, judge.standin))
-        for score in fluency_errors(material.errors, judge.detector.threshold)
+        for score in fluency_errors(inputs.errors, judge.detector.threshold)
     ]
     absent = missing(ERRORS, judge.standin)
-    return Outcome(_means(scores, better=-1), [absent] if absent else [])
+    return Outcome(_rates(scores, better=-1), [absent] if absent else [])
 
 
-def _statistics(material: Material) -> Outcome:
+def _statistics(inputs: Inputs) -> Outcome:
     from auricle.metrics.statistics import distinct, length_spread, lengths, novel, vocabulary
 
-    said = material.tokens.candidates
+    said = inputs.tokens.candidates
     measured = [_alone(score) for score in (vocabulary(said), distinct(said, 1), distinct(said, 2))]
     spread, sums = length_spread(said)
     measured += [*_means([lengths(said)], better=0), Measured(spread, sums, 0)]
-    if material.training is not None:
-        measured += _means([novel(material.candidates, material.training)], better=0)
+    if inputs.training is not None:
+        measured += _rates([novel(inputs.candidates, inputs.training)], better=0)
     return Outcome(measured, [])
 
 
-def _self_similarity(material: Material) -> Outcome:
+def _self_similarity(inputs: Inputs) -> Outcome:
     from auricle.metrics.statistics import self_similarity
 
-    score = self_similarity(material.vectors.candidates)
-    label = material.sentences.standin or "TinyBERT"
+    score = self_similarity(inputs.vectors.candidates)
+    label = inputs.sentences.standin or "TinyBERT"
     return Outcome([_alone(replace(score, name=labelled(score.name, label)))], [])
 
 
@@ -207,10 +212,10 @@ METRICS: dict[str, Metric] = {
 def chosen(names: Sequence[str] | None) -> dict[str, Metric]:
     """The metrics of these names, in the order of `METRICS`; all without names.
 
-    Capitals do not count, and "_" is "-": "CIDEr_D" is "cider-d"; "bleu-4" is "bleu".
+    Case does not matter, and "_" is "-": "CIDEr_D" is "cider-d"; "bleu-4" is "bleu".
 
     Raises:
-        DataError: an unknown name; says which there are.
+        DataError: a name is unknown; lists the names.
     """
     if not names:
         return METRICS

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-ROUNDING = 1e-6  # equal vectors' cosines differ by this at most
+ROUNDING = 1e-6  # cosines of equal vectors differ by at most this
 CHUNK = 1024  # queries compared at once
 
 
 def recall_at(
     audio: Tensor, text: Tensor, owner: Tensor, ks: Sequence[int] = (1, 10)
 ) -> dict[str, float]:
-    """R@k: the share of queries that find what belongs to them among their k nearest.
+    """R@k: the share of queries with a match among their k nearest.
 
     Args:
         audio: [N, E] embeddings of clips.
@@ -23,19 +23,19 @@ def recall_at(
         owner: [M] the clip of each caption.
 
     Returns:
-        ``audio_to_text_r1`` (a hit is any of the clip's captions) and ``text_to_audio_r1``, and so
-        on for each k, from 0 to 1.
+        ``audio_to_text_r1`` (any caption of the clip is a match), ``text_to_audio_r1`` and so on
+        for each k, from 0 to 1.
     """
     ranks = retrieval_ranks(audio, text, owner)
     return {f"{way}_r{k}": hits(found, k).mean().item() for k in ks for way, found in ranks.items()}
 
 
 def retrieval_ranks(audio: Tensor, text: Tensor, owner: Tensor) -> dict[str, Tensor]:
-    """For each query the rank, from 1, of the nearest that belongs to it.
+    """For each query, the rank of its nearest match, from 1.
 
-    What is as near and does not belong to the query ranks before it, and so does whatever has no
-    number (NaN). Equal captions are one caption that belongs to all their clips: recordings of one
-    class, captioned alike, are no errors of each other.
+    Keys that are equally near but no match rank before it, and so do NaN cosines. Equal captions
+    are one caption that matches all their clips: recordings of one class with the same caption do
+    not count as errors.
 
     Returns:
         ``audio_to_text`` [N] and ``text_to_audio`` [M], int64; arguments as in `recall_at`.
@@ -52,11 +52,11 @@ def retrieval_ranks(audio: Tensor, text: Tensor, owner: Tensor) -> dict[str, Ten
 def average_precisions(
     audio: Tensor, text: Tensor, owner: Tensor, k: int = 10
 ) -> dict[str, Tensor]:
-    """For each query the average precision among its k nearest, whose mean is mAP@k.
+    """For each query, the average precision among its k nearest; the mean is mAP@k.
 
-    Precision is taken at each place that holds what belongs to the query, and its sum divided by
-    how many there could be, at most k (DCASE 2022 task 6B has one: from text to audio). Equally
-    near and equal captions count as in `retrieval_ranks`.
+    Precisions at the ranks of matches are summed and divided by the possible number of matches, at
+    most k (one in DCASE 2022 task 6B, from text to audio). Equally near keys and equal captions
+    count as in `retrieval_ranks`.
 
     Returns:
         ``audio_to_text`` [N] and ``text_to_audio`` [M], float32; arguments as in `recall_at`.
@@ -71,15 +71,15 @@ def average_precisions(
 
 
 def hits(ranks: Tensor, k: int) -> Tensor:
-    """1.0 where a rank is k or better, else 0.0."""
+    """1.0 for ranks up to k, else 0.0."""
     return (ranks <= k).float()
 
 
 def _compared(
     queries: Tensor, keys: Tensor, of_query: Tensor, key: Tensor
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Cosines of a chunk of the queries [Q, E] with [K, E], and whether the key is the query's own;
-    pair i says that ``key[i]`` belongs to ``of_query[i]``."""
+    """Cosines of chunks of the queries [Q, E] with keys [K, E], and whether the key is a match;
+    ``key[i]`` is a match of ``of_query[i]``."""
     for start in range(0, len(queries), CHUNK):
         cosines = queries[start : start + CHUNK] @ keys.T
         inside = (of_query >= start) & (of_query < start + len(cosines))
@@ -89,7 +89,7 @@ def _compared(
 
 
 def _ranks(queries: Tensor, keys: Tensor, of_query: Tensor, key: Tensor) -> Tensor:
-    """Ranks [Q]; arguments as of `_compared`."""
+    """Ranks [Q]; arguments as in `_compared`."""
     ranks = []
     for cosines, own in _compared(queries, keys, of_query, key):
         nearest = cosines.masked_fill(~own, -torch.inf).amax(dim=1, keepdim=True)
@@ -99,10 +99,10 @@ def _ranks(queries: Tensor, keys: Tensor, of_query: Tensor, key: Tensor) -> Tens
 
 
 def _precisions(queries: Tensor, keys: Tensor, of_query: Tensor, key: Tensor, k: int) -> Tensor:
-    """Average precisions [Q]; arguments as of `_compared`."""
+    """Average precisions [Q]; arguments as in `_compared`."""
     found = []
     for cosines, own in _compared(queries, keys, of_query, key):
-        # Of keys as near as each other the query's own comes last, and what is no number first.
+        # Among equally near keys, matches come last, and NaN first.
         last = (cosines - ROUNDING).nan_to_num(-torch.inf)
         order = torch.where(own, last, cosines.nan_to_num(torch.inf))
         places = order.topk(min(k, order.shape[1]), dim=1).indices

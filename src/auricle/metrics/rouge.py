@@ -8,7 +8,7 @@ from statistics import fmean
 from auricle.metrics.ngrams import Tokens, check_pairs
 from auricle.metrics.scores import Score
 
-BETA = 1.2  # recall counts 1.44 times as much as precision (pycocoevalcap rouge.py)
+BETA = 1.2  # recall weighs 1.44 times as much as precision (pycocoevalcap rouge.py)
 
 
 def rouge_l(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> Score:
@@ -17,22 +17,22 @@ def rouge_l(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
     The best precision and the best recall may come from different references.
 
     Args:
-        candidates: the tokens of one caption of each clip.
-        references: the tokens of at least one caption of each clip by people.
+        candidates: the tokens of one caption per clip.
+        references: the tokens of at least one caption by people per clip.
 
     Raises:
-        ValueError: no clips, numbers that differ, or a clip without references.
+        ValueError: there are no clips, numbers differ, or a clip has no references.
     """
     check_pairs("ROUGE-L", candidates, references)
     pairs = zip(candidates, references, strict=True)
-    each = tuple(_f_measure(said, meant) for said, meant in pairs)
+    each = tuple(_f_measure(*pair) for pair in pairs)
     return Score("ROUGE-L", fmean(each), each)
 
 
-def _f_measure(said: Tokens, meant: Sequence[Tokens]) -> float:
-    said = said or ("",)  # two empty captions are alike there: one empty token each
-    common = [(common_subsequence(said, t or ("",)), len(t) or 1) for t in meant]
-    precision = max(length for length, _ in common) / len(said)
+def _f_measure(candidate: Tokens, references: Sequence[Tokens]) -> float:
+    candidate = candidate or ("",)  # in pycocoevalcap, empty captions are equal: one empty token
+    common = [(common_subsequence(candidate, t or ("",)), len(t) or 1) for t in references]
+    precision = max(length for length, _ in common) / len(candidate)
     recall = max(length / tokens for length, tokens in common)
     if not precision or not recall:
         return 0.0

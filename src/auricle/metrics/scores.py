@@ -1,4 +1,4 @@
-"""Scores of a corpus and of each item, by name, and metrics that cannot be computed."""
+"""Scores of a corpus and its items, by name, and metrics that cannot be computed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ class Score:
     """One metric of N captions.
 
     Attributes:
-        name: what it is called wherever it is shown. A score that another program or model would
-            compute otherwise carries a name of its own ("SPICE (spice-py)").
-        corpus: the score of the corpus; not for every metric the mean of the items.
-        items: one score for each caption, or empty for metrics of a corpus alone.
+        name: the name of the score wherever it is shown. A score from another program or model than
+            the published one has its own name ("SPICE (spice-py)").
+        corpus: the score of the corpus; for some metrics, it is not the mean of the items.
+        items: one score per caption, or empty for metrics of a corpus only.
         details: further values per item by name, such as the five error probabilities.
     """
 
@@ -24,7 +24,7 @@ class Score:
 
 
 def labelled(name: str, *labels: str | None) -> str:
-    """ "FENSE" -> "FENSE (auricle detector, MiniLM)", if anything stands in."""
+    """ "FENSE" -> "FENSE (auricle detector, MiniLM)", if there are labels."""
     parts = dict.fromkeys(label for label in labels if label)
     return f"{name} ({', '.join(parts)})" if parts else name
 
@@ -34,9 +34,9 @@ class Missing:
     """A metric that cannot be computed here.
 
     Attributes:
-        name: as of the score that there would be.
-        reason: what is not there.
-        command: the one command that would bring it.
+        name: the name that its score would have.
+        reason: what is missing.
+        command: the one command that installs it.
     """
 
     name: str

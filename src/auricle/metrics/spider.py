@@ -1,4 +1,4 @@
-"""SPIDEr (Liu et al., ICCV 2017) and what DCASE makes of it: SPIDEr-FL, SPIDEr-max."""
+"""SPIDEr (Liu et al., ICCV 2017) and DCASE's variants: SPIDEr-FL, SPIDEr-max."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from statistics import fmean
 
 from auricle.metrics.scores import Score, labelled
 
-PENALTY = 0.9  # what a caption that is no sentence loses (Zhou et al., ICASSP 2022, section 3.2)
-THRESHOLD = 0.9  # of the probability of an error, above which a caption is none (same place)
+PENALTY = 0.9  # share that a disfluent caption loses (Zhou et al., ICASSP 2022, section 3.2)
+THRESHOLD = 0.9  # a caption is disfluent above this error probability (same section)
 
 _LABEL = re.compile(r"\((?P<label>[^()]+)\)$")
 
@@ -17,10 +17,10 @@ _LABEL = re.compile(r"\((?P<label>[^()]+)\)$")
 def spider(cider: Score, spice: Score) -> Score:
     """The mean of CIDEr-D and SPICE, of the corpus and of each of N captions.
 
-    It is named after them: "SPIDEr (spice-py)" of "SPICE (spice-py)".
+    It takes over their labels: "SPIDEr (spice-py)" from "SPICE (spice-py)".
 
     Raises:
-        ValueError: scores of different numbers of captions.
+        ValueError: the numbers of captions differ.
     """
     items = [(a + b) / 2 for a, b in zip(cider.items, spice.items, strict=True)]
     name = labelled("SPIDEr", *_labels(cider.name), *_labels(spice.name))
@@ -33,18 +33,18 @@ def spider_fl(
     threshold: float = THRESHOLD,
     detector: str = "",
 ) -> Score:
-    """SPIDEr of which a caption keeps a tenth where it is no sentence, and the mean of N captions.
+    """SPIDEr, reduced to a tenth for disfluent captions, and its mean over N captions.
 
-    The metric of DCASE 2023 task 6A. `details` holds "error", 1.0 for each caption that lost.
+    The metric of DCASE 2023 task 6A. `details` holds "error", 1.0 for each reduced caption.
 
     Args:
-        spider: of N captions.
-        error_probabilities: [N] of any error, by FENSE's detector.
-        threshold: captions of a higher probability lose; that of the detector.
-        detector: another detector's name, which becomes part of the score's.
+        spider: the score of N captions.
+        error_probabilities: [N] probabilities of any error, by FENSE's detector.
+        threshold: captions with a higher probability are disfluent; the detector's threshold.
+        detector: the name of another detector, which becomes part of the score's name.
 
     Raises:
-        ValueError: numbers that differ, or no captions.
+        ValueError: numbers differ, or there are no captions.
     """
     errors = tuple(float(probability > threshold) for probability in error_probabilities)
     items = [s * (1 - PENALTY * e) for s, e in zip(spider.items, errors, strict=True)]
@@ -57,12 +57,12 @@ def spider_max(spider: Score, counts: Sequence[int]) -> Score:
     2022, "Is my automatic audio captioning system so bad? SPIDEr-max").
 
     Args:
-        spider: of all candidates, clip after clip. CIDEr-D is to be given the clips' reference sets
-            once each, as ``documents``.
-        counts: [N] the number of candidates of each clip.
+        spider: the score of all candidates, ordered by clip. CIDEr-D needs each clip's reference
+            set once, as ``documents``.
+        counts: [N] the number of candidates per clip.
 
     Raises:
-        ValueError: numbers that differ, no clips, or a clip without candidates.
+        ValueError: numbers differ, there are no clips, or a clip has no candidates.
     """
     if min(counts, default=0) < 1 or sum(counts) != len(spider.items):
         raise ValueError(
@@ -83,6 +83,6 @@ def _mean(items: Sequence[float]) -> float:
 
 
 def _labels(name: str) -> list[str]:
-    """["spice-py"] of "SPICE (spice-py)"; of a name without a label nothing."""
+    """["spice-py"] of "SPICE (spice-py)"; empty for a name without a label."""
     found = _LABEL.search(name)
     return found["label"].split(", ") if found else []

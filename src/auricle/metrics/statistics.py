@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def vocabulary(captions: Sequence[Tokens]) -> Score:
-    """The number of different words, in all and in each caption."""
+    """The number of different words, in all captions and in each."""
     each = tuple(float(len(set(tokens))) for tokens in captions)
     return Score("Vocabulary (words)", float(len(set().union(*captions))), each)
 
 
 def distinct(captions: Sequence[Tokens], n: int) -> Score:
-    """The share of n-grams that are different ones, over all captions (Li et al., "A
-    diversity-promoting objective function for neural conversation models", NAACL 2016)."""
+    """The share of distinct n-grams over all captions (Li et al., "A diversity-promoting objective
+    function for neural conversation models", NAACL 2016)."""
     grams = Counter(
         tokens[i : i + n] for tokens in map(tuple, captions) for i in range(len(tokens) - n + 1)
     )
@@ -33,31 +33,31 @@ def distinct(captions: Sequence[Tokens], n: int) -> Score:
 
 
 def lengths(captions: Sequence[Tokens]) -> Score:
-    """Words per caption, the mean."""
+    """The mean number of words per caption."""
     each = tuple(float(len(tokens)) for tokens in captions)
     return Score("Length (words)", float(np.mean(each)), each)
 
 
 def length_spread(captions: Sequence[Tokens]) -> tuple[Score, Sums]:
-    """The standard deviation of words per caption, and what its interval is made from."""
+    """The standard deviation of words per caption, and the sums behind its interval."""
     words = np.array([len(tokens) for tokens in captions], dtype=np.float64)
     sums = Sums(np.stack([words, words**2, np.ones_like(words)], axis=1), _deviation)
     return Score("Length, deviation", sums.value), sums
 
 
 def novel(captions: Sequence[str], training: Iterable[str]) -> Score:
-    """The share of captions that no training caption equals, but for capitals and punctuation."""
+    """The share of captions that equal no training caption, without case and punctuation."""
     known = {as_judged(text) for text in training}
     each = tuple(float(as_judged(text) not in known) for text in captions)
     return Score("Novel captions", float(np.mean(each)), each)
 
 
 def self_similarity(vectors: Tensor) -> Score:
-    """The mean cosine between captions of different clips: 1 if all clips are told the same.
+    """The mean cosine between captions of different clips: 1 if all clips have the same caption.
 
     Args:
-        vectors: [N, E] unit vectors of the captions, zeros for empty ones; one alone has no other,
-            and scores 0.
+        vectors: [N, E] unit vectors of the captions, zeros for empty ones; a single caption
+            scores 0.
     """
     clips, rows = len(vectors), vectors.double()
     total, pairs = rows.sum(dim=0), clips * (clips - 1)

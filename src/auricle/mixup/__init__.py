@@ -1,6 +1,6 @@
-"""Caption mix-ups: two captions of different clips written into one, for clips that are mixed.
+"""Caption mix-ups: one caption from two captions of different clips, for clips that are mixed.
 
-The paper's augmentation (Wu et al., ICASSP 2024): a language model writes the captions, or grammar
-does where there is none. What it answers is kept raw in rows (`auricle.mixup.answers`), which are
-filtered into a manifest that training reads.
+This is the paper's augmentation (Wu et al., ICASSP 2024): a language model writes the captions, or
+grammar rules do. The raw answers are stored (`auricle.mixup.answers`), then filtered into a
+manifest for training.
 """

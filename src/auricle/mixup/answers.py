@@ -1,13 +1,13 @@
-"""Generated mix-ups, one raw answer per line of JSON, in a file that only grows.
+"""Answers file of generated mix-ups: one raw answer per line of JSON; lines are only added.
 
     {"pair": 0, "ids": [a, b], "audio": [path, path], "sections": [[start_s, end_s], [..]] or null,
      "captions": [text, text], "licences": [.., ..], "sources": [.., ..], "prompt": version,
      "model": name, "provider": "openai" | "local" | "published", "seed": 0, "answer": text,
      "relation": null | "together" | "followed by"}
 
-A relative path is meant from the file's folder. A line is written in one piece as soon as there is
-an answer, so a killed run loses at most the line it was writing; lines come in the order of the
-answers until `appending` ends and puts them into the order of the pairs.
+A relative path starts at the file's folder. A line is written in one piece when its answer arrives,
+so a killed run loses at most one line. The lines have the order of arrival, until `appending` ends
+and sorts them by pair.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ _START = b'{"pair": '  # of every line
 
 @dataclass(frozen=True, slots=True)
 class MixupRow:
-    """A pair of captions and a model's answer. Of two values the first is the first clip's.
+    """A pair of captions and a model's answer. The first of two values belongs to the first clip.
 
-    ``pair``: place in the order that ``seed`` fixes, from 0; ``audio`` can be opened as it stands;
+    ``pair``: number in the order of ``seed``, from 0; ``audio``: paths that can be opened;
     ``sections``: (start_s, end_s) of each clip, None for two whole recordings; ``prompt``: its
-    version; ``answer``: as the model gave it; ``relation``: how the two sounds stand in time, None
-    where the answer alone says it.
+    version; ``answer``: the model's raw text; ``relation``: the two sounds in time, None if only
+    the answer states it.
     """
 
     pair: int
@@ -62,7 +62,7 @@ class MixupRow:
 
 
 def to_json(row: MixupRow, folder: Path) -> str:
-    """The line for ``row`` in a file that lies in ``folder``: audio below it by relative path."""
+    """The line of ``row`` for a file in ``folder``; audio below it gets a relative path."""
     return json.dumps(
         {
             "pair": row.pair,
@@ -84,17 +84,17 @@ def to_json(row: MixupRow, folder: Path) -> str:
 
 
 def parse_row(line: bytes, folder: Path) -> MixupRow:
-    """The row that one line of JSON holds; relative paths are taken from ``folder``.
+    """The row of one line of JSON; relative paths start at ``folder``.
 
-    Raises DataError: the rule that the line breaks.
+    Raises DataError, with the rule that the line breaks.
     """
     row = parse_json(line)
     for key in ("pair", "seed"):
         if not isinstance(row.get(key), int) or isinstance(row[key], bool):
-            raise DataError(f'"{key}" is {row.get(key)!r}; a mix-up has a whole number there')
+            raise DataError(f'"{key}" is {row.get(key)!r}; it must be a whole number')
     for key in ("prompt", "model", "answer"):
         if not isinstance(row.get(key), str):
-            raise DataError(f'"{key}" is {row.get(key)!r}; a mix-up has a string there')
+            raise DataError(f'"{key}" is {row.get(key)!r}; it must be a string')
     _one_of(row, "provider", get_args(Provider))
     _one_of(row, "relation", (None, *get_args(MixRelation)))
     first, second = _two(row, "audio", str)
@@ -118,11 +118,11 @@ def parse_row(line: bytes, folder: Path) -> MixupRow:
 def read_rows(
     path: str | os.PathLike[str], on_error: Callable[[int, DataError], None] | None = None
 ) -> Iterator[MixupRow]:
-    """The rows of ``path`` one by one, as they stand there.
+    """The rows of ``path`` one by one, in their order.
 
-    A last line without its end is what a killed run was writing: it is left out, unless it is
-    whole. Any other line that is not a row goes to ``on_error`` as (line number, error), or is
-    raised as a DataError that names file and line.
+    A last line without a line end, left by a killed run, is skipped unless it is complete. Any
+    other line that is not a row goes to ``on_error`` as (line number, error), or raises a DataError
+    with file and line.
     """
     path = Path(path)
     for line in raw_lines(path, "mix-ups"):
@@ -139,10 +139,10 @@ def read_rows(
 
 @contextlib.contextmanager
 def appending(path: Path) -> Iterator[Callable[[MixupRow], None]]:
-    """``with appending(path) as append: append(row)``: each row is in the file when it returns.
+    """``with appending(path) as append: append(row)``: a row is in the file when `append` returns.
 
-    A line torn by a kill is cut off first; at the end the file is put in order. Raises DataError:
-    another process is appending, or the file is none of mix-ups.
+    A broken last line is removed first; at the end the file is sorted. Raises DataError: another
+    process is appending, or the file does not hold mix-ups.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab", buffering=0) as file:
@@ -152,13 +152,13 @@ def appending(path: Path) -> Iterator[Callable[[MixupRow], None]]:
         def append(row: MixupRow) -> None:
             line = to_json(row, path.parent).encode("utf-8", "backslashreplace") + b"\n"
             end = os.fstat(file.fileno()).st_size
-            if file.write(line) != len(line):  # a full disk takes a part
+            if file.write(line) != len(line):  # a full disk writes only a part
                 file.truncate(end)
                 raise OSError(errno.ENOSPC, "no room; make some and run the same again", str(path))
 
         try:
             yield append
-        except OSError:  # nor is there room for a sorted copy
+        except OSError:  # then a sorted copy has no room either
             raise
         except BaseException:
             sort_rows(path)
@@ -167,8 +167,8 @@ def appending(path: Path) -> Iterator[Callable[[MixupRow], None]]:
 
 
 def sort_rows(path: Path) -> bool:
-    """Put the lines of ``path`` into the order of the pairs, whole or not at all; whether they
-    were in another. One line at a time is in memory.
+    """Sort the lines of ``path`` by pair, completely or not at all; return whether they changed.
+    Memory holds one line at a time.
 
     Raises DataError: a line is not a row.
     """
@@ -188,10 +188,10 @@ def sort_rows(path: Path) -> bool:
 def _lock(file: FileIO, path: Path) -> None:
     try:
         import fcntl
-    except ImportError:  # no such locks on this system
+    except ImportError:  # this system has no such locks
         return
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # let go of when the file is closed
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released when the file is closed
     except OSError as error:
         raise DataError(
             f"{path}: another process is writing to it; wait for it, or give another output"
@@ -199,7 +199,7 @@ def _lock(file: FileIO, path: Path) -> None:
 
 
 def _mend(file: FileIO, path: Path) -> None:
-    """End a last line that lacks nothing but its end; cut one off that lacks more."""
+    """Complete a last line that lacks only its line end; remove one that lacks more."""
     for line in deque(raw_lines(path, "mix-ups"), 1):
         if line.content.endswith(b"\n"):
             return
@@ -220,13 +220,13 @@ def _one_of(row: dict[str, Any], key: str, values: tuple[Any, ...]) -> None:
 
 
 def _two(row: dict[str, Any], key: str, kind: Any) -> tuple[Any, Any]:
-    """Both values of ``key``; a key that may hold null may be left out."""
+    """Both values of ``key``; a key that may be null may be missing."""
     values = row.get(key, [None, None])
     if isinstance(values, list) and len(values) == 2:
         first, second = values
         if isinstance(first, kind) and isinstance(second, kind):
             return first, second
-    raise DataError(f'"{key}" is {values!r}; a mix-up has a value for each of its two clips there')
+    raise DataError(f'"{key}" is {values!r}; it must be a list of a value for each of two clips')
 
 
 def _sections(row: dict[str, Any]) -> tuple[Section, Section] | None:

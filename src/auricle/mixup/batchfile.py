@@ -1,5 +1,5 @@
-"""Files for batch interfaces: requests to upload, results to read back. A provider answers these
-within a day, at a lower price.
+"""Files of batch interfaces: requests to upload and results to read. A provider answers within a
+day, at a lower price.
 
     request: {"custom_id", "method": "POST", "url": "/v1/chat/completions", "body"}
     result:  {"custom_id", "response": {"status_code", "body": chat completion}, "error"}
@@ -19,20 +19,20 @@ from typing import Any
 
 from auricle.errors import DataError
 from auricle.files import atomic_writer, parse_json, raw_lines
+from auricle.llm.client import ClientConfig
 from auricle.mixup.answers import appending
-from auricle.mixup.client import ClientConfig
 from auricle.mixup.generate import missing
 from auricle.mixup.pairs import CaptionPairs
 from auricle.mixup.prompts import PAPER, Prompt
 
 ENDPOINT = "/v1/chat/completions"
-MOST_REQUESTS, MOST_BYTES = 50_000, 200_000_000  # of a file: OpenAI's batch reference
+MOST_REQUESTS, MOST_BYTES = 50_000, 200_000_000  # per file: OpenAI's batch reference
 
 
 @dataclass(frozen=True, slots=True)
 class BatchSummary:
-    """Results read: rows ``made``, results whose row was ``found`` in the file already, pairs that
-    ``failed`` by reason; ``left``: pairs that still have no row."""
+    """Counts of results: rows ``made``, results whose row was already ``found`` in the file, pairs
+    that ``failed`` by reason; ``left``: pairs still without a row."""
 
     made: int
     found: int
@@ -48,10 +48,10 @@ def write_requests(
     config: ClientConfig,
     prompt: Prompt = PAPER,
 ) -> list[tuple[Path, int]]:
-    """Requests for the pairs 0 to ``count`` - 1 that ``output`` lacks; (file, requests) of each.
+    """Write requests for the pairs 0 to ``count`` - 1 that ``output`` lacks; return (file, number).
 
-    One file, ``requests``, unless that is more than a batch may hold: then "requests.2.jsonl" and
-    so on beside it. Raises DataError as `auricle.mixup.generate.missing`.
+    They go to the file ``requests``; if a batch cannot hold all, also to "requests.2.jsonl" and so
+    on beside it. Raises DataError as `auricle.mixup.generate.missing`.
     """
     numbers = missing(Path(output), pairs, count, prompt.version, config.model, "openai")
     lines = (_request(pairs, number, config, prompt) for number in numbers)
@@ -80,13 +80,13 @@ def read_results(
     config: ClientConfig,
     prompt: Prompt = PAPER,
 ) -> BatchSummary:
-    """Add the answers that the file ``results`` holds to ``output``, and put it in order.
+    """Add the answers of the file ``results`` to ``output``, and sort it.
 
-    The same file may be read again, and several one after the other. A pair without an answer is
-    counted by reason and requested again by the next `write_requests`.
+    A file may be read twice, and several files in turn. A pair without an answer is counted by
+    reason, and the next `write_requests` requests it again.
 
     Raises:
-        DataError: ``results`` is not a batch's results, or of other pairs.
+        DataError: ``results`` is not a result file of a batch, or has other pairs.
     """
     results, output = Path(results), Path(output)
     lacking = set(missing(output, pairs, count, prompt.version, config.model, "openai"))
@@ -109,7 +109,7 @@ def read_results(
 
 
 def _request(pairs: CaptionPairs, number: int, config: ClientConfig, prompt: Prompt) -> str:
-    """A line of ASCII, so that its characters are its bytes."""
+    """A line in ASCII, so its length in characters is its length in bytes."""
     body: dict[str, Any] = {
         "model": config.model,
         "messages": prompt.messages(pairs[number].captions),
@@ -126,7 +126,7 @@ def _request(pairs: CaptionPairs, number: int, config: ClientConfig, prompt: Pro
 
 
 def _results(path: Path, pairs: CaptionPairs) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(pair, result) of each line; DataError for one that is no result of these pairs."""
+    """(pair, result) of each line; DataError: a line is no result of these pairs."""
     for line in raw_lines(path, "results"):
         result: dict[str, Any] = {}
         with contextlib.suppress(DataError):
@@ -148,7 +148,7 @@ def _results(path: Path, pairs: CaptionPairs) -> Iterator[tuple[int, dict[str, A
 
 
 def _answer(result: dict[str, Any]) -> tuple[str | None, str]:
-    """The answer, or None and why there is none."""
+    """(answer, ""), or None and the reason."""
     response = result.get("response")
     try:
         if isinstance(response, dict) and response.get("status_code") == 200:

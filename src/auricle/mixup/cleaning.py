@@ -1,9 +1,9 @@
-"""Cleaning of a language model's answers: each becomes a caption, or has a reason why it is none.
+"""Cleaning of a language model's answers: each becomes a caption, or is rejected with a reason.
 
-Packing is taken off: quotes, "Sure, here is a mix of the two captions:", word counts, remarks
-after the caption. Of several sentences the first is kept if it speaks of both recordings. It often
-speaks of the first alone, one sentence for each; taken for the mix, it would teach a captioner to
-leave out what can be heard. Joining the sentences instead would be writing captions, not cleaning.
+Wrapping is removed: quotes, "Sure, here is a mix of the two captions:", word counts, remarks after
+the caption. Of several sentences, the first is kept if it describes both recordings. Models often
+write one sentence per recording; a first sentence about one alone would teach a captioner to leave
+out sounds. Joining the sentences would be writing captions, not cleaning.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from auricle.mixup.stems import content, distinctive, speaks_of_both
 from auricle.text.normalise import as_compared, words
 
 MIN_WORDS = 4  # "dogs bark, rain falls"
-ALIKE = 0.9  # difflib ratio of the words from which a mix is nearly a copy of a caption
-COVERED = 0.85  # share of what it speaks of that one caption has, while nothing is the other's
+ALIKE = 0.9  # a mix with this difflib ratio of words is nearly a copy of a caption
+COVERED = 0.85  # or if one caption has this share of its content, and nothing is the other's
 
 EMPTY = "empty"
 REFUSAL = "refusal"
@@ -84,15 +84,15 @@ _FAULTS = {"talk of a language model": TALK, "repetition": REPETITION}  # others
 
 @dataclass(frozen=True, slots=True)
 class CleanedAnswer:
-    """``text``: the caption, or the rest of the answer; ``reason``: one of `REASONS` why that is no
-    caption, None if it is one."""
+    """``text``: the caption, or the unwrapped answer; ``reason``: one of `REASONS` for a rejected
+    answer, None for a caption."""
 
     text: str
     reason: str | None = None
 
 
 def clean(answer: str, captions: tuple[str, str], max_words: int = MAX_WORDS) -> CleanedAnswer:
-    """The caption in ``answer`` to a request to mix ``captions``."""
+    """The caption in the ``answer`` to a request to mix ``captions``."""
     text = unpacked(answer)
     if _PROMPT.search(_THOUGHT.sub("", answer)):
         return CleanedAnswer(text, PROMPT)
@@ -108,10 +108,10 @@ def clean(answer: str, captions: tuple[str, str], max_words: int = MAX_WORDS) ->
 
 
 def unpacked(answer: str) -> str:
-    """``answer`` without what models wrap their answers in; "" if that is all there is."""
+    """``answer`` without its wrapping; "" if nothing else is left."""
     text = _MARKS.sub("", _THOUGHT.sub("", unicodedata.normalize("NFC", answer))).strip()
     before = None
-    while text != before:  # a bullet may stand before a lead, and a quote after it
+    while text != before:  # a bullet may precede a lead, and a quote follow it
         before = text
         text = _unquoted(_LEAD.sub("", _BULLET.sub("", text), count=1).strip())
         text = _COUNT.sub("", _AFTER.sub("", text)).strip()
@@ -119,7 +119,7 @@ def unpacked(answer: str) -> str:
 
 
 def _unquoted(text: str) -> str:
-    """``text`` without quotation marks around all of it, also where a full stop follows them."""
+    """``text`` without quotation marks around all of it, even if a full stop follows them."""
     text = text.strip()
     end = text[-1:] if text[-1:] in (".", "!", "?") and len(text) > 1 else ""
     inner = text.removesuffix(end)
@@ -130,8 +130,8 @@ def _unquoted(text: str) -> str:
     if len(inner) > 1 and inner[-1] == closing and closing not in inner[1:-1]:
         return (inner[1:-1] + end).strip()
     if closing == "'" or closing in inner[1:]:
-        return text  # an apostrophe; or quotation marks around a part
-    return text[1:].strip()  # never closed: the answer broke off
+        return text  # an apostrophe, or quotation marks around a part
+    return text[1:].strip()  # never closed: the answer is cut off
 
 
 def _reasons(text: str, captions: tuple[str, str], max_words: int) -> Iterator[str]:
@@ -156,11 +156,11 @@ def _reasons(text: str, captions: tuple[str, str], max_words: int) -> Iterator[s
 
 
 def _nearly_a_copy(text: str, captions: tuple[str, str]) -> bool:
-    """One caption with little changed, or with nothing but its own words put in another order."""
+    """Whether ``text`` is one caption with few changes, or its words in another order."""
     found, own = content(text), distinctive(captions)
     for caption, others in zip(captions, reversed(own), strict=True):
         if not others or found & others:
-            continue  # it takes something from the other one
+            continue  # it contains content of the other one
         if difflib.SequenceMatcher(None, words(text), words(caption), False).ratio() >= ALIKE:
             return True
         if found and len(found & content(caption)) >= COVERED * len(found):

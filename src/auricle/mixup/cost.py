@@ -7,42 +7,16 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from auricle.llm.cost import TokenCount
 from auricle.watch import silent
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
-    """The price of a million tokens, in any currency, as the provider lists it."""
-
-    prompt: float
-    completion: float
-
-
-@dataclass(frozen=True, slots=True)
-class TokenCount:
-    """Tokens read and written by the model."""
-
-    prompt: float = 0
-    completion: float = 0
-
-    def cost(self, price: Price | None) -> float | None:
-        """None where no price is known."""
-        if price is None:
-            return None
-        return (self.prompt * price.prompt + self.completion * price.completion) / 1e6
-
-    def plus(self, other: TokenCount, times: float = 1) -> TokenCount:
-        return TokenCount(
-            self.prompt + times * other.prompt, self.completion + times * other.completion
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class GenerationStatus:
-    """The state of a generation. Of ``total`` rows ``done`` are in the file, ``made`` of them by
-    this run; ``failed`` pairs are left for the next one.
+    """The state of a generation: of ``total`` rows, ``done`` are in the file, ``made`` of them by
+    this run; ``failed`` pairs are left for the next run.
 
-    ``tokens``: of this run so far; ``expected``: of this run in all; ``per_s``: rows a second.
+    ``tokens``: of this run so far; ``expected``: of the whole run; ``per_s``: rows per second.
     """
 
     done: int
@@ -67,7 +41,7 @@ class GenerationStatus:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The result of a run: rows ``found`` in the file and rows ``made``, pairs that ``failed`` by
+    """The result of a run: rows ``found`` in the file, rows ``made``, pairs that ``failed`` by
     reason, and pairs ``skipped`` because they cannot be mixed."""
 
     found: int
@@ -87,7 +61,7 @@ OnProgress = Callable[[GenerationStatus], None]
 
 
 class Meter:
-    """A count of what a run does, told to ``progress``."""
+    """A counter of a run's rows, failures and tokens, reported to ``progress``."""
 
     def __init__(
         self, total: int, found: int, expected: TokenCount, progress: OnProgress = silent

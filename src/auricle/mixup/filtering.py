@@ -1,4 +1,4 @@
-"""Generated mix-ups filtered into a manifest for training; the others beside it, with the reason.
+"""Filtering of generated mix-ups into a manifest for training; rejects, with reasons, beside it.
 
 mixups.jsonl ─► cleaned ─► fluent ─► kept.jsonl
                    └─────────┴─────► kept.rejected.jsonl
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 DISFLUENT = "disfluent"
 AGAIN = "pair there already"
 BROKEN_ROW = "broken row"
-ALL_REASONS = (BROKEN_ROW, *REASONS, DISFLUENT, AGAIN)  # in the order they are looked for
-EXAMPLES = 3  # answers a reason
+ALL_REASONS = (BROKEN_ROW, *REASONS, DISFLUENT, AGAIN)  # in the order of the checks
+EXAMPLES = 3  # answers per reason
 READ_AT_ONCE = 512  # rows whose captions are judged together
 
 
 @dataclass(frozen=True)
 class Filtering:
-    """The result of `filter_mixups`: rows kept, of those the ones whose recordings follow each
-    other, rows rejected by reason, the first answers of each, and the file that lists them."""
+    """The result of `filter_mixups`: kept rows, those among them whose recordings follow each
+    other, rejected rows by reason, the first answers per reason, and the file of rejected rows."""
 
     kept: int
     in_turn: int
@@ -55,13 +55,13 @@ def filter_mixups(
     max_words: int = MAX_WORDS,
     progress: Progress = silent,
 ) -> Filtering:
-    """Write the rows of ``mixups`` that can be learned from to the manifest ``output``.
+    """Write the rows of ``mixups`` that are good for training to the manifest ``output``.
 
-    Both it and ``output`` with the suffix .rejected.jsonl appear whole or not at all. A row is a
-    clip whose "mix" is the other recording (`auricle.audio.mixing`), with the id "mixup-<pair>" in
-    the split "train"; its key "mixup" says what it was made of. Where the row leaves it open, the
-    caption tells whether one recording follows the other (`auricle.mixup.stems.order`). Without a
-    ``detector`` nothing is disfluent. ``progress`` is told the rows that are done.
+    It and ``output`` with the suffix .rejected.jsonl are written completely or not at all. A row is
+    a clip whose "mix" is the other recording (`auricle.audio.mixing`), with the id "mixup-<pair>"
+    in the split "train"; its key "mixup" records its sources. If an answer has no relation, the
+    caption decides whether one recording follows the other (`auricle.mixup.stems.order`). Without a
+    ``detector``, no caption is disfluent. ``progress`` gets the number of finished rows.
 
     Raises DataError: ``mixups`` cannot be read, or is ``output``.
     """
@@ -106,7 +106,7 @@ def filter_mixups(
 
 
 def to_clip(row: MixupRow, caption: str) -> Clip:
-    """The mix-up as a clip of a manifest; the recording that is heard first comes first."""
+    """The mix-up as a clip of a manifest, with its recordings in the order of their sounds."""
     in_turn, places = row.relation == FOLLOWED_BY, (0, 1)
     if row.relation is None and (found := order(caption, row.captions)):
         in_turn, places = True, found
@@ -135,7 +135,7 @@ def to_clip(row: MixupRow, caption: str) -> Clip:
 def _judged(
     rows: Sequence[MixupRow], detector: FluencyDetector | None, max_words: int
 ) -> Iterator[tuple[MixupRow, CleanedAnswer, float | None]]:
-    """Each row with its caption, and the probability of an error where that was asked for."""
+    """Each row with its caption, and the error probability if there is a detector."""
     cleaned = [clean(row.answer, row.captions, max_words) for row in rows]
     texts = [one.text for one in cleaned if one.reason is None]
     errors = iter(map(float, detector.error(texts)) if detector and texts else ())
@@ -147,7 +147,7 @@ def _judged(
 
 
 def _licence(licences: Sequence[str | None]) -> str | None:
-    """That of a mix is both; None where neither is known."""
+    """The licences of a mix, joined; None if neither is known."""
     if not any(licences):
         return None
     return " and ".join(dict.fromkeys(name or "not stated" for name in licences))

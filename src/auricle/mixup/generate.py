@@ -1,25 +1,24 @@
-"""Mix-ups of a manifest's captions, written row by row into a file that any run may continue."""
+"""Generation of mix-ups from a manifest's captions, row by row into a file that a later run can
+continue."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from auricle.errors import DataError
+from auricle.llm.client import Answer, Chat, ClientConfig, GivenUp, ask
+from auricle.llm.cost import TokenCount, billed, chat_tokens
 from auricle.mixup.answers import Provider, appending, read_rows
-from auricle.mixup.client import Answer, Client, ClientConfig, GivenUp
-from auricle.mixup.cost import Meter, OnProgress, Summary, TokenCount
+from auricle.mixup.cost import Meter, OnProgress, Summary
 from auricle.mixup.grammar import VERSION, NotMixed, mix_captions
 from auricle.mixup.pairs import CaptionPairs
 from auricle.mixup.prompts import MAX_WORDS, PAPER, Prompt
 from auricle.watch import silent
 
-CHARACTERS_PER_TOKEN = 4.0  # OpenAI's rule of thumb for English text
-MESSAGE_TOKENS = 8  # around the text of a chat of one message
-ANSWER_TOKENS = round(MAX_WORDS * 4 / 3)  # the same rule: 75 words are 100 tokens
+ANSWER_TOKENS = round(MAX_WORDS * 4 / 3)  # OpenAI's rule of thumb: 75 words are 100 tokens
 SAMPLE = 500  # pairs that an estimate looks at
 
 
@@ -31,45 +30,32 @@ def generate(
     prompt: Prompt = PAPER,
     progress: OnProgress = silent,
 ) -> Summary:
-    """Have a model mix pairs 0 to ``count`` - 1 that ``output`` lacks; see `auricle.mixup.answers`.
+    """Let a model mix the pairs 0 to ``count`` - 1 that ``output`` lacks (`auricle.mixup.answers`).
 
-    A row is in the file as soon as its answer has come. At the end the file is put in order. A pair
-    whose request keeps failing is counted and left for the next run.
+    A row is written as soon as its answer arrives. At the end the file is sorted. If the request of
+    a pair keeps failing, the pair is counted and left for the next run.
 
     Raises:
         DataError: ``output`` was made from other pairs, or by another model or prompt, or the
             manifest has fewer pairs.
-        ProviderError: the server cannot be used: see `auricle.mixup.client`.
+        ProviderError: the server cannot be used: see `auricle.llm.client`.
     """
     output = Path(output)
     numbers = missing(output, pairs, count, prompt.version, config.model, "openai")
     meter = Meter(count, count - len(numbers), estimate(pairs, numbers, prompt), progress)
 
-    async def run() -> None:
-        left = iter(numbers)
-        async with Client(config) as client, asyncio.TaskGroup() as group:
-            for _ in range(min(config.concurrency, len(numbers))):
-                group.create_task(work(client, left))
-
-    async def work(client: Client, left: Iterator[int]) -> None:
-        for number in left:  # shared: each worker takes the next
-            pair = pairs[number]
-            messages = prompt.messages(pair.captions)
-            try:
-                answer = await client.answer(messages)
-            except GivenUp as error:
-                meter.gave_up(str(error), client.retries)
-                continue
-            append(
-                pair.row(answer.text, prompt=prompt.version, model=config.model, provider="openai")
-            )
-            meter.made_row(_billed(answer, messages), client.retries)
+    def answered(number: int, chat: Chat, answer: Answer | GivenUp, retries: int) -> None:
+        if isinstance(answer, GivenUp):
+            meter.gave_up(str(answer), retries)
+            return
+        row = pairs[number].row(
+            answer.text, prompt=prompt.version, model=config.model, provider="openai"
+        )
+        append(row)
+        meter.made_row(billed(answer, chat), retries)
 
     with appending(output) as append:
-        try:
-            asyncio.run(run())
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+        ask(config, ((n, prompt.messages(pairs[n].captions)) for n in numbers), answered)
     return meter.summary()
 
 
@@ -79,10 +65,10 @@ def generate_by_grammar(
     count: int,
     progress: OnProgress = silent,
 ) -> Summary:
-    """The same without a model: ``count`` rows of the first pairs that grammar can mix.
+    """`generate` without a model: ``count`` rows of the first pairs that grammar can mix.
 
-    The other pairs are skipped, and counted by reason; there may be fewer rows than ``count`` if
-    the manifest has no more pairs. Raises DataError as `generate`.
+    The other pairs are skipped and counted by reason; the rows are fewer than ``count`` if the
+    manifest has no more pairs. Raises DataError as `generate`.
     """
     output = Path(output)
     there = _found(output, pairs, VERSION, VERSION, "local")
@@ -116,9 +102,9 @@ def generate_by_grammar(
 def missing(
     output: Path, pairs: CaptionPairs, count: int, prompt: str, model: str, provider: Provider
 ) -> list[int]:
-    """The numbers under ``count`` of the pairs that ``output`` has no row of, in order.
+    """The numbers below ``count`` of pairs without a row in ``output``, in order.
 
-    Raises DataError: it has rows of another run, or there are fewer pairs.
+    Raises DataError: ``output`` has rows of another run, or there are fewer pairs.
     """
     if count > len(pairs):
         raise DataError(
@@ -132,7 +118,7 @@ def missing(
 def _found(
     output: Path, pairs: CaptionPairs, prompt: str, model: str, provider: Provider
 ) -> set[int]:
-    """The numbers of the pairs that ``output`` has rows of; DataError if another run made them."""
+    """The numbers of the pairs with rows in ``output``; DataError if another run made them."""
     there: set[int] = set()
     if not output.exists():
         return there
@@ -149,24 +135,10 @@ def _found(
 
 
 def estimate(pairs: CaptionPairs, numbers: Sequence[int], prompt: Prompt = PAPER) -> TokenCount:
-    """The tokens that the pairs ``numbers`` will take, from the length of some of them."""
+    """The expected tokens of the pairs ``numbers``, from the length of some of them."""
     sample = numbers[:: max(1, len(numbers) // SAMPLE)]
     total = TokenCount()
     for number in sample:
-        asked = _tokens(prompt.messages(pairs[number].captions))
+        asked = chat_tokens(prompt.messages(pairs[number].captions))
         total = total.plus(TokenCount(asked, ANSWER_TOKENS))
     return TokenCount().plus(total, len(numbers) / len(sample)) if sample else total
-
-
-def _tokens(messages: list[dict[str, str]]) -> float:
-    text = sum(len(message["content"]) for message in messages)
-    return MESSAGE_TOKENS + text / CHARACTERS_PER_TOKEN
-
-
-def _billed(answer: Answer, messages: list[dict[str, str]]) -> TokenCount:
-    """Tokens as the server counted them, or by rule of thumb."""
-    prompt, completion = answer.prompt_tokens, answer.completion_tokens
-    return TokenCount(
-        _tokens(messages) if prompt is None else prompt,
-        len(answer.text) / CHARACTERS_PER_TOKEN if completion is None else completion,
-    )

@@ -1,8 +1,8 @@
-"""Captions mixed by grammar, for where there is no language model.
+"""Mixing of captions by grammar rules, without a language model.
 
 "A man speaks" and "A dog barks" become "A man speaks, while a dog barks", "A man speaks as a dog
-barks in the background" or "A man speaks followed by a dog barking". A pair that the rules are
-not sure of is left out: there are always more.
+barks in the background" or "A man speaks followed by a dog barking". Pairs with unclear grammar are
+left out; there are enough others.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from auricle.mixup.prompts import MAX_WORDS
 from auricle.text.normalise import words as words_of
 
 VERSION = "grammar-1"
-ALIKE = 0.6  # share of the shorter caption's words that the other has, too: then they are too alike
+ALIKE = 0.6  # captions are too alike if they share this part of the shorter one's words
 
 _HERE = (*w.PLACES, "nearby", "close", "far")
 _SMALL = (
     w.ARTICLES | w.PREPOSITIONS | w.COORDINATORS | w.SUBORDINATORS | w.BE | {"some", "followed"}
 )
-# Only where the first letter leaves no doubt: not "hour", "one" or "university".
+# Only if the first letter decides: not "hour", "one" or "university".
 _A, _AN = (
     re.compile(r"\b([Aa]) (?=[aei](?!u))"),
     re.compile(r"\b([Aa])n (?=[bcdfgjklmnpqrstvwyz]\w)"),
@@ -35,21 +35,21 @@ _A, _AN = (
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """A mixed caption, and how its two sounds stand in time."""
+    """A mixed caption, and the relation of its two sounds in time."""
 
     text: str
     relation: MixRelation
 
 
 class NotMixed(Exception):  # noqa: N818  (no failure: another pair is taken)
-    """A pair that stays as it is, and why, in a few words."""
+    """A pair that is not mixed, and the reason in a few words."""
 
 
 def mix_captions(captions: tuple[str, str], *seed: int | str) -> Mixture:
     """Both captions in one of fewer than 25 words, in a form that ``seed`` draws.
 
-    Raises NotMixed: the rules cannot tell the grammar of a caption, both say much the same, or the
-    mix is too long.
+    Raises NotMixed: the grammar of a caption is unclear, the captions are too alike, or the mix is
+    too long.
     """
     try:
         first, second = map(parse, captions)
@@ -69,7 +69,7 @@ def mix_captions(captions: tuple[str, str], *seed: int | str) -> Mixture:
 
 
 def _drawn(mixtures: list[Mixture], *seed: int | str) -> Mixture:
-    """One of ``mixtures``; where there are both relations, either comes up as often."""
+    """One of ``mixtures``; if both relations occur, they are drawn equally often."""
     relations = sorted({mixture.relation for mixture in mixtures})
     wanted = relations[int(draw(*seed, "relation")[1] * len(relations))]
     fitting = [mixture for mixture in mixtures if mixture.relation == wanted]
@@ -77,7 +77,7 @@ def _drawn(mixtures: list[Mixture], *seed: int | str) -> Mixture:
 
 
 def _mixtures(first: Phrase, second: Phrase) -> Iterator[Mixture]:
-    """Every form that keeps the grammar right, in an order that does not matter."""
+    """All forms that are grammatically correct, in any order."""
     a, b = first.text, second.text
     one_scene = second.simple and not second.has(*_HERE)
     if second.clause and not first.has("while", "as") and not second.has("while", "as"):
@@ -95,13 +95,13 @@ def _mixtures(first: Phrase, second: Phrase) -> Iterator[Mixture]:
 
 
 def _told_apart(first: Phrase, second: Phrase) -> Phrase:
-    """``second`` with "another man" for "a man" where the first is of one, too.
+    """``second`` with "another man" for "a man" if the first also has "a man".
 
-    Raises NotMixed: the captions are too much alike.
+    Raises NotMixed: the captions are too alike.
     """
-    meant = [_meant(phrase) for phrase in (first, second)]
-    common = meant[0] & meant[1]
-    if len(common) >= ALIKE * min(map(len, meant)):
+    content = [_content(phrase) for phrase in (first, second)]
+    common = content[0] & content[1]
+    if len(common) >= ALIKE * min(map(len, content)):
         raise NotMixed("captions too alike")
     tokens = list(second.tokens)
     head = next((t for t in tokens if t in w.SINGULAR or t in w.PLURAL), "")
@@ -115,7 +115,7 @@ def _told_apart(first: Phrase, second: Phrase) -> Phrase:
     return replace(second, tokens=tuple(tokens))
 
 
-def _meant(phrase: Phrase) -> set[str]:
-    """The words that say something, verbs by their base form."""
+def _content(phrase: Phrase) -> set[str]:
+    """The content words, verbs in their base form."""
     found = set(words_of(phrase.text)) - _SMALL
     return {w.PARTICIPLES.get(word) or w.THIRD_PERSON.get(word, word) for word in found}

@@ -1,8 +1,8 @@
 """Pairs of captions of different recordings, in an order that a seed fixes.
 
-The pairs of a manifest are numbered and the numbers shuffled by a permutation that can be computed
-at any place, so that pair 49,999 takes no longer than pair 0, none comes twice, and nothing but a
-few numbers a clip is held in memory.
+The pairs of a manifest are numbered, and the numbers shuffled by a permutation that can be computed
+at any position. So pair 49,999 takes no longer than pair 0, no pair occurs twice, and memory holds
+only a few numbers per clip.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from auricle.mixup.answers import MixRelation, MixupRow, Provider
 if TYPE_CHECKING:
     import numpy as np
 
-ROUNDS = 4  # of the Feistel network; three already make it pseudo-random (Luby and Rackoff, 1988)
+ROUNDS = 4  # of the Feistel network; three make it pseudo-random (Luby and Rackoff, 1988)
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two clips of different recordings and one caption of each; ``number``: place in the order."""
+    """Two clips of different recordings, one caption each; ``number``: its place in the order."""
 
     number: int
     seed: int
@@ -45,7 +45,7 @@ class Pair:
         provider: Provider,
         relation: MixRelation | None = None,
     ) -> MixupRow:
-        """The row that records ``answer``."""
+        """The row of ``answer``."""
         first, second = self.clips
         sections = (first.start_s, first.end_s), (second.start_s, second.end_s)
         return MixupRow(
@@ -68,25 +68,24 @@ class Pair:
 class CaptionPairs:
     """All pairs of captions of a manifest's clips, as a sequence: ``pairs[n]``, ``len(pairs)``.
 
-    Two captions are of different recordings: of different ``source``, or where none is given of
-    different files or sections. A pair and its reverse count as one. Clips that are mix-ups
-    themselves are left out.
+    The two captions have different recordings: different ``source``, or without it different files
+    or sections. A pair and its reverse count as one. Clips that are mix-ups are left out.
     """
 
     def __init__(
         self, manifest: Path, seed: int, clips: np.ndarray, numbers: Mapping[int, int]
     ) -> None:
-        """``clips`` [N]: offset, captions, recording, id; see `_CLIP`. ``numbers``: of
+        """``clips`` [N]: offset, captions, recording, id; see `_CLIP`. ``numbers``: from
         `DefaultIds`."""
         import numpy as np
 
         self.manifest, self.seed, self._numbers = manifest, seed, numbers
         clips = clips[np.argsort(clips["recording"], kind="stable")]
         self._offsets, self._ids = clips["offset"], clips["id"]
-        # Captions are numbered clip by clip; each is paired with those after its recording's last.
+        # Captions are numbered clip by clip; each pairs with those after its recording's last.
         self._starts = np.concatenate([[0], np.cumsum(clips["captions"], dtype=np.int64)])
         ends = clips["recording"].searchsorted(clips["recording"], side="right")
-        self._partners = self._starts[ends]  # [N] the first caption to pair a clip's with
+        self._partners = self._starts[ends]  # [N] a clip's first partner caption
         counts = clips["captions"] * (self._starts[-1] - self._partners)
         self._pairs = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 
@@ -94,10 +93,10 @@ class CaptionPairs:
     def read(
         cls, manifest: str | os.PathLike[str], seed: int = 0, split: str = "train"
     ) -> CaptionPairs:
-        """The pairs of the clips of ``split`` or of none ("" for every clip), in the order of
-        ``seed``.
+        """The pairs of the clips of ``split`` or without a split ("" for every clip), in the order
+        of ``seed``.
 
-        Raises DataError: the manifest cannot be read, or holds no two captioned recordings.
+        Raises DataError: the manifest cannot be read, or has fewer than two captioned recordings.
         """
         import numpy as np
 
@@ -112,7 +111,7 @@ class CaptionPairs:
             splits[clip.split] += 1
             captions = len(_captions(clip))
             if captions and clip.mix is None and (not split or clip.split in ("", split)):
-                # A moved data set keeps its order: the path counts from the manifest.
+                # Paths relative to the manifest: a moved data set keeps its order.
                 file = os.path.relpath(clip.audio, path.parent)
                 recording = clip.source or repr((file, clip.start_s, clip.end_s))
                 clips.append((line.offset, captions, _digest(recording), _digest(clip.id)))
@@ -129,7 +128,7 @@ class CaptionPairs:
         return int(self._pairs[-1])
 
     def __getitem__(self, number: int) -> Pair:
-        """Pair ``number``, read from the manifest; DataError if that has changed."""
+        """Pair ``number``, read from the manifest; DataError if the manifest has changed."""
         places = self._places(number)
         clips, captions = [], []
         for clip_number, caption in places:
@@ -139,7 +138,7 @@ class CaptionPairs:
         return Pair(number, self.seed, (clips[0], clips[1]), (captions[0], captions[1]))
 
     def made(self, row: MixupRow) -> bool:
-        """Whether ``row`` is of the pair that has its number here."""
+        """Whether ``row`` belongs to the pair of its number."""
         if row.seed != self.seed or not 0 <= row.pair < len(self):
             return False
         return all(
@@ -148,7 +147,7 @@ class CaptionPairs:
         )
 
     def _places(self, number: int) -> list[tuple[int, int]]:
-        """(clip, its caption) of the first and of the second of pair ``number``."""
+        """(clip, caption) numbers of the first and the second of pair ``number``."""
         if not 0 <= number < len(self):
             raise IndexError(f"pair {number} of {len(self)}")
         place = permuted(number, len(self), self.seed)
@@ -176,9 +175,9 @@ class CaptionPairs:
 
 
 def permuted(place: int, size: int, seed: int) -> int:
-    """The place of ``place`` in the order of ``seed``: a permutation of range(``size``).
+    """The image of ``place`` under the permutation of range(``size``) that ``seed`` fixes.
 
-    A Feistel network over the next power of four, walked along until it is back in the range.
+    A Feistel network over the next power of four is applied until the result is in the range.
     """
     half = max(1, ((size - 1).bit_length() + 1) // 2)
     mask = (1 << half) - 1

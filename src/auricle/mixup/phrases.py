@@ -1,4 +1,4 @@
-"""Captions as phrases: whether they are clauses, where their verbs are, and without them."""
+"""Phrases: captions as clauses with finite verbs, or nominal without them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from auricle.mixup import words as w
 
 _TOKEN = re.compile(r"[\w'’-]+|,")
-_SEVERAL = re.compile(r"[.!?;:]\s|[\"“”()\[\]{}*/]")  # sentences, or marks of what is no sentence
+_SEVERAL = re.compile(r"[.!?;:]\s|[\"“”()\[\]{}*/]")  # several sentences, or marks of other text
 _ADVERBS = frozenset("again together away back out loudly hard fast continuously nearby".split())
 _UNSURE = frozenset("there it this these those he she they we you i not n't".split())
 _RELATIVE = frozenset("that which who whose where because if".split())
@@ -21,15 +21,15 @@ _FUNCTION = (
 
 
 class Unsure(Exception):  # noqa: N818  (no failure: the caption is left alone)
-    """A caption whose grammar the rules cannot tell."""
+    """A caption whose grammar is unclear to the rules."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A caption's words, the first without its capital, commas among them.
+    """A caption's words and commas, the first word without its capital.
 
-    ``verbs``: places of the finite verbs of its main clauses. With any it is a clause ("a dog
-    barks"), without it is nominal ("a dog barking", "loud footsteps").
+    ``verbs``: indices of the finite verbs of its main clauses. With verbs it is a clause ("a dog
+    barks"), without them it is nominal ("a dog barking", "loud footsteps").
     """
 
     tokens: tuple[str, ...]
@@ -45,7 +45,7 @@ class Phrase:
 
     @property
     def simple(self) -> bool:
-        """One scene: nothing subordinate, nothing one after the other, no list."""
+        """Whether it is one scene: no subordinate clause, no sequence, no list."""
         return not self.has(*w.SUBORDINATORS, "followed", "then", ",")
 
     def has(self, *words: str) -> bool:
@@ -53,9 +53,9 @@ class Phrase:
 
 
 def parse(caption: str) -> Phrase:
-    """The phrase that ``caption`` is.
+    """The phrase of ``caption``.
 
-    Raises Unsure: it has several sentences, or a word whose part in it the rules cannot tell.
+    Raises Unsure: it has several sentences, or a word with an unclear role.
     """
     text = " ".join(caption.split()).rstrip(" .,!?;:")
     if not text or _SEVERAL.search(text) or text.isupper():
@@ -75,12 +75,12 @@ def parse(caption: str) -> Phrase:
 def nominal(phrase: Phrase) -> Phrase:
     """``phrase`` without finite verbs: "a dog barks" and "a dog is barking" -> "a dog barking".
 
-    Raises Unsure: a verb has no such form here ("the music is loud", "a car starts moving").
+    Raises Unsure: a verb has no such form ("the music is loud", "a car starts moving").
     """
     tokens: list[str] = list(phrase.tokens)
     after = next((i for i, t in enumerate(tokens) if t in w.SUBORDINATORS), len(tokens))
     if phrase.verbs and not _BREAKS.isdisjoint(tokens[after:]):
-        raise Unsure  # whether what follows is main or subordinate
+        raise Unsure  # the rest may be main or subordinate
     for place in reversed(phrase.verbs):
         verb, rest = tokens[place], tokens[place + 1 :]
         if verb in w.BE:
@@ -97,12 +97,12 @@ def nominal(phrase: Phrase) -> Phrase:
 
 
 class _Reader:
-    """Goes through a caption's words once, up to the first subordinate clause."""
+    """A reader of a caption's words, up to the first subordinate clause."""
 
     def __init__(self, tokens: list[str]) -> None:
         self.tokens = tokens
         self._verbs: list[int] = []
-        self._start = 0  # of the part between two of _BREAKS
+        self._start = 0  # start of the part between two of _BREAKS
         self._participial = False  # "a dog barking": a part without a finite verb
         self._nominal_follows = False  # after "followed by"
 
@@ -133,7 +133,7 @@ class _Reader:
             self._start = place + 1
 
     def _before(self, place: int) -> str:
-        """The word before in the same part, adverbs aside; "" at its start."""
+        """The previous word in the same part, without adverbs; "" at its start."""
         place -= 1
         while place > self._start and _is_adverb(self.tokens[place]):
             place -= 1
@@ -166,7 +166,7 @@ class _Reader:
         if after == "of" or before in w.QUANTIFIERS:
             return False
         if after in w.BE or after in w.VERBS or (after in w.PARTICIPLES and word in w.PLURAL):
-            return False  # the subject of what follows
+            return False  # the subject of the next verb
         if before in w.SINGULAR:
             mass = before in w.MASSES and before == self.tokens[self._start]
             if mass or self.tokens[self._start] in w.ARTICLES or before in ("someone", "somebody"):
@@ -198,7 +198,7 @@ class _Reader:
         return False
 
     def _check_other(self, place: int) -> None:
-        """Unsure where a word that is not known may be a verb."""
+        """Raise Unsure if an unknown word may be a verb."""
         word, before = self.tokens[place], self._before(place)
         if word in _FUNCTION or word.endswith("ing") or _is_adverb(word):
             return
@@ -221,7 +221,7 @@ class _Reader:
         return word in w.SINGULAR or _plural(word)
 
     def _is_plural(self, place: int) -> bool:
-        """Whether the word is a plural that looks like a verb: "clicks" of "clicks occur"."""
+        """Whether the word is a plural that looks like a verb: "clicks" in "clicks occur"."""
         inside = place >= self._start and place not in self._verbs
         return inside and self.tokens[place] in w.THIRD_PERSON
 

@@ -1,15 +1,15 @@
-"""Prompts: the request to a language model, under a version that every row names."""
+"""Prompts: requests to a language model, with a version that every row records."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-MAX_WORDS = 25  # published: mixes are kept under it
+MAX_WORDS = 25  # published: mixes stay under it
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """An ``instruction`` that the two captions follow. Another wording is another ``version``."""
+    """An ``instruction``, followed by the two captions. Another wording is another ``version``."""
 
     version: str
     instruction: str
@@ -20,7 +20,7 @@ class Prompt:
         return [{"role": "user", "content": "\n".join(lines)}]
 
 
-# The instruction is the paper's (Wu et al., ICASSP 2024); how the captions stand below it is ours.
+# The instruction is the paper's (Wu et al., ICASSP 2024); the layout of the captions is ours.
 PAPER = Prompt(
     "paper-1",
     "Generate a mix of the following two audio captions, and keep the generation under"

@@ -1,4 +1,4 @@
-"""The 50,000 mix-ups of Clotho's development split that the paper's authors published:
+"""Published mix-ups: 50,000 of Clotho's development split, by the authors of the paper,
 `slseanwu/clotho-chatgpt-mixup-50K` on Hugging Face, clotho_development_chatgpt_mixups.json.
 
     {"dataset": [{"prompt": text, "selected_pair": [place, place], "audio_files": [name, name],
@@ -27,7 +27,7 @@ MODEL, PROMPT = "ChatGPT", "published"
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """``rows`` written; entries and texts ``left_out`` by reason; ``missing``: names of recordings
+    """Written ``rows``; entries and texts ``left_out`` by reason; ``missing``: names of recordings
     that the manifest lacks."""
 
     rows: int
@@ -36,7 +36,7 @@ class Imported:
 
 
 class _Entry(NamedTuple):
-    """A pair's file names, its mix-ups, and its captions in any of their shapes."""
+    """A pair's file names, its mix-ups, and its captions in one of three shapes."""
 
     names: list[str]
     texts: list[Any]
@@ -49,10 +49,10 @@ def import_published(
     output: str | os.PathLike[str],
     split: str = "train",
 ) -> Imported:
-    """Write the mix-ups of ``path`` whose recordings ``manifest`` has as rows, whole or not at all.
+    """Write the mix-ups of ``path`` with recordings in ``manifest`` as rows, all or none.
 
-    Recordings are found by file name, as Clotho's own are (`auricle.data.clotho`). Of an entry with
-    several texts each becomes a row; they are numbered as they stand.
+    Recordings are found by file name, as Clotho's are (`auricle.data.clotho`). Each text of an
+    entry becomes a row; rows are numbered in the order of the file.
 
     Raises:
         DataError: ``path`` is not that file, or none of its recordings is in ``manifest``.
@@ -87,7 +87,7 @@ def import_published(
 def _row(
     number: int, pair: list[Clip | None], captions: tuple[str, str] | None, text: object
 ) -> MixupRow | str:
-    """The row, or why there is none."""
+    """The row, or the reason why there is none."""
     first, second = pair
     if not isinstance(text, str):
         return "mix-up is no text"
@@ -127,10 +127,10 @@ def _fields(entry: Any, path: Path, place: int) -> _Entry:
 
 
 def _captions(entry: _Entry, index: int) -> tuple[str, str] | None:
-    """The captions that text ``index`` was mixed from, None where they cannot be told.
+    """The source captions of text ``index``, None if they are unclear.
 
-    They are two texts for all; or a list of two for each text; or, the other way round, a list of
-    one for each text from either recording.
+    The entry has two captions for all texts; or two for each text; or, for each recording, a list
+    with one caption per text.
     """
     given = entry.captions
     if not isinstance(given, list):

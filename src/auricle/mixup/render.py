@@ -1,4 +1,4 @@
-"""Mix-ups of a manifest to waveforms in files, or to a manifest that is mixed while training.
+"""Rendering of a manifest's mix-ups to waveform files, or to a manifest that training mixes.
 
 kept.jsonl ─► both recordings ─► level, offset, order ─► FOLDER/audio/<id>.flac
                  (threads)                             └► FOLDER/manifest.jsonl
@@ -27,16 +27,17 @@ from auricle.files import raw_lines
 from auricle.mixup.waveforms import FORMATS, read_comment, write_waveform
 from auricle.watch import OnSkip, Progress, silent
 
-_Named: TypeAlias = tuple[Clip, Mix, str]  # a row, what is mixed into it, the name of its file
-_Made: TypeAlias = tuple[Clip, Clip | str, bool]  # a row, its clip or why there is none, if new
+_Named: TypeAlias = tuple[Clip, Mix, str]  # a row, its mix, the name of its file
+_Made: TypeAlias = tuple[Clip, Clip | str, bool]  # a row, its clip or a reason, whether it is new
 
 
 @dataclass(frozen=True)
 class Rendering:
-    """The options by which mix-ups become sound.
+    """Options of rendering.
 
-    ``mix_range_db``: within which levels differ that a row leaves open, either way (published: 5);
-    ``max_duration_s``: as the model hears them; ``seed`` fixes, with a row's id, what is drawn.
+    ``mix_range_db``: largest difference of levels that are drawn (published: 5);
+    ``max_duration_s``: longest mix, as the model hears it; ``seed`` fixes the draws, with a row's
+    id.
     """
 
     sample_rate_hz: int = 16_000
@@ -54,7 +55,7 @@ class Rendering:
             raise DataError(f'the format "{self.format}"; known are {", ".join(FORMATS)}')
 
     def mixed(self, clip: Clip, other: Mix) -> Mixed:
-        """``clip`` and ``other`` as they are written; AudioError where one cannot be read."""
+        """The mix of ``clip`` and ``other``; AudioError if one cannot be read."""
         return load_mix(
             clip,
             other,
@@ -67,7 +68,7 @@ class Rendering:
 
 @dataclass(frozen=True)
 class Rendered:
-    """Counts of mix-ups: mixed, there already, failed; and the manifest that holds them."""
+    """Counts of mix-ups: new, already there, failed; and their manifest."""
 
     made: int
     there: int
@@ -85,11 +86,11 @@ def render(
 ) -> Rendered:
     """Mix every row of ``manifest`` into a file below ``folder``, and write their manifest there.
 
-    A row keeps all but its "mix"; its key "mixed" names both recordings, the level and the offset.
-    Files that an earlier call finished, of the same recordings in the same way, stay as they are.
-    What cannot be mixed goes to ``on_skip``. ``progress`` is told the rows that are done.
+    A row keeps all keys except "mix"; its key "mixed" names both recordings, the level and the
+    offset. Files of an earlier call with the same recordings and options are kept. Rows that cannot
+    be mixed go to ``on_skip``. ``progress`` gets the number of finished rows.
 
-    Raises DataError: ``manifest`` cannot be read, or has nothing that can be mixed.
+    Raises DataError: ``manifest`` cannot be read, or no row can be mixed.
     """
     make = partial(_rendered, folder, rendering or Rendering())
     return _written(manifest, folder, make, workers, on_skip, partial(progress, "rendering"))
@@ -102,13 +103,13 @@ def refer(
     on_skip: OnSkip = silent,
     progress: Progress = silent,
 ) -> Rendered:
-    """The rows of ``manifest`` whose recordings can both be opened, as the manifest of ``folder``,
-    for training to mix them: level and offset stay open. Otherwise as `render`."""
+    """Write the rows of ``manifest`` whose recordings can be opened as the manifest of ``folder``;
+    training mixes them and draws level and offset. Otherwise as `render`."""
     return _written(manifest, folder, _checked, workers, on_skip, partial(progress, "checking"))
 
 
 def mixups(manifest: Path, on_skip: OnSkip = silent) -> Iterator[tuple[Clip, Mix]]:
-    """The rows of ``manifest`` with what is mixed into them; rows without go to ``on_skip``."""
+    """The rows of ``manifest`` with their mix; rows without one go to ``on_skip``."""
 
     def broken(line: int, error: DataError) -> None:
         on_skip(f"{manifest}:{line}", str(error).removeprefix(f"{manifest}:{line}: "))
@@ -128,7 +129,7 @@ def _written(
     on_skip: OnSkip,
     progress: Callable[[int, int], None],
 ) -> Rendered:
-    """The manifest of ``folder``, of what ``make`` makes of each mix-up."""
+    """The manifest of ``folder``, with the result of ``make`` for each mix-up."""
     target = folder / "manifest.jsonl"
     if target.resolve() == manifest.resolve():
         raise DataError(f"{manifest}: would be overwritten; give another output folder")
@@ -151,7 +152,7 @@ def _written(
 
 
 class _Skips:
-    """An `OnSkip` that calls another, counts the rows, and keeps the first reason."""
+    """An `OnSkip` that passes rows on, counts them, and keeps the first reason."""
 
     def __init__(self, on_skip: OnSkip) -> None:
         self.count, self.first, self._on_skip = 0, "", on_skip
@@ -163,7 +164,7 @@ class _Skips:
 
 
 def _named(rows: Iterator[tuple[Clip, Mix]]) -> Iterator[_Named]:
-    """Each row with a file name of its own that any file system takes."""
+    """Each row with a unique file name for any file system."""
     taken: set[str] = set()
     for clip, other in rows:
         plain = name = re.sub(r"[^\w.-]", "_", clip.id).strip(".")[:80] or "_"
@@ -176,7 +177,7 @@ def _named(rows: Iterator[tuple[Clip, Mix]]) -> Iterator[_Named]:
 
 
 def _rendered(folder: Path, rendering: Rendering, row: _Named) -> _Made:
-    """The clip of a finished file."""
+    """The row with the clip of its file, which is written if needed."""
     clip, other, name = row
     path = folder / "audio" / f"{name}.{rendering.format}"
     try:
@@ -202,7 +203,7 @@ def _rendered(folder: Path, rendering: Rendering, row: _Named) -> _Made:
 
 
 def _request(clip: Clip, other: Mix, rendering: Rendering) -> str:
-    """A digest of what a file is made of: another one, and the file is rendered again."""
+    """A digest of a file's sources and options; if it changes, the file is rendered again."""
     parts: list[Any] = [clip.id, asdict(rendering), asdict(other), clip.start_s, clip.end_s]
     for path in (clip.audio, other.audio):
         try:
@@ -216,7 +217,7 @@ def _request(clip: Clip, other: Mix, rendering: Rendering) -> str:
 
 
 def _checked(row: _Named) -> _Made:
-    """The row as it stands, if both its recordings can be opened."""
+    """The unchanged row, if both recordings can be opened."""
     clip, other, _ = row
     try:
         for part in (clip, other):

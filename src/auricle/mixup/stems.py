@@ -1,7 +1,7 @@
-"""Stems of a caption's content words: they tell what a mixed text took from either caption.
+"""Stems of content words, to find what a mixed text took from each caption.
 
-Stems are cut by rule ("barking", "barks", "barked" -> "bark"): good enough to compare English
-words, not to be read.
+Rules cut the stems ("barking", "barks", "barked" -> "bark"), well enough to compare English words,
+not to read them.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ _JOINT = re.compile(
 
 
 def content(text: str) -> frozenset[str]:
-    """The stems of what ``text`` speaks of."""
+    """The stems of the content words of ``text``."""
     return frozenset(_stem(word) for word in words(text) if word not in _COMMON)
 
 
 def distinctive(captions: tuple[str, str]) -> tuple[frozenset[str], frozenset[str]]:
-    """The content that only the first of two captions has, and that only the second has."""
+    """The content of only the first of two captions, and of only the second."""
     first, second = map(content, captions)
     return first - second, second - first
 
 
 def speaks_of_both(text: str, captions: tuple[str, str]) -> bool:
-    """Does ``text`` take something from either caption that the other has not?
+    """Whether ``text`` has distinctive content of both captions.
 
-    Where a caption has nothing of its own, what both have in common will do.
+    For a caption without distinctive content, common content is enough.
     """
     found = content(text)
     return all(
@@ -49,11 +49,11 @@ def speaks_of_both(text: str, captions: tuple[str, str]) -> bool:
 
 
 def order(text: str, captions: tuple[str, str]) -> tuple[int, int] | None:
-    """(0, 1): ``text`` says that the first caption's sounds end before the second's begin; (1, 0):
-    the other way round; None: it says neither.
+    """(0, 1) if in ``text`` the first caption's sounds end before the second's begin, (1, 0) if the
+    second's end first, else None.
 
-    It must say so of all it takes from them: on either side of "followed by", "then", "before" or
-    "after" stands what one caption has of its own, and nothing of the other's.
+    This must hold for all their content: each side of "followed by", "then", "before" or "after"
+    has distinctive content of one caption only.
     """
     own = distinctive(captions)
     for joint in _JOINT.finditer(text):
@@ -65,7 +65,7 @@ def order(text: str, captions: tuple[str, str]) -> tuple[int, int] | None:
 
 
 def _only(found: frozenset[str], own: tuple[frozenset[str], frozenset[str]]) -> int | None:
-    """The caption that alone has something of ``found`` for its own."""
+    """The only caption with distinctive content in ``found``, or None."""
     first, second = (bool(found & words) for words in own)
     return None if first == second else int(second)
 

@@ -1,4 +1,4 @@
-"""Waveform files with a comment tag that tells how they were made."""
+"""Waveform files with a comment tag on their origin."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ FORMATS = ("flac", "wav")  # 16 bit, mono
 def write_waveform(
     path: Path, waveform: np.ndarray, sample_rate_hz: int, comment: Mapping[str, Any]
 ) -> None:
-    """``waveform``, float32 [L] in [-1, 1], as the file ``path``, whole or not at all, in the
-    format that its suffix names. ``comment`` becomes JSON in its comment tag.
+    """Write ``waveform``, float32 [L] in [-1, 1], to ``path``, completely or not at all, in the
+    format of its suffix. ``comment`` becomes JSON in the comment tag.
 
-    Raises OSError: it cannot be written.
+    Raises OSError: the file cannot be written.
     """
     import soundfile
 
@@ -38,7 +38,7 @@ def write_waveform(
 
 
 def read_comment(path: Path) -> dict[str, Any]:
-    """The comment that `write_waveform` put into ``path``; empty for a file of another writer."""
+    """The comment of `write_waveform` in ``path``; empty for a file from another program."""
     import soundfile
 
     try:

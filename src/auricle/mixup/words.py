@@ -1,4 +1,4 @@
-"""English words for mixing captions by grammar: verbs of sounds, and the nouns that make them."""
+"""English words for mixing captions by grammar: verbs of sounds, and nouns of their sources."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ PLURAL = frozenset(
         if noun not in _NO_PLURAL and noun[-1] not in "shxy"
     ]
 )
-# "several clicks": after these a word in -s is a noun, not a verb.
+# "several clicks": after these words, a word in -s is a noun, not a verb.
 QUANTIFIERS = frozenset(
     """
     several some few many multiple two three four various numerous loud soft quiet faint distant
@@ -100,14 +100,14 @@ PREPOSITIONS = frozenset(
     between
     """.split()
 )
-# What follows one of these keeps its verb when the main clause loses its own.
+# A clause after one of these keeps its verb when the main clause loses its own.
 SUBORDINATORS = frozenset(
     "while as when whilst because that which who whose where until if before after since".split()
 )
 COORDINATORS = frozenset("and or but then".split())
 PLACES = frozenset("background foreground distance".split())
 ARTICLES = frozenset("a an the another one".split())
-# Words that keep their capital inside a sentence.
+# Words with a capital inside a sentence.
 PROPER = frozenset(
     """
     English Spanish Russian German French Italian Korean Chinese Japanese Arabic Indian American

@@ -1,4 +1,4 @@
-"""BART's decoder (Lewis et al., ACL 2020) with a cache, reading one clip's memory for all its rows.
+"""BART's decoder (Lewis et al., ACL 2020) with a cache; all rows of a clip share its memory.
 
 A *row* is one token sequence. The keys and values of a clip's memory are computed once and never
 copied per row: all rows of a clip are one longer query.
@@ -25,8 +25,8 @@ class ClipRows:
     """The clip of each row, for rows in any order and any number per clip.
 
     Attributes:
-        slots: [B, N] the rows of each clip, N the most that one has; any row where it has fewer.
-        places: [R] where each row stands in ``slots``, flattened.
+        slots: [B, N] the rows of each clip; N is the largest number per clip, free slots hold any.
+        places: [R] the index of each row in the flattened ``slots``.
     """
 
     slots: Tensor
@@ -34,7 +34,7 @@ class ClipRows:
 
     @classmethod
     def of(cls, clip: Tensor, clips: int) -> ClipRows | None:
-        """Made from the clip [R] of each row; None where the rows need no sorting."""
+        """From the clip [R] of each row; None if the rows need no sorting."""
         if clips == 1:
             return None
         counts = clip.bincount(minlength=clips)
@@ -54,8 +54,8 @@ class ClipRows:
 class CrossMemory:
     """Per layer the keys and values [B, H, T, D/H] of the clips' memory; ``mask`` [B, 1, 1, T].
 
-    ``rows`` says which rows read which clip; None where a clip's rows stand together, the same
-    number for every clip.
+    ``rows`` assigns rows to clips; None if the rows are ordered by clip, with the same number for
+    every clip.
     """
 
     keys: tuple[Tensor, ...]
@@ -76,12 +76,12 @@ class CrossMemory:
         )
 
     def read_by(self, clip: Tensor) -> CrossMemory:
-        """The same memory, read by rows whose clips are ``clip`` [R]."""
+        """The same memory for rows of the clips ``clip`` [R]."""
         return replace(self, rows=ClipRows.of(clip, self.clips))
 
 
 class DecoderCache:
-    """Self-attention keys and values of the tokens read so far, in preallocated memory."""
+    """Self-attention keys and values of the tokens so far, in preallocated memory."""
 
     def __init__(self, config: DecoderConfig, rows: int, max_tokens: int, like: Tensor) -> None:
         size = (2, config.layers, rows, config.heads, max_tokens, config.dim // config.heads)
@@ -90,7 +90,7 @@ class DecoderCache:
 
     def append(self, index: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Add layer ``index``'s keys and values [R, H, L, D/H] of the next L tokens of the first R
-        rows, and give those of all tokens so far."""
+        rows; return those of all tokens so far."""
         rows, end = len(key), self.length + key.shape[2]
         assert self.length == 0 or key.shape[2] == 1, "after the first call tokens come one by one"
         self._store[0, index, :rows, :, self.length : end] = key
@@ -99,7 +99,7 @@ class DecoderCache:
         return keys, values
 
     def select(self, rows: Tensor) -> None:
-        """Row i becomes a copy of row ``rows[i]``; rows that stay are not touched."""
+        """Make row i a copy of row ``rows[i]``; rows that stay are not copied."""
         target = (rows != torch.arange(len(rows), device=rows.device)).nonzero().flatten()
         if len(target):
             used = self._store[:, :, :, :, : self.length]
@@ -109,8 +109,8 @@ class DecoderCache:
 class BartDecoder(nn.Module):
     """Token ids and a clip's memory -> logits. Output and input embeddings are tied.
 
-    ``vocabulary`` may hold a module [..., D] -> [..., V] that takes the place of the tied output
-    projection, such as one with packed weights.
+    ``vocabulary`` may hold a module [..., D] -> [..., V] that replaces the tied output projection,
+    such as one with packed weights.
     """
 
     vocabulary: Callable[[Tensor], Tensor] | None
@@ -130,15 +130,15 @@ class BartDecoder(nn.Module):
     def read_memory(self, memory: Tensor, lengths: Tensor) -> CrossMemory:
         """[B, T, D] memory -> every layer's cross-attention keys and values, once per clip.
 
-        Learned positions are added here, for the decoder alone.
+        Learned positions are added here, for the decoder only.
 
         Raises:
-            ValueError: when T exceeds the table of positions.
+            ValueError: T exceeds the table of positions.
         """
         frames = memory.shape[1]
         if frames > self.config.max_memory:
             raise ValueError(
-                f"the memory has {frames} frames and the decoder positions for "
+                f"the memory has {frames} frames, but the decoder has positions for "
                 f"{self.config.max_memory}: cut the recording into shorter windows"
             )
         memory = memory + self.memory_positions.weight[POSITION_OFFSET:][:frames]
@@ -162,10 +162,10 @@ class BartDecoder(nn.Module):
     def hidden(
         self, token_ids: Tensor, cross: CrossMemory, cache: DecoderCache | None = None
     ) -> Tensor:
-        """[R, L] ids -> [R, L, D], what the logits are read from.
+        """[R, L] ids -> [R, L, D] hidden states, the input of `logits`.
 
-        Rows read the clips that ``cross.rows`` says. With a ``cache`` the ids follow those it has
-        read, and are added to it.
+        ``cross.rows`` assigns rows to clips. With a ``cache``, the ids follow the cached ones and
+        are added to it.
         """
         start = cache.length if cache else 0
         positions = self.positions.weight[POSITION_OFFSET + start :][: token_ids.shape[1]]
@@ -195,10 +195,10 @@ class BartLayer(nn.Module):
     def forward(
         self, x: Tensor, cross: CrossMemory, index: int, cache: DecoderCache | None
     ) -> Tensor:
-        heard = self.self_attention.to_past(x, index, cache)
-        x = self.self_attention_norm(x + self.dropout(heard))
-        heard = self.cross_attention.to_memory(x, cross, index)
-        x = self.cross_attention_norm(x + self.dropout(heard))
+        attended = self.self_attention.to_past(x, index, cache)
+        x = self.self_attention_norm(x + self.dropout(attended))
+        attended = self.cross_attention.to_memory(x, cross, index)
+        x = self.cross_attention_norm(x + self.dropout(attended))
         y = self.ffn_out(self.activation_dropout(F.gelu(self.ffn_in(x))))
         return self.ffn_norm(x + self.dropout(y))
 
@@ -228,16 +228,16 @@ class Attention(nn.Module):
         return self.out(self._attend(query, key, value, causal=x.shape[1] > 1))
 
     def to_memory(self, x: Tensor, cross: CrossMemory, index: int) -> Tensor:
-        """Cross-attention of ``x`` [R, L, D]: the N rows of a clip are one longer query."""
+        """Cross-attention of ``x`` [R, L, D]; the N rows of a clip form one longer query."""
         query = self.query(x)
         if cross.rows:
             query = query[cross.rows.slots]
         query = query.reshape(cross.clips, -1, x.shape[-1])  # [B, N * L, D]
-        heard = self._attend(
+        attended = self._attend(
             self._split(query), cross.keys[index], cross.values[index], mask=cross.mask
         )
-        heard = heard.reshape(-1, *x.shape[1:])
-        return self.out(heard[cross.rows.places] if cross.rows else heard)
+        attended = attended.reshape(-1, *x.shape[1:])
+        return self.out(attended[cross.rows.places] if cross.rows else attended)
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)

@@ -1,4 +1,4 @@
-"""Batch normalisation whose batch is that of all processes together."""
+"""Batch normalisation over the batches of all processes together."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from torch.nn import functional as F
 class BatchNorm(nn.BatchNorm1d):
     """`torch.nn.BatchNorm1d` over the rows of every process, with the same parameters and buffers.
 
-    While training under `torch.distributed`, mean and variance are those of all rows, however many
-    a process has, so that two processes compute what one would with the doubled batch; torch's
-    SyncBatchNorm does so on GPUs alone. All processes must take part in each training step.
+    In training under `torch.distributed`, mean and variance are those of all rows, so two processes
+    compute the same as one with a doubled batch, even if their numbers of rows differ. torch's
+    SyncBatchNorm does so only on GPUs. All processes must take part in each training step.
 
-    A single row has no variance: it is normalised by the running statistics, which stay as they are
-    (torch raises an error).
+    A single row has no variance: the running statistics normalise it and do not change (torch
+    raises an error).
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ class BatchNorm(nn.BatchNorm1d):
         centred = wide - (sums / count.clamp(min=1)).view(shape)
         squares = _AllReduce.apply(centred.square().sum(over))
 
-        # Decided without a look at the count, for which a GPU would have to be waited for.
+        # Decided on the device: reading the count would wait for the GPU.
         alone = count <= 1
         mean = torch.where(alone, self.running_mean, sums / count.clamp(min=1))
         variance = torch.where(alone, self.running_var, squares / count.clamp(min=1))
@@ -58,7 +58,7 @@ class BatchNorm(nn.BatchNorm1d):
 
 
 class _AllReduce(torch.autograd.Function):
-    """The sum over processes, and the sum of their gradients on the way back: the loss of each
+    """The sum over processes; backward sums their gradients, because the loss of each process
     depends on the rows of all."""
 
     @staticmethod

@@ -1,7 +1,7 @@
 """BEATs, the published system's frozen encoder (Chen et al., ICML 2023).
 
-Spectrogram patches go through a post-norm transformer whose attention carries T5-like relative
-position biases, gated by the query (Chi et al., "XLM-E", gated relative position bias).
+Spectrogram patches pass through a post-norm transformer; its attention has relative position biases
+as in T5, gated by the query (Chi et al., "XLM-E", gated relative position bias).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SAMPLES_AT_ONCE = 10 * SAMPLE_RATE_HZ  # enough rows for a CPU's matrix products
 class Beats(Encoder):
     """Waveforms -> [B, T, 768] at 50 tokens/s: 8 frequency patches for each 160 ms of sound.
 
-    A recording shorter than one patch (2800 samples) is read with silence after it.
+    A recording shorter than one patch (2800 samples) is padded with silence.
     """
 
     sample_rate_hz = SAMPLE_RATE_HZ
@@ -66,8 +66,8 @@ class Beats(Encoder):
     ) -> tuple[Tensor, Tensor]:
         """See `Encoder.forward`; the features are those of layer ``output_layer``.
 
-        Without gradients, a CPU hears `SAMPLES_AT_ONCE` at a time, clips of like length together:
-        memory stays that of one clip, and a padded clip costs what it costs alone.
+        Without gradients, a CPU encodes `SAMPLES_AT_ONCE` at a time, clips of similar length
+        together: it needs the memory of one clip, and padding costs nothing.
         """
         whole = torch.is_grad_enabled() or augment or self.published_behaviour
         if whole or waveforms.device.type != "cpu":
@@ -119,7 +119,7 @@ class Beats(Encoder):
         return self.projection(self.patch_norm(x)), lengths
 
     def add_positions(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Convolutional positions, added to tokens whose padding is zeroed, then LayerNorm."""
+        """Zero the padding, add convolutional positions, apply LayerNorm."""
         x = x * valid_mask(lengths, x.shape[1]).unsqueeze(-1)
         positions = self.position_conv(x.transpose(1, 2))
         positions = positions[..., : x.shape[1]]  # an even kernel gives one step too many
@@ -128,8 +128,8 @@ class Beats(Encoder):
     def position_bias(self, tokens: int) -> Tensor:
         """T5's bidirectional relative position bias, [heads, tokens, tokens].
 
-        Half of the buckets are for keys after the query. In each half the first half is exact
-        distances, the rest grow logarithmically up to ``max_distance`` (Raffel et al., JMLR 2020).
+        Half of the buckets are for keys after the query. In each half, the first half are exact
+        distances, the others grow logarithmically to ``max_distance`` (Raffel et al., JMLR 2020).
         """
         device = self.relative_bias.weight.device
         distance = torch.arange(1 - tokens, tokens, device=device)  # key minus query
@@ -162,7 +162,7 @@ class BeatsLayer(nn.Module):
 
 
 class GatedAttention(nn.Module):
-    """Self-attention whose relative position bias is gated per head and query."""
+    """Self-attention with a relative position bias that is gated per head and query."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()

@@ -37,16 +37,16 @@ class AudioMemory:
         return self.memory.shape[0]
 
     def __getitem__(self, clips: slice | list[int]) -> AudioMemory:
-        """Of some of the clips."""
+        """The memory of some of the clips."""
         return AudioMemory(self.memory[clips], self.lengths[clips], self.embedding[clips])
 
 
 class AudioCaptioner(nn.Module):
     """The published architecture (Wu et al., ICASSP 2024, figure 1).
 
-    The encoder is frozen until its parameters are made to require gradients.
+    The encoder is frozen until its parameters require gradients.
 
-    ``precision``: what `auricle.model.precision.convert` made it compute in, for inference alone.
+    ``precision`` is set by `auricle.model.precision.convert`, for inference only.
     """
 
     precision: str | None = None
@@ -77,7 +77,7 @@ class AudioCaptioner(nn.Module):
         return any(parameter.requires_grad for parameter in self.encoder.parameters())
 
     def train(self, mode: bool = True) -> AudioCaptioner:
-        """Training mode for everything but a frozen encoder (quirk 5 of the published system)."""
+        """Training mode for all except a frozen encoder (quirk 5 of the published system)."""
         super().train(mode)
         self.encoder.train(mode and self.tunes_encoder)
         return self
@@ -89,14 +89,14 @@ class AudioCaptioner(nn.Module):
     def features(
         self, waveforms: Tensor, lengths: Tensor, augment: Augment | None = None
     ) -> tuple[Tensor, Tensor]:
-        """See `Encoder.forward`; without gradients where the encoder is frozen."""
+        """See `Encoder.forward`; without gradients if the encoder is frozen."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.tunes_encoder):
             return self.encoder(waveforms, lengths, augment)
 
     def encode_features(
         self, features: Tensor, lengths: Tensor, augment: Augment | None = None
     ) -> AudioMemory:
-        """[B, T, encoder dim] features and [B] frames -> memory; where training starts.
+        """[B, T, encoder dim] features and [B] frames -> memory; training starts here.
 
         ``augment`` changes the frames after downsampling, at the width of the model.
         """
@@ -110,20 +110,20 @@ class AudioCaptioner(nn.Module):
     def logits(self, memory: AudioMemory, token_ids: Tensor) -> Tensor:
         """Teacher forcing: decoder inputs [B * N, L], start token first -> [B * N, L, V].
 
-        The rows are N token sequences per clip, a clip's rows together.
+        The rows are N token sequences per clip, ordered by clip.
         """
         return self.decoder(token_ids, self.decoder.read_memory(memory.memory, memory.lengths))
 
 
 def padded(waveforms: Sequence[Tensor | np.ndarray], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Waveforms [L_i] -> [B, L] float32, zeros behind the shorter ones, and [B] samples."""
+    """Waveforms [L_i] -> [B, L] float32, padded with zeros at the end, and [B] samples."""
     clips = [torch.as_tensor(w, dtype=torch.float32) for w in waveforms]
     lengths = torch.tensor([len(clip) for clip in clips], device=device)
     return pad_sequence(clips, batch_first=True).to(device), lengths
 
 
 def build_encoder(config: CaptionerConfig) -> Encoder:
-    """The encoder a configuration names, with random weights."""
+    """The encoder that a configuration names, with random weights."""
     if isinstance(config.encoder, YamnetConfig):
         from auricle.model.yamnet import Yamnet
 

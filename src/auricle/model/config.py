@@ -1,6 +1,6 @@
-"""The architecture in numbers: one frozen dataclass per block of the figure.
+"""Architecture settings: one frozen dataclass per block of the figure.
 
-Defaults are the published system (Wu et al., ICASSP 2024, arXiv 2309.17352; figures from its
+Defaults are the published system's (Wu et al., ICASSP 2024, arXiv 2309.17352; numbers from its
 released configuration).
 """
 
@@ -17,7 +17,7 @@ from auricle.schema import build
 @dataclass(frozen=True)
 class BeatsConfig:
     """BEATs, the frozen encoder. ``layers`` sets the deep-norm scale; only the first
-    ``output_layer`` of them are built, for the others are never run."""
+    ``output_layer`` of them are built, because the others never run."""
 
     type: Literal["beats"] = "beats"
     layers: int = 12
@@ -36,16 +36,16 @@ class BeatsConfig:
 
 @dataclass(frozen=True)
 class YamnetConfig:
-    """YAMNet, the frozen encoder of the embedded default: how densely it looks, what it returns.
+    """YAMNet, the frozen encoder of the bundled model: its hop and its features.
 
-    ``hop_s`` is the time from one patch to the next in seconds, a multiple of 0.01 up to 0.96 (0.48
-    as published; 0.24 or 0.16 for a finer timeline at two or three times the cost). ``features``
-    are the class "scores" (521 posteriors in [0, 1]), the "embeddings" under them (1024 values, 0
-    or more) or "both" (scores first). ``scale`` is what the scores are measured in: "posterior" p,
-    "sqrt-odds" sqrt(p) / (sqrt(p) + sqrt(1 - p)), or "log-odds", of which -8 to 4 become 0 to 2;
-    the latter two keep apart the many small posteriors that tell quiet sounds.
+    ``hop_s`` is the time from one patch to the next in seconds, a multiple of 0.01 up to 0.96
+    (published: 0.48; 0.24 or 0.16 give a finer timeline at two or three times the cost).
+    ``features`` are the class "scores" (521 posteriors in [0, 1]), the "embeddings" below them
+    (1024 values, 0 or more) or "both" (scores first). ``scale`` of the scores: "posterior" p,
+    "sqrt-odds" sqrt(p) / (sqrt(p) + sqrt(1 - p)), or "log-odds", with -8 to 4 mapped to 0 to 2. The
+    last two spread out small posteriors, which carry quiet sounds.
 
-    Raises ModelError for a value outside these.
+    Raises ModelError for any other value.
     """
 
     type: Literal["yamnet"] = "yamnet"
@@ -93,8 +93,8 @@ class EmbeddingConfig:
     """Pooling and the MLP that predicts the caption's text embedding of width ``dim``.
 
     ``pooling``: the "mean" over time, as published; "query", a learned query that attends to the
-    frames; or "self-attention" and a linear map, then the mean. The latter two have
-    ``pooling_heads`` heads, which must divide the width of the decoder.
+    frames; or "self-attention" and a linear map, then the mean. The last two have
+    ``pooling_heads`` heads; this number must divide the width of the decoder.
     """
 
     hidden_dim: int = 3072
@@ -148,7 +148,7 @@ class CaptionerConfig:
             return
         if self.published_behaviour:
             raise ModelError(
-                f"pooling {self.embedding.pooling!r}: published_behaviour knows the mean only"
+                f"pooling {self.embedding.pooling!r}: published_behaviour supports only the mean"
             )
         if self.decoder.dim % self.embedding.pooling_heads:
             raise ModelError(
@@ -161,16 +161,16 @@ class CaptionerConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> CaptionerConfig:
-        """Read what ``to_dict`` wrote; a missing key takes its default.
+        """The inverse of ``to_dict``; a missing key takes its default.
 
         Raises:
-            ModelError: for an unknown key or encoder type, naming it.
+            ModelError: a key or encoder type is unknown; names it.
         """
         return build(cls, values, "model")
 
 
 def debug_config(vocab_size: int = 300, embedding_dim: int = 384) -> CaptionerConfig:
-    """A model of the published shape small enough for a test: 0.4 M parameters."""
+    """A small model of the published shape for tests: 0.4 M parameters."""
     dim = 48
     return CaptionerConfig(
         encoder=BeatsConfig(

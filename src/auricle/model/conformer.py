@@ -1,5 +1,5 @@
-"""Conformer layers (Gulati et al., Interspeech 2020), in the Wav2Vec2-Conformer variant that the
-published system takes: relative position attention, BatchNorm in the convolution, half-step FFNs.
+"""Conformer layers (Gulati et al., Interspeech 2020), in the Wav2Vec2-Conformer variant of the
+published system: relative position attention, BatchNorm in the convolution, half-step FFNs.
 """
 
 from __future__ import annotations
@@ -109,8 +109,8 @@ class RelativeAttention(nn.Module):
 class ConvolutionModule(nn.Module):
     """LayerNorm, GLU, depthwise convolution over time, BatchNorm, swish: [B, T, D] -> [B, T, D].
 
-    Padding is zeroed before the convolution and left out of the batch statistics; the published
-    system does neither (quirk 2).
+    Padding is set to zero before the convolution and left out of the batch statistics; the
+    published system does neither (quirk 2).
     """
 
     def __init__(self, config: ConformerConfig, published_behaviour: bool) -> None:
@@ -158,8 +158,8 @@ def relative_positions(frames: int, dim: int, device: torch.device, dtype: torch
 def relative_shift(scores: Tensor) -> Tensor:
     """[..., T, 2T-1] scores by distance T-1 .. 1-T -> [..., T, T] scores by key.
 
-    Entry (i, j) is the score of distance i - j, which stands in column T - 1 - i + j:
-    row i shifted left by T - 1 - i. Padding a column and reading with another stride does it.
+    Entry (i, j) is the score of distance i - j, in column T - 1 - i + j: row i is shifted left by
+    T - 1 - i, by adding a column and changing the stride.
     """
     *batch, frames, width = scores.shape
     padded = F.pad(scores, (1, 0)).reshape(*batch, width + 1, frames)

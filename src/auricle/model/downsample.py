@@ -12,7 +12,7 @@ from auricle.model.lengths import published_lengths
 class Downsample(nn.Module):
     """Strided convolution: [B, T, encoder dim] -> [B, (T - kernel) // rate + 1, model dim].
 
-    Fewer frames than the kernel are read with zeros after them, so every recording gives a step.
+    Fewer frames than the kernel are padded with zeros, so every recording gives a step.
     """
 
     def __init__(

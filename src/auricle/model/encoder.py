@@ -1,4 +1,4 @@
-"""The encoder contract: waveforms in, features out, for every frozen feature extractor."""
+"""The encoder contract of every frozen feature extractor: waveforms -> features."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from torch import Tensor, nn
 
-# [B, T, F] frames and their [B] lengths -> frames of the same shape: masked, while training.
+# [B, T, F] frames and their [B] lengths -> masked frames of the same shape, in training.
 Augment: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -15,8 +15,8 @@ class Encoder(nn.Module):
     """Turns waveforms into features: BEATs for the published system, YAMNet for ``tiny``.
 
     Attributes:
-        sample_rate_hz: the rate of the waveforms it reads.
-        frame_rate_hz: features per second it gives.
+        sample_rate_hz: the sample rate of its waveforms.
+        frame_rate_hz: its features per second.
         dim: width of a feature.
     """
 
@@ -31,7 +31,7 @@ class Encoder(nn.Module):
 
         ``augment`` changes the spectrogram that the network reads.
 
-        A recording padded in a batch gives the features it gives alone; what stands beyond its
-        length is undefined.
+        A recording has the same features alone and padded in a batch; values beyond its length are
+        undefined.
         """
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Modules whose weights are loaded at once: built without memory and without random numbers."""
+"""Modules without memory or random weights, for weights that are loaded next."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 def unfilled() -> Iterator[None]:
     """Tensors made inside are on the device "meta"; ``load_state_dict(assign=True)`` follows.
 
-    `torch.nn.init.normal_` of such a tensor would do nothing, after a second of imports.
+    `torch.nn.init.normal_` is skipped: on such a tensor it does nothing but a second of imports.
     """
     with torch.device("meta"), _NotFilled():
         yield

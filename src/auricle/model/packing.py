@@ -1,7 +1,7 @@
-"""Layers whose weights are laid out once for the kernels that read them: inference on a CPU.
+"""Packed layers, with weights in the layout of the CPU's kernels, for inference.
 
-They take and give float32 in every precision, so that everything between them (attention,
-LayerNorm, softmax) stays float32. A row's result does not depend on the rows beside it.
+They take and return float32 in every precision, so everything between them (attention, LayerNorm,
+softmax) stays float32. A row's result does not depend on other rows.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-USUAL_FRAMES = 512  # about 10 s of BEATs: the input for which a convolution's kernel is chosen
+USUAL_FRAMES = 512  # about 10 s of BEATs; a convolution's kernel is chosen for this input
 INT8_MAX = 127
 
 
 def can_pack() -> bool:
-    """Whether this torch has the oneDNN operators that `torch.compile` packs weights with.
+    """Whether this torch has the oneDNN operators of `torch.compile` that pack weights.
 
-    They are not public. Without them layers keep their weights as they are, only slower.
+    They are not public. Without them, layers keep their weights unpacked and are slower.
     """
     return torch.backends.mkldnn.is_available() and all(
         hasattr(torch.ops.mkldnn, name)
@@ -31,11 +31,11 @@ def can_pack() -> bool:
 
 
 class PackedLinear(nn.Module):
-    """`nn.Linear` [..., K] -> [..., N] over weights in oneDNN's own order.
+    """`nn.Linear` [..., K] -> [..., N] with weights in oneDNN's order.
 
     ``F.linear`` reorders them in every call, which takes up to half of the time of 50 rows. With
-    the ``dtype`` bfloat16 the product is of bfloat16, summed in float32. ``tied`` weights are
-    another layer's too, and no model folder stores them twice.
+    ``dtype`` bfloat16, factors are bfloat16 and sums float32. ``tied`` weights also belong to
+    another layer, so this one does not store them.
     """
 
     bias: Tensor | None
@@ -60,7 +60,7 @@ class PackedLinear(nn.Module):
             y = F.linear(rows, self.weight, bias)
         if exact:
             return y
-        # The product comes rounded: a bias added to it in float32 is not rounded once more.
+        # The product is already rounded; a bias added in float32 is not rounded again.
         return y.to(x.dtype) if self.bias is None else y.to(x.dtype).add_(self.bias)
 
     def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
@@ -72,12 +72,12 @@ class PackedLinear(nn.Module):
 
 
 class PackedConv1d(nn.Module):
-    """`nn.Conv1d` [B, C, T] -> [B, C', T'] as `PackedLinear`; its weight normalised once."""
+    """`nn.Conv1d` [B, C, T] -> [B, C', T'] as `PackedLinear`; normalises its weight once."""
 
     def __init__(self, conv: nn.Conv1d, dtype: torch.dtype) -> None:
         super().__init__()
         self.dtype = dtype
-        assert isinstance(conv.padding, tuple)  # no block of ours names its padding
+        assert isinstance(conv.padding, tuple)  # no block of ours has a named padding
         # oneDNN's operator is two-dimensional: the height is 1.
         self.padding, self.stride = [0, *conv.padding], [1, *conv.stride]
         self.dilation, self.groups = [1, *conv.dilation], conv.groups
@@ -102,10 +102,10 @@ class PackedConv1d(nn.Module):
 
 
 class Int8Linear(nn.Module):
-    """`nn.Linear` [..., K] -> [..., N] in 8-bit integers, summed in 32.
+    """`nn.Linear` [..., K] -> [..., N] in 8-bit integers with 32-bit sums.
 
-    Weights are scaled per output channel, once, and inputs per row, as they come: torch's own
-    dynamic quantisation scales all rows alike, and a caption would depend on its batch.
+    Weights are scaled once, per output channel; inputs in each call, per row. torch's dynamic
+    quantisation has one scale for all rows, so a caption would depend on its batch.
     """
 
     scale: Tensor
@@ -128,6 +128,6 @@ class Int8Linear(nn.Module):
 
 
 def quantise(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """[R, K] -> int8 codes [R, K] and scales [R, 1] so that codes * scales is nearly ``rows``."""
+    """[R, K] -> int8 codes [R, K] and scales [R, 1], with codes * scales close to ``rows``."""
     scale = rows.abs().amax(dim=1, keepdim=True).clamp_(min=torch.finfo(rows.dtype).tiny) / INT8_MAX
     return (rows / scale).round_().to(torch.int8), scale

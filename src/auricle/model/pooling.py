@@ -12,14 +12,14 @@ from auricle.model.batchnorm import BatchNorm
 from auricle.model.config import EmbeddingConfig
 from auricle.model.lengths import valid_mask
 
-PLACES = 8  # cosines that tell where in its clip a frame stands: halves, thirds … eighths of it
+PLACES = 8  # cosines for the position of a frame in its clip, 1 to 8 half turns per clip
 
 
 def mean_pool(x: Tensor, lengths: Tensor, published_behaviour: bool = False) -> Tensor:
     """[B, T, D] -> [B, D], the mean over valid frames.
 
-    With ``published_behaviour`` all frames are summed, padding included, and divided by the
-    valid count (quirk 3 of the published system).
+    With ``published_behaviour``, all frames are summed, with padding, and divided by the valid
+    count (quirk 3 of the published system).
     """
     if not published_behaviour:
         x = x * valid_mask(lengths, x.shape[1]).unsqueeze(-1)
@@ -40,10 +40,10 @@ class MeanPooling(nn.Module):
 class QueryPooling(nn.Module):
     """One learned query that attends to the frames: [B, T, D] and [B] lengths -> [B, D].
 
-    The keys are told where in its clip a frame stands, as a share of the clip: a head can then
-    listen to the beginning or to the end, and "a then b" is not "b then a". No linear map follows
-    the heads, for the embedding head begins with one; softmax would take away a bias of the keys,
-    and that head's BatchNorm one of the values.
+    The keys contain each frame's relative position in its clip, so a head can attend to the
+    beginning or the end, and "a then b" differs from "b then a". No linear map follows the heads,
+    because the embedding head begins with one. Softmax would cancel a bias of the keys, and the
+    BatchNorm of the embedding head a bias of the values, so there are none.
     """
 
     def __init__(self, dim: int, heads: int) -> None:
@@ -65,7 +65,7 @@ class QueryPooling(nn.Module):
 
 
 class SelfAttentionPooling(nn.Module):
-    """Self-attention and a linear map, added to the frames, then their mean: as `QueryPooling`."""
+    """Self-attention and a linear map, added to the frames; then their mean, [B, D]."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ class EmbeddingHead(nn.Module):
 
 
 def build_pooling(config: EmbeddingConfig, dim: int, published_behaviour: bool) -> nn.Module:
-    """The pooling a configuration names."""
+    """The pooling that a configuration names."""
     if config.pooling == "query":
         return QueryPooling(dim, config.pooling_heads)
     if config.pooling == "self-attention":
@@ -116,8 +116,8 @@ def build_pooling(config: EmbeddingConfig, dim: int, published_behaviour: bool) 
 
 
 def places(lengths: Tensor, frames: int) -> Tensor:
-    """The place of each frame in its clip, from 0 to 1, as the cosines of 1 to `PLACES` half turns:
-    [B, frames, PLACES] float32."""
+    """[B, frames, PLACES] float32: the position of each frame in its clip, from 0 to 1, as cosines
+    of 1 to `PLACES` half turns."""
     share = torch.arange(frames, device=lengths.device) / (lengths - 1).clamp(min=1).unsqueeze(1)
     turns = torch.arange(1, PLACES + 1, device=lengths.device)
     return (math.pi * share.unsqueeze(-1) * turns).cos()

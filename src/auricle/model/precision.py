@@ -1,8 +1,8 @@
-"""Precision: the numbers that a loaded model computes in, from float32 to 8-bit integers.
+"""Precision: the number format of a loaded model's computations, from float32 to 8-bit integers.
 
-On a CPU the layers with weights are replaced by those of `auricle.model.packing`, which round what
-they multiply; all else stays float32. On a GPU the whole model takes the other type, but for YAMNet
-and the logarithms of the front ends. `benchmarks/precision.py` measures what that does to captions.
+On a CPU, layers with weights are replaced by those of `auricle.model.packing`, which round their
+factors; the rest stays float32. On a GPU, the whole model changes its type, except YAMNet and the
+logarithms of the front ends. `benchmarks/precision.py` measures the effect on captions.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ _POSSIBLE: dict[str, tuple[Precision, ...]] = {
     "cuda": ("float32", "bf16", "fp16"),
     "mps": ("float32", "fp16"),
 }
-# Weights of the smallest layer that is packed in float32: a smaller one gains nothing, and a kernel
-# is built for every new number of rows (1 ms). And of the smallest that is rounded.
+# The smallest layer that is packed in float32, in weights: a smaller one gains nothing, and each
+# new number of rows builds a kernel (1 ms). Then the smallest layer that is rounded.
 PACKED_WEIGHTS = 2**19
 ROUNDED_WEIGHTS = 2**14
-LARGE_MODEL = 50_000_000  # parameters; in a small one other things than products take the time
+LARGE_MODEL = 50_000_000  # parameters; in a smaller one, products take little of the time
 
 
 def choose_precision(device: torch.device, parameters: int | None = None) -> tuple[Precision, str]:
-    """The choice of `auto` on ``device`` for a model of so many ``parameters``, and why.
+    """(precision, reason) of `auto` on ``device`` for a model with so many ``parameters``.
 
-    ``parameters``: None for a large model. 8-bit integers are never taken: they change too many
+    ``parameters``: None for a large model. 8-bit integers are never chosen: they change too many
     captions (see `benchmarks/precision.py`).
     """
     if parameters is not None and parameters < LARGE_MODEL:
@@ -49,7 +49,7 @@ def choose_precision(device: torch.device, parameters: int | None = None) -> tup
             return "fp16", f"the GPU (compute capability {major}.{minor}) multiplies float16"
         return "float32", f"the GPU (compute capability {major}.{minor}) gains nothing by less"
     if device.type == "mps":
-        return "float32", "less has not been measured on Apple's GPUs"
+        return "float32", "less is not measured on Apple's GPUs"
     if device.type == "cpu" and _cpu_has("amx_tile"):
         return "bf16", "the CPU multiplies bfloat16 several times as fast, by AMX"
     if device.type == "cpu" and _cpu_has("avx512_bf16"):
@@ -60,10 +60,10 @@ def choose_precision(device: torch.device, parameters: int | None = None) -> tup
 def resolve_precision(
     name: str, device: torch.device, parameters: int | None = None
 ) -> tuple[Precision, str]:
-    """``auto`` -> what `choose_precision` says; a precision's name -> itself, checked.
+    """(precision, reason): of `choose_precision` for ``auto``; any other name is checked.
 
     Raises:
-        ModelError: no such precision, or not on this device.
+        ModelError: there is no such precision, or not on this device.
     """
     if name == "auto":
         return choose_precision(device, parameters)
@@ -78,16 +78,17 @@ def resolve_precision(
 
 
 def convert(model: AudioCaptioner, precision: str) -> Precision:
-    """Make a loaded model compute in ``precision`` from now on, in place, for inference alone.
+    """Convert a loaded model to ``precision``, in place, for inference only.
 
-    A model in float32 can still be saved, with the weights it had. One in less cannot: its
+    A float32 model can still be saved, with its original weights. In a lower precision its
     ``state_dict`` raises ModelError.
 
     Returns:
-        The precision; that which was chosen for ``auto``.
+        The precision; for ``auto``, the chosen one.
 
     Raises:
-        ModelError: no such precision, not on the model's device, or the model is converted already.
+        ModelError: there is no such precision, not on the model's device, or the model is already
+            converted.
     """
     device = model.device
     chosen, _ = resolve_precision(precision, device, parameter_count(model))
@@ -107,12 +108,12 @@ def convert(model: AudioCaptioner, precision: str) -> Precision:
 
 
 def parameter_count(model: AudioCaptioner) -> int:
-    """Parameters of a model that is not converted; packed weights are none."""
+    """Parameters of an unconverted model; packed weights do not count."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 
 def _pack(model: AudioCaptioner, precision: Precision) -> None:
-    """Replace the layers with weights, one by one: there is never a second model in memory."""
+    """Replace the layers with weights one by one, so memory never holds two models."""
     if precision == "float32" and not can_pack():
         return
     least = PACKED_WEIGHTS if precision == "float32" else ROUNDED_WEIGHTS
@@ -125,12 +126,12 @@ def _pack(model: AudioCaptioner, precision: Precision) -> None:
             if type(layer) is nn.Linear and layer.weight.numel() >= least:
                 setattr(parent, name, _linear(layer.weight, layer.bias, precision))
             elif isinstance(layer, nn.Conv1d) and layer.weight.numel() >= least and can_pack():
-                # There is no convolution of integers: bfloat16 stands in.
+                # There is no integer convolution; bfloat16 replaces it.
                 setattr(parent, name, PackedConv1d(layer, _DTYPES.get(precision, torch.bfloat16)))
 
 
 def _exact(model: AudioCaptioner) -> nn.Module | None:
-    """YAMNet stays float32: it is small, and its posteriors are looked at on a log scale."""
+    """The block that stays float32: YAMNet is small, and its posteriors are on a log scale."""
     return model.encoder if isinstance(model.config.encoder, YamnetConfig) else None
 
 
@@ -156,6 +157,6 @@ def _refuse(model: nn.Module, prefix: str, keep_vars: bool) -> None:
 
 
 def _cpu_has(flag: str) -> bool:
-    """Whether the CPU says so; False where this torch cannot tell."""
+    """Whether the CPU has ``flag``; False if this torch cannot tell."""
     test: Any = getattr(torch.cpu, f"_is_{flag}_supported", None)
     return bool(test and test())

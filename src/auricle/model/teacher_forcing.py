@@ -9,14 +9,14 @@ IGNORE_ID = -100  # padding in labels
 
 
 def decoder_inputs(labels: Tensor, start_id: int, pad_id: int) -> Tensor:
-    """Labels [B, L] shifted right behind the start token, padding replaced by ``pad_id``."""
+    """Labels [B, L] shifted right after the start token, with ``pad_id`` for padding."""
     shifted = labels.roll(1, dims=1)
     shifted[:, 0] = start_id
     return shifted.masked_fill(shifted == IGNORE_ID, pad_id)
 
 
 def token_nll(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean negative log-likelihood per token of each row, the end token included.
+    """Mean negative log-likelihood per token of each row, with the end token.
 
     ``logits`` [R, L, V] and ``labels`` [R, L], -100 where padded -> [R] in nats.
     """

@@ -1,13 +1,13 @@
-"""YAMNet, the frozen encoder of the embedded default: waveform -> 521 AudioSet posteriors.
+"""YAMNet, the frozen encoder of the bundled model: waveform -> 521 AudioSet posteriors.
 
     waveform ─► log-mel ─► patches 96 x 64 ─► MobileNet v1 ─► mean ─► linear, sigmoid
     16 kHz      100/s      one every hop_s                    1024    521
 
-Front end and network follow the description of YAMNet in TensorFlow's model garden
-(research/audioset/yamnet: params.py, features.py, yamnet.py); the network is MobileNet v1 (Howard
-et al., 2017, arXiv 1704.04861) with its batch normalisation folded into the convolutions. The
-published ReLUs have no ceiling. The weights come from an 8-bit graph that clips activations at
-calibrated ceilings, which explains nearly all of what it says differently and is left out here.
+Front end and network follow YAMNet in TensorFlow's model garden (research/audioset/yamnet:
+params.py, features.py, yamnet.py); the network is MobileNet v1 (Howard et al., 2017, arXiv
+1704.04861) with its batch normalisation folded into the convolutions. The published ReLUs have no
+upper limit, and neither do ours. The weights come from an 8-bit graph that clips activations at
+calibrated limits, which explains nearly all differences between its outputs and ours.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FFT_SIZE = 512  # the power of two above WINDOW
 MEL_BINS = 64
 MEL_RANGE_HZ = (125.0, 7500.0)
 LOG_OFFSET = 0.001
-PATCH_FRAMES = 96  # 0.96 s of frames, which read PATCH samples
+PATCH_FRAMES = 96  # 0.96 s of frames, computed from PATCH samples
 PATCH = WINDOW + (PATCH_FRAMES - 1) * STEP  # samples, 0.975 s
 
 # Output channels of the stem and of the 13 separable blocks, and the strides of the blocks.
@@ -42,16 +42,16 @@ STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
 CLASSES = 521
 DIMS = {"scores": CLASSES, "embeddings": CHANNELS[-1], "both": CLASSES + CHANNELS[-1]}
 
-FRAMES_PER_CHUNK = 4096  # of the front end, over the batch: about 13 MB of samples and spectrum
-PATCHES_PER_CHUNK = 32  # of the network: the fastest on a CPU, whose cache still holds a layer
+FRAMES_PER_CHUNK = 4096  # front end, whole batch: about 13 MB of samples and spectrum
+PATCHES_PER_CHUNK = 32  # network: the fastest on a CPU, because its cache still holds a layer
 
 
 class Yamnet(Encoder):
-    """YAMNet by the encoder contract. Its weights are random until loaded, and frozen.
+    """YAMNet as an `Encoder`. Its weights are frozen, and random until loaded.
 
-    Frame t of the features hears 0.975 s from ``t * hop_s`` on. A clip of L samples has
-    ``1 + ceil(max(0, L - 15600) / hop)`` frames: it is padded with zeros until whole patches cover
-    its last sample, so a clip shorter than one patch has one frame.
+    Frame t of the features covers 0.975 s from ``t * hop_s`` on. A clip of L samples has
+    ``1 + ceil(max(0, L - 15600) / hop)`` frames: zeros pad it until whole patches cover its last
+    sample, so a clip shorter than one patch has one frame.
     """
 
     sample_rate_hz = SAMPLE_RATE_HZ
@@ -73,7 +73,7 @@ class Yamnet(Encoder):
         )
         self.classifier = nn.Linear(CHANNELS[-1], CLASSES)
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):  # keeps the signal alive through 27 ReLUs
+            if isinstance(module, nn.Conv2d):  # keeps the variance through 27 ReLUs
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         # Depthwise convolutions are several times faster on a CPU with the channels last.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -81,9 +81,9 @@ class Yamnet(Encoder):
 
     @classmethod
     def from_safetensors(cls, path: str | Path, config: YamnetConfig | None = None) -> Yamnet:
-        """The trained YAMNet, in eval mode, from the file `auricle.fetch.yamnet_wheel` writes.
+        """The trained YAMNet, in eval mode, from the file that `auricle.fetch.yamnet_wheel` writes.
 
-        Raises ModelError when the file cannot be read or holds another network.
+        Raises ModelError: the file cannot be read or holds another network.
         """
         from safetensors import SafetensorError, safe_open
 
@@ -116,9 +116,8 @@ class Yamnet(Encoder):
         """Features [B, T, dim] float32, zero after a clip's end, and their lengths [B] in frames.
 
         ``waveforms``: [B, L] float32 mono in [-1, 1] at 16 kHz; ``lengths``: LongTensor [B] in
-        samples; ``augment`` changes the log-mel frames [B, T, 64]. Samples after a clip's
-        length are not heard. Autocast is switched off: the logarithm of the mel magnitudes needs
-        float32.
+        samples; ``augment`` changes the log-mel frames [B, T, 64]. Samples after a clip's length
+        are ignored. Autocast is off, because the logarithm of the mel magnitudes needs float32.
         """
         with torch.autocast(waveforms.device.type, enabled=False):
             return self.encode(waveforms.float(), lengths, augment)
@@ -126,7 +125,7 @@ class Yamnet(Encoder):
     def encode(
         self, waveforms: Tensor, lengths: Tensor, augment: Augment | None = None
     ) -> tuple[Tensor, Tensor]:
-        """`forward` in the arithmetic that it chose."""
+        """`forward` in the precision of its caller."""
         lengths = lengths.to(waveforms.device)
         counts = self.frame_counts(lengths)
         steps = int(counts.max())
@@ -142,8 +141,8 @@ class Yamnet(Encoder):
             own_frames = (lengths - WINDOW).div(STEP, rounding_mode="floor").clamp(min=0) + 1
             frames = augment(frames, own_frames)
         patches = frames.unfold(1, PATCH_FRAMES, hop)  # [B, T, 64, 96], a view
-        heard = torch.arange(steps, device=counts.device) < counts[:, None]
-        clip, step = heard.nonzero(as_tuple=True)
+        valid = torch.arange(steps, device=counts.device) < counts[:, None]
+        clip, step = valid.nonzero(as_tuple=True)
         features = waveforms.new_zeros(len(waveforms), steps, self.dim)
         for some_clips, some_steps in zip(
             clip.split(PATCHES_PER_CHUNK), step.split(PATCHES_PER_CHUNK), strict=True
@@ -178,7 +177,7 @@ class LogMel(nn.Module):
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Natural log of (mel magnitude + 0.001), from windows that lie wholly inside L."""
-        frames = waveforms.unfold(-1, WINDOW, STEP)  # a view; in chunks, a long clip stays light
+        frames = waveforms.unfold(-1, WINDOW, STEP)  # a view; chunks limit the memory of long clips
         chunks = [
             torch.fft.rfft(chunk * self.window, FFT_SIZE).abs() @ self.filters
             for chunk in frames.split(max(1, FRAMES_PER_CHUNK // len(waveforms)), dim=1)
@@ -205,7 +204,7 @@ class SeparableBlock(nn.Module):
 
 
 def scaled(log_odds: Tensor, scale: str) -> Tensor:
-    """Scores in the scale a `YamnetConfig` names."""
+    """Scores in the scale that a `YamnetConfig` names."""
     if scale == "posterior":
         return log_odds.sigmoid()
     if scale == "sqrt-odds":
@@ -214,12 +213,12 @@ def scaled(log_odds: Tensor, scale: str) -> Tensor:
 
 
 def mel_filters() -> Tensor:
-    """Triangles on the HTK mel scale, straight in mel (not in Hz), [257, 64] float32.
+    """Triangles on the HTK mel scale, linear in mel (not in Hz), [257, 64] float32.
 
-    As TensorFlow's ``linear_to_mel_weight_matrix``, whose edges are equally spaced in mel between
-    125 and 7500 Hz.
+    As TensorFlow's ``linear_to_mel_weight_matrix``, with edges equally spaced in mel between 125
+    and 7500 Hz.
     """
-    with torch.device("cpu"):  # also where the model is being built without memory, on "meta"
+    with torch.device("cpu"):  # even while the model is built on "meta"
         bins_hz = torch.linspace(0, SAMPLE_RATE_HZ / 2, FFT_SIZE // 2 + 1, dtype=torch.float64)
         low, high = (1127.0 * math.log1p(hz / 700.0) for hz in MEL_RANGE_HZ)
         position = (hz_to_mel(bins_hz)[:, None] - low) / (high - low) * (MEL_BINS + 1)

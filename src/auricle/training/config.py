@@ -1,7 +1,10 @@
 """Sections of a recipe, each a frozen dataclass.
 
-Defaults are the published numbers (Wu et al., ICASSP 2024, sections 2.2 and 3.1, and the released
-configuration) where those are known.
+Defaults serve small runs. Published (Wu et al., ICASSP 2024, and its released configuration) are
+those of batch size, learning rate, warm-up, weight decay, clipping, losses and SpecAugment's masks.
+Others differ, with the published value in brackets: ``schedule`` "cosine" ("linear"), ``beta2``
+0.98 (0.999), ``accumulate`` 1 (2), ``place`` of SpecAugment "none" ("fbank"), ``monitor`` "loss"
+("accuracy"). recipes/paper/pretrain.toml states all of them.
 """
 
 from __future__ import annotations
@@ -20,8 +23,8 @@ class TrainingConfig:
         batch_size: clips of a micro-batch in one process; InfoNCE's negatives are those of the
             micro-batch over all processes.
         accumulate: micro-batches of an optimiser step.
-        schedule: what follows the linear warm-up: "cosine" to a hundredth of the peak, "linear" to
-            zero, or "constant".
+        schedule: what follows the linear warm-up: "cosine" to a hundredth of the peak, "linear"
+            towards zero, which the step after the last would have, or "constant".
         average_last: share of the steps, at the end, over which the weights are averaged.
         tune_encoder: train the encoder as well; frozen otherwise.
         bf16: matrix products in bfloat16.
@@ -81,7 +84,9 @@ class DataConfig:
         features: "cached" encodes every clip once before training; "computed" encodes in every
             step, which SpecAugment on the fbank, mix-ups drawn anew and a tuned encoder need.
         cache: folder of cached features and caption embeddings; runs may share it.
-        min_words: captions of fewer words are dropped (published: 6).
+        min_words: captions of fewer words are dropped; 0 for no limit. The released data sets drop
+            none: their configuration has a ``min_caption_len`` of 6, which they do not read, and
+            6 words would drop 23 % of AudioCaps' training captions.
         bucket: batches whose clips are sorted by length together, so that little is padding.
         mix_range_db: levels of mixed recordings differ by up to this, either way (published: 5).
     """
@@ -92,7 +97,7 @@ class DataConfig:
     validation_split: str = "val"
     features: Literal["cached", "computed"] = "cached"
     cache: str = "cache"
-    min_words: int = 6
+    min_words: int = 0
     bucket: int = 12
     mix_range_db: float = 5.0
 
@@ -149,7 +154,8 @@ class ValidationConfig:
         captions_every: epochs from one captioning of validation clips to the next; 0 for never.
         clips: validation clips that are captioned, the first ones; 0 for all.
         decode: how they are captioned; the final measurement decodes as the recipe says.
-        monitor: the value that is best when it is lowest ("loss") or highest ("cider_d", "recall":
+        monitor: the value that is best when it is lowest ("loss") or highest ("accuracy" of the
+            next token, which the released configuration selects by; "cider_d"; "recall":
             audio-to-text R@1); of validations that do not measure it nothing follows.
         patience: validations without a better one after which training stops; 0 for never.
         keep: best weights kept on disk.
@@ -160,7 +166,7 @@ class ValidationConfig:
     captions_every: int = 1
     clips: int = 0
     decode: Literal["beam", "greedy"] = "beam"
-    monitor: Literal["loss", "cider_d", "recall"] = "loss"
+    monitor: Literal["loss", "accuracy", "cider_d", "recall"] = "loss"
     patience: int = 0
     keep: int = 1
     select: Literal["best", "last"] = "best"

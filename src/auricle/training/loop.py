@@ -138,11 +138,18 @@ def train(
 
 
 def new_optimiser(model: AudioCaptioner, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW; matrices decay, while biases, norms and other vectors do not."""
-    trained = [p for p in model.parameters() if p.requires_grad]
+    """AdamW; matrices and embeddings decay, while biases, norms and other vectors do not.
+
+    A bias is what is called so, as for transformers' Trainer: the Conformer's two position biases
+    and BEATs' table of them are. The gains of BatchNorm decayed in the Trainer of the released code
+    (4.22), which spared LayerNorm alone; here, as in today's, no gain of a norm does.
+    """
+    trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    decayed = [p.ndim >= 2 and "bias" not in name for name, p in trained]
+    pairs = list(zip(trained, decayed, strict=True))
     groups = [
-        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": config.weight_decay},
-        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [p for (_, p), decays in pairs if decays], "weight_decay": config.weight_decay},
+        {"params": [p for (_, p), decays in pairs if not decays], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(config.beta1, config.beta2))
 

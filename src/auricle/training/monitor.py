@@ -147,8 +147,9 @@ class Monitor:
     def validation(self, step: int, found: Validation) -> None:
         """Its values, and of the first clips what was said; their audio the first time."""
         values = {**found.losses, **found.recall}
-        if found.cider_d is not None:
-            values["cider_d"] = found.cider_d
+        for name, value in (("accuracy", found.accuracy), ("cider_d", found.cider_d)):
+            if value is not None:
+                values[name] = value
         self._scalars(step, {f"validation/{name}": value for name, value in values.items()})
         for said in found.captions[:SAMPLES]:
             people = "\n".join(f"* {text}" for text in said.references)

@@ -11,7 +11,11 @@ from auricle.training.config import TrainingConfig
 
 
 def learning_rate(step: int, steps: int, config: TrainingConfig) -> float:
-    """Linear warm-up, then ``config.schedule``; ``step`` counts from 1 to ``steps``."""
+    """Linear warm-up, then ``config.schedule``; ``step`` counts from 1 to ``steps``.
+
+    No step has rate 0. After the warm-up "linear" equals that of transformers' Trainer, while the
+    warm-up is a step ahead: there the first step has rate 0 and changes no weight.
+    """
     peak, warmup = config.learning_rate, config.warmup_steps
     if step <= warmup:
         return peak * step / warmup
@@ -19,7 +23,7 @@ def learning_rate(step: int, steps: int, config: TrainingConfig) -> float:
     if config.schedule == "cosine":
         return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * passed)))
     if config.schedule == "linear":
-        return peak * (1 - passed)
+        return peak * (steps - step + 1) / max(1, steps - warmup)
     return peak
 
 

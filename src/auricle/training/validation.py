@@ -18,7 +18,7 @@ from auricle.decoding.hypothesis import Scorer
 from auricle.decoding.options import DecodeOptions
 from auricle.decoding.rerank import choose
 from auricle.errors import DataError
-from auricle.metrics.bootstrap import Interval, bootstrap
+from auricle.metrics.bootstrap import Interval, bootstrap, proportion
 from auricle.metrics.cider import cider_d_simple
 from auricle.metrics.retrieval import hits, retrieval_ranks
 from auricle.model.captioner import AudioCaptioner, AudioMemory
@@ -55,7 +55,9 @@ class Validation:
         recall: "audio_to_text_r1" and so on, from 0 to 1 (see `auricle.metrics.retrieval`).
         captions: of the clips that were captioned, in the order of the manifests.
         cider_d: of those captions; None if there are fewer than two.
-        intervals: value and 95 % interval of "nll", each recall and "cider_d".
+        intervals: value and 95 % interval of "nll", "accuracy", each recall and "cider_d".
+        accuracy: of the next token: the share of the tokens of all captions, end tokens included,
+            that are the most probable ones after the true tokens before them, from 0 to 1.
     """
 
     clips: int
@@ -64,10 +66,13 @@ class Validation:
     captions: tuple[ClipCaption, ...] = ()
     cider_d: float | None = None
     intervals: dict[str, Interval] = field(default_factory=dict)
+    accuracy: float | None = None
 
     def values(self) -> dict[str, float]:
         """What `ValidationConfig.monitor` may name, as far as it was measured."""
         found = dict(self.losses)
+        if self.accuracy is not None:
+            found["accuracy"] = self.accuracy
         if self.recall:
             found["recall"] = self.recall["audio_to_text_r1"]
         if self.cider_d is not None:
@@ -81,7 +86,8 @@ class ClipMeasures:
 
     Attributes:
         index: its place in the manifests.
-        nll: label-smoothed, summed over the ``tokens`` of all captions.
+        nll: label-smoothed, summed over the ``tokens`` of all captions; ``right`` of them are the
+            most probable ones.
         embedding: [E] float32.
         said: the model's caption, if it was asked for one.
     """
@@ -91,6 +97,7 @@ class ClipMeasures:
     audio: Path
     captions: tuple[str, ...]
     nll: float
+    right: int
     tokens: int
     embedding: Tensor
     said: str | None
@@ -132,7 +139,7 @@ def validate(
             for batch in batches:
                 batch = batch.to(model.device)
                 memory = listen(model, batch.audio, batch.lengths)
-                told = _nll(model, memory, batch.captions, tokenizer, training)
+                told = _forced(model, memory, batch.captions, tokenizer, training)
                 rows = [row for row, index in enumerate(batch.indices) if index < captioned]
                 said = _captions(model, memory, rows, tokenizer, embedder, decoding)
                 clips += _clips(batch, memory, told, said)
@@ -146,7 +153,7 @@ def validate(
 def _clips(
     batch: ValidationBatch,
     memory: AudioMemory,
-    told: Sequence[tuple[float, int]],
+    told: Sequence[tuple[float, int, int]],
     said: Mapping[int, str],
 ) -> Iterator[ClipMeasures]:
     embeddings = memory.embedding.float().cpu()
@@ -155,37 +162,40 @@ def _clips(
         yield ClipMeasures(*about, *told[row], embeddings[row], said.get(row))
 
 
-def _nll(
+def _forced(
     model: AudioCaptioner,
     memory: AudioMemory,
     captions: Sequence[Sequence[str]],
     tokenizer: CaptionTokenizer,
     training: TrainingConfig,
-) -> list[tuple[float, int]]:
-    """Label-smoothed NLL and tokens of all captions of each of B clips.
+) -> list[tuple[float, int, int]]:
+    """Teacher forcing of all captions of each of B clips: label-smoothed NLL, tokens that are the
+    most probable ones, and tokens.
 
     The first captions of all clips go together, then the second: logits of all at once would take
     gigabytes.
     """
     config = model.decoder.config
     cross = model.decoder.read_memory(memory.memory, memory.lengths)
-    sums, tokens = torch.zeros(len(memory)), torch.zeros(len(memory), dtype=torch.long)
+    sums, right, tokens = torch.zeros(len(memory)), *torch.zeros(2, len(memory), dtype=torch.long)
     for column in zip_longest(*captions):
         ids = [tokenizer.encode(text or "") for text in column]
         labels = pad_labels(ids, config.eos_id, config.max_positions)
         labels[[text is None for text in column]] = IGNORE_ID
         labels = labels.to(model.device)
         inputs = decoder_inputs(labels, config.start_id, config.pad_id)
+        logits = model.decoder(inputs, cross).float()
         nll = F.cross_entropy(
-            model.decoder(inputs, cross).float().flatten(0, 1),
+            logits.flatten(0, 1),
             labels.flatten(),
             ignore_index=IGNORE_ID,
             label_smoothing=training.label_smoothing,
             reduction="none",
         )
         sums += nll.view_as(labels).sum(dim=1).cpu()
+        right += (logits.argmax(dim=-1) == labels).sum(dim=1).cpu()
         tokens += (labels != IGNORE_ID).sum(dim=1).cpu()
-    return list(zip(sums.tolist(), tokens.tolist(), strict=True))
+    return list(zip(sums.tolist(), right.tolist(), tokens.tolist(), strict=True))
 
 
 def _captions(
@@ -215,8 +225,10 @@ def _measure(
     once and for all; each clip stands there with its first caption. ``embed`` may be None, which
     leaves out InfoNCE and retrieval.
     """
+    tokens = [clip.tokens for clip in clips]
     intervals = {
-        "nll": bootstrap([c.nll / c.tokens for c in clips], [c.tokens for c in clips]),
+        "nll": bootstrap([clip.nll / clip.tokens for clip in clips], tokens),
+        "accuracy": bootstrap([clip.right / clip.tokens for clip in clips], tokens),
     }
     losses = {"nll": intervals["nll"].value}
     if embed is not None:
@@ -241,6 +253,7 @@ def _measure(
         captions=tuple(said),
         cider_d=values.get("cider_d"),
         intervals=intervals,
+        accuracy=values["accuracy"],
     )
 
 
@@ -254,12 +267,12 @@ def _info_nce(audio: Tensor, text: Tensor, training: TrainingConfig) -> float:
 
 
 def _recalls(audio: Tensor, text: Tensor, counts: Sequence[int]) -> dict[str, Interval]:
-    """Recall with its interval; a clip's captions stay together when clips are drawn again."""
+    """Recall with its interval, in which a clip's captions count as alike."""
     owner = torch.arange(len(audio)).repeat_interleave(torch.tensor(counts))
     ranks = retrieval_ranks(audio, text, owner)
     found = {}
     for k in RECALL_AT:
-        found[f"audio_to_text_r{k}"] = bootstrap(hits(ranks["audio_to_text"], k).numpy())
+        found[f"audio_to_text_r{k}"] = proportion(hits(ranks["audio_to_text"], k).numpy())
         per_clip = hits(ranks["text_to_audio"], k).split(list(counts))
-        found[f"text_to_audio_r{k}"] = bootstrap([c.mean().item() for c in per_clip], counts)
+        found[f"text_to_audio_r{k}"] = proportion([c.mean().item() for c in per_clip], counts)
     return found

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from auricle.metrics.bootstrap import CONFIDENCE, RESAMPLES, Interval
+from auricle.metrics.bootstrap import CONFIDENCE, RESAMPLES, Interval, wilson
 
 PER_BIN = 8  # clips at least
 MOST_BINS = 10
-_WILSON = 1.96  # standard deviations of a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -23,13 +22,8 @@ class Bin:
     clips: int
 
     def interval(self) -> tuple[float, float]:
-        """Within which the true share lies, 95 % (Wilson, 1927)."""
-        n, z2 = self.clips, _WILSON**2
-        middle = (self.right + z2 / (2 * n)) / (1 + z2 / n)
-        half = (
-            _WILSON * np.sqrt(self.right * (1 - self.right) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-        )
-        return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+        """Within which the true share lies, 95 %."""
+        return wilson(self.right, self.clips)
 
 
 @dataclass(frozen=True)

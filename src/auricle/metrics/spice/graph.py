@@ -1,10 +1,10 @@
 """Scene graphs of captions, merged by synonyms, and the F-score of one against another.
 
 Anderson et al., "SPICE: Semantic Propositional Image Caption Evaluation", ECCV 2016, sections 3.1
-and 3.2: a graph is a set of objects, of attributes of objects and of relations between objects;
-the references' graphs are united, where synonymous objects become one; two tuples match if each of
-their words is the same or shares a synset of WordNet. Given the same tuples, the values equal those
-of the published program but in about 3 of 1,000 captions, where a word is a synonym of two objects.
+and 3.2: a graph is a set of objects, attributes of objects and relations between objects. The
+references' graphs are united, and synonymous objects become one. Two tuples match if each pair of
+words is equal or shares a synset of WordNet. For the same tuples, the values equal the published
+program's except in about 3 of 1,000 captions, where a word is a synonym of two objects.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Tuple = tuple[str, ...]  # (object), (object, attribute) or (object, relation, o
 
 
 class Concept:
-    """Words of one meaning."""
+    """Words with one meaning."""
 
     __slots__ = ("synsets", "words")
 
@@ -32,37 +32,37 @@ class Concept:
         return both
 
     def likeness(self, other: Concept) -> float:
-        """The share of synsets in common, from 0 to 1."""
+        """The share of common synsets, from 0 to 1."""
         either = self.synsets | other.synsets
         return len(self.synsets & other.synsets) / len(either) if either else 0.0
 
 
 class Match(NamedTuple):
-    """Of a caption against references: tuples in both, in the caption, in the references."""
+    """The numbers of tuples in both caption and references, in the caption, in the references."""
 
     both: int
-    said: int
-    meant: int
+    candidate: int
+    references: int
 
     @property
     def precision(self) -> float:
-        return self.both / self.said if self.said else 0.0
+        return self.both / self.candidate if self.candidate else 0.0
 
     @property
     def recall(self) -> float:
-        return self.both / self.meant if self.meant else 0.0
+        return self.both / self.references if self.references else 0.0
 
     @property
     def f(self) -> float:
-        return 2 * self.both / (self.said + self.meant) if self.both else 0.0
+        return 2 * self.both / (self.candidate + self.references) if self.both else 0.0
 
 
 class SceneGraph:
     """Objects, their attributes, and relations between them; synonyms are one.
 
     Args:
-        tuples: of one caption, or of all references.
-        synsets: of a word (`auricle.metrics.spice.wordnet`).
+        tuples: the tuples of one caption, or of all references.
+        synsets: word -> synsets (`auricle.metrics.spice.wordnet`).
     """
 
     def __init__(self, tuples: Iterable[Tuple], synsets: Callable[[str], frozenset[int]]) -> None:
@@ -98,10 +98,10 @@ class SceneGraph:
         ]
 
     def match(self, references: SceneGraph) -> Match:
-        """How many of the tuples the references have too; each of theirs counts once."""
-        said, left = self.tuples(), references.tuples()
-        meant, both = len(left), 0
-        for parts in said:
+        """The match with references; each of their tuples counts once."""
+        own, left = self.tuples(), references.tuples()
+        wanted, both = len(left), 0
+        for parts in own:
             for n, others in enumerate(left):
                 if len(parts) == len(others) and all(
                     part.matches(other) for part, other in zip(parts, others, strict=True)
@@ -109,10 +109,11 @@ class SceneGraph:
                     del left[n]
                     both += 1
                     break
-        return Match(both, len(said), meant)
+        return Match(both, len(own), wanted)
 
     def _place(self, concepts: list[Concept], word: str) -> int:
-        """Where among ``concepts`` the word belongs: with itself, the likest synonym, or last."""
+        """The index of the word in ``concepts``: of itself, of its closest synonym, or a new last
+        one."""
         new = Concept(word, self._synsets(word))
         for n, concept in enumerate(concepts):
             if word in concept.words:

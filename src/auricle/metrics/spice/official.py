@@ -1,8 +1,8 @@
 """SPICE 1.0 (Anderson et al., ECCV 2016) by the published Java program, on any Java from 8.
 
-pycocoevalcap carries the program, `auricle data metrics` brings the parser that it uses. A Java of
-today takes three things more: leave to look into its own classes, for the store of parses; leave to
-load that store's library; and a way to write without JavaScript (java/AsItIs.java).
+pycocoevalcap contains the program, `auricle data metrics` installs its parser. A modern Java needs
+three additions: access to its internal classes, for the store of parses; permission to load that
+store's library; and a way to write without JavaScript (java/AsItIs.java).
 """
 
 from __future__ import annotations
@@ -28,33 +28,33 @@ from auricle.metrics.scores import Missing, MissingMetricError, Score
 from auricle.metrics.spice import stanford
 
 NAME = "SPICE"
-# The tuples of one kind, each with an F-score of its own (Anderson et al., section 4.3).
+# Kinds of tuples, each with its own F-score (Anderson et al., section 4.3).
 KINDS = ("Object", "Attribute", "Relation", "Cardinality", "Color", "Size")
 
 _PROGRAM = "edu.anu.spice.SpiceScorer"
 _MEMORY = "-Xmx8G"  # as published
 _QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"
 _OPENED = "lang math util util.concurrent net text io".split()  # to the store's serialisation
-_STORE_MACHINES = {"x86_64", "AMD64"}  # for which the store's library was built
+_STORE_MACHINES = {"x86_64", "AMD64"}  # machines of the store's library
 _WRITER = Path(__file__).with_name("java")
-_TIMEOUT_S, _CAPTION_S = 1800.0, 1.0  # it parses some 50 captions a second and thread
+_TIMEOUT_S, _CAPTION_S = 1800.0, 1.0  # it parses about 50 captions per second and thread
 
 
 def spice(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Score:
-    """The score of N captions and that of each, 0 to 1; the corpus is the mean of the items.
+    """The score of N captions and of each, 0 to 1; the corpus is the mean of the items.
 
-    Captions are given to the program as PTB tokens, as is usual. One Java process is started per
-    call and uses all cores; the parses of references are kept in the cache folder for the next.
-    `details` holds each item's "precision" and "recall", and for each kind of tuple ("Object" …)
-    its F-score, NaN where neither side has one.
+    The program gets captions as PTB tokens, as usual. Each call starts one Java process, which uses
+    all cores; the cache folder keeps the parses of references. `details` holds each item's
+    "precision" and "recall", and the F-score of each kind of tuple ("Object" …), NaN if neither
+    side has one.
 
     Args:
-        candidates: one caption of each clip.
-        references: at least one caption of each clip by people.
+        candidates: one caption per clip.
+        references: at least one caption by people per clip.
 
     Raises:
-        ValueError: no clips, numbers that differ, or a clip without references.
-        MissingMetricError: CoreNLP's files, pycocoevalcap or a Java are not here.
+        ValueError: there are no clips, numbers differ, or a clip has no references.
+        MissingMetricError: CoreNLP's files, pycocoevalcap or Java are missing.
         AuricleError: the program failed.
     """
     check_clips(NAME, candidates, references)
@@ -67,11 +67,11 @@ def spice(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Sco
     except MissingDependencyError as error:
         raise missing_metric(NAME, error) from error
     tokens = iter(tokenize([*candidates, *chain.from_iterable(references)]))
-    texts = (" ".join(found) or "." for found in tokens)  # the store takes no empty caption
-    said = list(islice(texts, len(candidates)))
+    texts = (" ".join(found) or "." for found in tokens)  # the store refuses empty captions
+    captions = list(islice(texts, len(candidates)))
     clips = [
-        {"image_id": n, "test": text, "refs": list(islice(texts, len(meant)))}
-        for n, (text, meant) in enumerate(zip(said, references, strict=True))
+        {"image_id": n, "test": text, "refs": list(islice(texts, len(own)))}
+        for n, (text, own) in enumerate(zip(captions, references, strict=True))
     ]
     return _score(_answers(start, clips))
 
@@ -80,7 +80,7 @@ def command(parser: Sequence[Path]) -> list[str]:
     """The command line of the program, up to its own arguments; ``parser`` are CoreNLP's jars.
 
     Raises:
-        MissingDependencyError: no Java, or no pycocoevalcap.
+        MissingDependencyError: there is no Java, or no pycocoevalcap.
     """
     java, program = find_java(), carried("spice", "spice-1.0.jar")
     version = java_version(java)
@@ -95,14 +95,14 @@ def command(parser: Sequence[Path]) -> list[str]:
 
 
 def run(start: Sequence[str], clips: Sequence[dict[str, Any]], store: Path | None) -> list[Any]:
-    """The program's answers to clips ({"image_id", "test", "refs"}), in no certain order.
+    """The program's answers to clips ({"image_id", "test", "refs"}), in any order.
 
     Args:
-        start: from `command`.
-        store: a folder for the parses of references, made if it is not there.
+        start: the result of `command`.
+        store: a folder for the parses of references, created if missing.
 
     Raises:
-        AuricleError: it failed, hangs, or answered nothing.
+        AuricleError: the program fails, hangs, or answers nothing.
     """
     timeout_s = _TIMEOUT_S + _CAPTION_S * sum(1 + len(clip["refs"]) for clip in clips)
     with tempfile.TemporaryDirectory(prefix="auricle-spice-") as folder:
@@ -123,9 +123,9 @@ def run(start: Sequence[str], clips: Sequence[dict[str, Any]], store: Path | Non
         except (OSError, ValueError) as error:
             lines = told.stderr.decode(errors="replace").strip().splitlines()
             causes = [line for line in lines if "Exception" in line or "Error" in line] or lines
-            said = causes[-1].strip() if causes else "nothing"
+            message = causes[-1].strip() if causes else "nothing"
             raise AuricleError(
-                f"{NAME}: the program ended with {told.returncode} and said: {said}"
+                f"{NAME}: the program ended with {told.returncode} and said: {message}"
             ) from error
     return answers
 
@@ -138,7 +138,7 @@ def _answers(start: Sequence[str], clips: Sequence[dict[str, Any]]) -> list[dict
     except (AuricleError, OSError):
         if store is None:
             raise
-        answers = run(start, clips, None)  # a damaged store, or a disk that it does not work on
+        answers = run(start, clips, None)  # the store is damaged, or fails on this disk
     found = {answer["image_id"]: answer["scores"] for answer in answers}
     if len(found) != len(clips):
         raise AuricleError(f"{NAME}: {len(found)} answers to {len(clips)} clips")

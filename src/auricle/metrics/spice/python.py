@@ -1,10 +1,10 @@
-"""spice-py: an F-score of scene graphs after the paper of SPICE, with another parser than SPICE's.
+"""spice-py: an F-score of scene graphs after the paper of SPICE, with a different parser.
 
-It is written from Anderson et al., ECCV 2016, and Schuster et al., VL 2015, and runs where the
-published program cannot. Its rules were settled on one captioner's output for Clotho's evaluation
-set, where items correlate with that program's by 0.92 and the corpus value differs by 0.005; for
-AudioCaps' test set by 0.76 and 0.003, and for people's own captions of it by 0.77 and 0.013
-(benchmarks/spice.py). It is no SPICE, and never called so.
+It follows Anderson et al., ECCV 2016, and Schuster et al., VL 2015, and runs where the published
+program cannot. Its rules were chosen on one captioner's output for Clotho's evaluation set. There,
+its items correlate with that program's by 0.92 and the corpus values differ by 0.005; on AudioCaps'
+test set by 0.76 and 0.003, and for people's captions of that set by 0.77 and 0.013
+(benchmarks/spice.py). It is not SPICE, and is never called SPICE.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ NAME = "SPICE (spice-py)"
 
 
 def spice_py(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Score:
-    """The score of N captions and that of each, 0 to 1; the corpus is the mean of the items.
+    """The score of N captions and of each, 0 to 1; the corpus is the mean of the items.
 
-    `details` holds each item's "precision" and "recall". A sentence is parsed once however often it
-    occurs, 1 ms each.
+    `details` holds each item's "precision" and "recall". Each distinct sentence is parsed once, in
+    1 ms.
 
     Args:
-        candidates: one caption of each clip.
-        references: at least one caption of each clip by people.
+        candidates: one caption per clip.
+        references: at least one caption by people per clip.
 
     Raises:
-        ValueError: no clips, numbers that differ, or a clip without references.
+        ValueError: there are no clips, numbers differ, or a clip has no references.
         MissingMetricError: spaCy, its model or pycocoevalcap's synonyms are not installed.
     """
     check_clips("spice-py", candidates, references)
@@ -50,9 +50,9 @@ def spice_py(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> 
     except MissingDependencyError as error:
         raise missing_metric(NAME, error) from error
     matches = []
-    for said, meant in zip(candidates, references, strict=True):
-        united = chain.from_iterable(tuples[plain[text]] for text in meant)
-        graph = SceneGraph(tuples[plain[said]], synsets)
+    for candidate, own in zip(candidates, references, strict=True):
+        united = chain.from_iterable(tuples[plain[text]] for text in own)
+        graph = SceneGraph(tuples[plain[candidate]], synsets)
         matches.append(graph.match(SceneGraph(united, synsets)))
     items = tuple(match.f for match in matches)
     details = {
@@ -63,5 +63,5 @@ def spice_py(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> 
 
 
 def _plain(caption: str) -> str:
-    """Lower-case words without punctuation, as SPICE is given them, found without Java."""
+    """Lower-case words without punctuation, as in SPICE's input, without Java."""
     return " ".join(by_rules(caption) or as_written(caption).split())

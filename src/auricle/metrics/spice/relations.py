@@ -1,9 +1,9 @@
-"""Syntax trees -> relations between content words, collapsed as Stanford's parser collapses them.
+"""Relations between content words of a syntax tree, collapsed as by Stanford's parser.
 
 de Marneffe and Manning, "The Stanford typed dependencies representation", 2008 (collapsed, with
-conjuncts propagated), in the names of Universal Dependencies 1: a preposition is part of the
-relation, "is" stands below what it says of the subject, conjuncts share their subject or verb, and
-a pronoun is what it stands for (Schuster et al., VL 2015, section 3).
+conjuncts propagated), with the names of Universal Dependencies 1: a preposition is part of the
+relation, "is" depends on its predicate, conjuncts share their subject or verb, and a pronoun is
+replaced by its noun (Schuster et al., VL 2015, section 3).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from auricle.metrics.spice.parsing import Tree
 
-OF = "nmod:"  # "nmod:in" is a noun phrase behind "in"
+OF = "nmod:"  # "nmod:in" is a noun phrase after "in"
 AGENT, OWNER = "nmod:agent", "nmod:poss"
 _NAMES = {
     "dobj": "dobj",
@@ -31,11 +31,11 @@ _NAMES = {
     "acomp": "xcomp",
     "oprd": "xcomp",
 }
-_SHARED = {"dobj", "iobj", "attr"}  # by all conjuncts of the dependent
+_SHARED = {"dobj", "iobj", "attr"}  # with all conjuncts of the dependent
 
 
 class Relation(NamedTuple):
-    """Of two words of a caption, by their places."""
+    """A relation between two words of a caption, by their indices."""
 
     head: int
     name: str
@@ -47,7 +47,7 @@ class Relations:
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
-        self._found: dict[Relation, None] = {}  # in the order of the caption, once each
+        self._found: dict[Relation, None] = {}  # ordered as in the caption, distinct
         predicates = _predicates(tree)
         for word in range(len(tree.words)):
             self._read(word, predicates)
@@ -58,7 +58,7 @@ class Relations:
             self.below[relation.head].append(relation)
 
     def words(self, head: int, *names: str) -> list[int]:
-        """What stands in one of these relations to a word."""
+        """The words below ``head`` with one of these relations."""
         return [relation.word for relation in self.below.get(head, ()) if relation.name in names]
 
     def _add(self, head: int, name: str, word: int) -> None:
@@ -101,7 +101,7 @@ class Relations:
                 self._prepositional(head, word, tree.words[word])
 
     def _share(self) -> None:
-        """Give conjuncts and open complements the subject, or the noun, of what they belong to."""
+        """Give conjuncts and open complements the subject or noun of their head."""
         tree = self.tree
         for joint in sorted(self._found):
             if joint.name not in {"conj", "xcomp"}:
@@ -124,7 +124,7 @@ class Relations:
         return any(r.head == verb and r.name in {"nsubj", "nsubjpass"} for r in self._found)
 
     def _resolve(self) -> None:
-        """ "it" and "they" are the first noun before them."""
+        """Replace "it" and "they" by the first noun before them."""
         tree = self.tree
         for word, tag in enumerate(tree.tags):
             if tag == "PRP" and tree.lemmas[word] not in {"i", "we", "you"}:
@@ -135,9 +135,9 @@ class Relations:
 
 
 def _predicates(tree: Tree) -> dict[int, int]:
-    """Each "is" with what it says of its subject: "strong" of "the wind is strong"."""
+    """Each "is" -> its predicate: "strong" in "the wind is strong"."""
     found = {}
     for word, lemma in enumerate(tree.lemmas):
-        if lemma == "be" and (said := tree.labelled(word, "attr", "acomp")):
-            found[word] = said[0]
+        if lemma == "be" and (predicate := tree.labelled(word, "attr", "acomp")):
+            found[word] = predicate[0]
     return found

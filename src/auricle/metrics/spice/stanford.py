@@ -1,4 +1,4 @@
-"""Files of Stanford CoreNLP 3.6.0, by which SPICE parses: half a gigabyte, in no package."""
+"""Files of Stanford CoreNLP 3.6.0, SPICE's parser: half a gigabyte, in no package."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from auricle.metrics.java import carried
 from auricle.watch import Progress, silent
 
 COMMAND = "auricle data metrics"
-FOLDER = "AURICLE_CORENLP"  # the variable that names another folder than that of the cache
+FOLDER = "AURICLE_CORENLP"  # environment variable: a folder instead of the cache
 NAME = "stanford-corenlp-3.6.0"
 ARCHIVE = "stanford-corenlp-full-2015-12-09.zip"
 URL = f"https://nlp.stanford.edu/software/{ARCHIVE}"
@@ -25,7 +25,7 @@ SIZE = "0.5 GB"
 SHA1 = (
     "55c9d653eb30ace7d5a60eb3138e424f9442e539"  # as HazyResearch/deepdive's udf/corenlp checks it
 )
-# Each jar, and what makes it that one.
+# Each jar, and a member that identifies it.
 JARS = {
     f"{NAME}.jar": "edu/stanford/nlp/pipeline/StanfordCoreNLP.class",
     f"{NAME}-models.jar": "edu/stanford/nlp/models/lexparser/englishPCFG.ser.gz",
@@ -33,16 +33,16 @@ JARS = {
 
 
 def home() -> Path:
-    """The folder that the files are looked for in: $AURICLE_CORENLP, else one of the cache."""
+    """The folder of the files: $AURICLE_CORENLP, else one in the cache."""
     chosen = os.environ.get(FOLDER)
     return Path(chosen).expanduser() if chosen else cache_folder() / NAME
 
 
 def jars() -> list[Path]:
-    """The files, from `home` or from where pycocoevalcap's own SPICE has put them.
+    """The files, from `home` or from pycocoevalcap's own SPICE.
 
     Raises:
-        MissingDependencyError: they are in neither place.
+        MissingDependencyError: they are in neither folder.
     """
     folders = [home()]
     with contextlib.suppress(MissingDependencyError):
@@ -55,16 +55,16 @@ def jars() -> list[Path]:
 
 
 def install(source: Path | None = None, progress: Progress = silent) -> tuple[Path, bool]:
-    """Put the files into `home`; returns it, and whether anything had to be done.
+    """Put the files into `home`; return it, and False if they were already there.
 
     Args:
-        source: a folder that has the two jars at any depth, or the archive; without it the archive
-            is downloaded, going on where an earlier call broke off.
-        progress: told bytes and their total.
+        source: a folder that contains the two jars at any depth, or the archive; without it the
+            archive is downloaded, and an interrupted download resumes.
+        progress: gets bytes and their total.
 
     Raises:
-        DataError: no connection, no room, or a source that is not that release; says what to fetch
-            and where to put it.
+        DataError: there is no connection or no room, or ``source`` is not that release; names the
+            file to fetch and where to put it.
     """
     folder = home()
     if source is None:
@@ -100,7 +100,7 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 
 def _put(name: str, folder: Path, file: IO[bytes]) -> None:
-    """Write a jar whole, or not at all where it is another file."""
+    """Write a jar completely, or not at all if it is another file."""
     with whole_file(folder / name) as part:
         with part.open("wb") as out:
             shutil.copyfileobj(file, out, BLOCK_BYTES)

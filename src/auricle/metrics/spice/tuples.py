@@ -1,10 +1,10 @@
-"""Grammatical relations -> tuples of a scene graph.
+"""Tuples of a scene graph, from grammatical relations.
 
-The constructions of Schuster et al., "Generating Semantically Precise Scene Graphs from Textual
-Descriptions for Improved Image Retrieval", VL 2015, section 3, with the changes of Anderson et al.,
-ECCV 2016, section 3.1: nouns are objects, numbers are attributes, plurals are not multiplied.
-Which word of a compound is an object, and that nouns joined by "and" are tuples, was found by
-comparing values with those of the published program on Clotho.
+The constructions are those of Schuster et al., "Generating Semantically Precise Scene Graphs from
+Textual Descriptions for Improved Image Retrieval", VL 2015, section 3, with the changes of Anderson
+et al., ECCV 2016, section 3.1: nouns are objects, numbers are attributes, plurals are not
+multiplied. Comparison with the published program on Clotho showed which word of a compound is an
+object, and that nouns joined by "and" are tuples.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def _of_subjects(relations: Relations, verb: int) -> Iterator[Tuple]:
         for subject in subjects:
             for relation in objects:
                 preposition = _preposition(relation)
-                said = f"{predicate} {preposition}" if preposition else predicate
-                yield (subject, said, lemmas[relation.word])
+                verbs = f"{predicate} {preposition}" if preposition else predicate
+                yield (subject, verbs, lemmas[relation.word])
             if not objects:
                 yield (subject, predicate)
     if tree.tags[verb].startswith("J"):
@@ -95,7 +95,7 @@ def _predicate(relations: Relations, verb: int) -> str:
 
 
 def _objects(relations: Relations, verb: int) -> list[Relation]:
-    """Nouns that are a verb's objects, or stand behind a preposition."""
+    """Nouns that are a verb's objects or follow its prepositions."""
     return [
         relation
         for relation in relations.below.get(verb, ())

@@ -1,4 +1,4 @@
-"""WordNet's synonyms as METEOR 1.5 carries them, and SPICE with it: words -> numbers of synsets."""
+"""WordNet's synonyms from METEOR 1.5, which SPICE includes: words -> numbers of synsets."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Synonyms:
     """The synsets of words.
 
     Args:
-        jar: of METEOR 1.5.
+        jar: METEOR 1.5.
     """
 
     def __init__(self, jar: Path) -> None:
@@ -51,7 +51,7 @@ class Synonyms:
         self._known: dict[str, frozenset[int]] = {}
 
     def __call__(self, words: str) -> frozenset[int]:
-        """The synsets of a word or of several ("rail track"), and of what they are a form of."""
+        """The synsets of a word or of several ("rail track"), and of their base forms."""
         if words not in self._known:
             word = words.replace(" ", "_")
             self._known[words] = self._of(word).union(*map(self._of, self._stems(word)))
@@ -73,7 +73,7 @@ class Synonyms:
 
 @functools.cache
 def synonyms() -> Synonyms:
-    """Those of the METEOR that pycocoevalcap carries; 0.2 s at the first call.
+    """The synonyms from pycocoevalcap's METEOR; 0.2 s at the first call.
 
     Raises:
         MissingDependencyError: pycocoevalcap is not installed.
@@ -82,6 +82,6 @@ def synonyms() -> Synonyms:
 
 
 def _pairs(file: zipfile.ZipFile, name: str) -> Iterator[tuple[str, str]]:
-    """A word in a line and what is said of it in the next, and so on."""
+    """Pairs of lines: a word, and its data in the next line."""
     lines = iter(file.read(name).decode("utf-8").splitlines())
     return zip(lines, lines, strict=False)

@@ -1,9 +1,9 @@
-"""Fluency detectors, which tell whole, fluent captions: our own small one, and that of FENSE.
+"""Fluency detectors, which find captions that are not whole sentences: our own, and FENSE's.
 
     load_detector().fluent(["a dog barks and"])  # [False]
 
-``load_detector`` knows ``auricle`` (our own, in this package), ``fense-base`` and ``fense-tiny``
-(Zhou et al., ICASSP 2022; downloaded), a folder in our own format and a file in FENSE's.
+``load_detector`` takes ``auricle`` (our own, in this package), ``fense-base`` and ``fense-tiny``
+(Zhou et al., ICASSP 2022; downloaded), a folder in our format or a file in FENSE's.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def load_detector(
     Args:
         name: ``auricle``, ``fense-base``, ``fense-tiny``, a folder that `OwnDetector.save` wrote,
             or a checkpoint file in FENSE's format.
-        sha256: the digest a checkpoint file must have; without it, only the two released files are
-            read.
-        device: where it runs.
+        sha256: the required digest of a checkpoint file; without it, only the two released files
+            are accepted.
+        device: the device of the model.
 
     Raises:
-        ModelError: it cannot be had or is not what it should be; the message says what to do.
+        ModelError: the detector cannot be loaded, or is not one; the message names the fix.
     """
     if name == DEFAULT or Path(name).is_dir():
         from auricle.text.fluency.own import BUNDLED, OwnDetector
@@ -64,7 +64,7 @@ def load_detector(
     if Path(name).is_file():
         return FenseDetector.load(Path(name), sha256, device)
     raise ModelError(
-        f"{name}: no fluency detector of this name, nor a folder or file; "
+        f"{name}: no fluency detector has this name, and no such folder or file exists; "
         f"choose from {', '.join([DEFAULT, *FENSE])} or give a path"
     )
 

@@ -1,4 +1,4 @@
-"""The fluency detector contract: texts in, probabilities of the FENSE error classes out."""
+"""The fluency detector's contract: texts -> probabilities of the FENSE error classes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 # In the order of the published detector's outputs (Zhou et al., ICASSP 2022, section 3.2).
 CLASSES = ("add_tail", "repeat_event", "repeat_adv", "remove_conj", "remove_verb", "error")
 ERROR = CLASSES.index("error")
-NAMED = 0.5  # an error of one class is called by its name from this probability on
+NAMED = 0.5  # from this probability on, an error is named by its class
 # In words, for reports.
 DESCRIPTIONS = {
     "add_tail": "incomplete end",
@@ -25,8 +25,8 @@ DESCRIPTIONS = {
 
 
 class Verdict(NamedTuple):
-    """Whether a caption is fluent, the probability that it has no error, and the error in words
-    where it is not."""
+    """Whether a caption is fluent, the probability that it has no error, and its error in words,
+    None if it is fluent."""
 
     fluent: bool
     probability: float
@@ -37,8 +37,8 @@ class FluencyDetector(ABC):
     """Judges whether captions are whole, fluent sentences.
 
     Attributes:
-        name: what it is, for reports.
-        threshold: an error probability above it makes a caption disfluent.
+        name: the name in reports.
+        threshold: a caption is disfluent if its error probability is above it.
     """
 
     name: str
@@ -48,7 +48,7 @@ class FluencyDetector(ABC):
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """N captions -> [N, 6] float32, in the order of `CLASSES`.
 
-        Capitals and punctuation make no difference; the six are independent of one another.
+        Case and punctuation do not matter; the six probabilities are independent.
         """
 
     def error(self, texts: Sequence[str]) -> np.ndarray:
@@ -56,7 +56,7 @@ class FluencyDetector(ABC):
         return self.probabilities(texts)[:, ERROR]
 
     def fluent(self, texts: Sequence[str]) -> list[bool]:
-        """Whether the error probability is within the threshold, per caption."""
+        """Per caption: whether its error probability is within the threshold."""
         values: list[bool] = (self.error(texts) <= self.threshold).tolist()
         return values
 

@@ -39,7 +39,8 @@ _PUNCTUATION = re.compile(r"[^\w\s]")
 
 
 class FenseDetector(FluencyDetector):
-    """Built by `load`; ``encoder`` is a transformers BERT, ``tokenizer`` its own."""
+    """The published detector, built by `load`; ``encoder`` is a transformers BERT, ``tokenizer``
+    its tokenizer."""
 
     threshold = THRESHOLD
 
@@ -65,11 +66,11 @@ class FenseDetector(FluencyDetector):
 
     @classmethod
     def load(cls, path: Path, sha256: str | None = None, device: str = "cpu") -> FenseDetector:
-        """From a checkpoint whose digest is checked before anything in it is read.
+        """Load a checkpoint, after a check of its digest.
 
         Raises:
-            ModelError: another digest than ``sha256`` (or, without it, than both released files'),
-                or not a checkpoint in this format, or its BERT's files cannot be had.
+            ModelError: its digest is not ``sha256`` (or, without it, that of a released file), it
+                is not in this format, or the files of its BERT cannot be loaded.
         """
         digest = _digest(path)
         if digest not in ([sha256.lower()] if sha256 else SHA256.values()):
@@ -87,7 +88,7 @@ def release(name: str) -> tuple[Path, str]:
     """(path, SHA-256) of a released checkpoint, from the cache or its address.
 
     Raises:
-        ModelError: it is in neither; says what to fetch and where to put it.
+        ModelError: it is in neither; names the file to fetch and where to put it.
     """
     path = cache_folder() / "fense" / f"{name}.ckpt"
     if not path.is_file():
@@ -96,7 +97,7 @@ def release(name: str) -> tuple[Path, str]:
             torch.hub.download_url_to_file(
                 f"{ADDRESS}/{path.name}", str(path), hash_prefix=SHA256[name], progress=False
             )
-        except (OSError, RuntimeError) as error:  # no network, no space; another digest
+        except (OSError, RuntimeError) as error:  # no network, no space, another digest
             raise ModelError(
                 f"{name}: not on this machine and not downloaded ({error}); where there is a "
                 f"network, fetch {ADDRESS}/{path.name} and put it at {path}"
@@ -113,7 +114,7 @@ def _digest(path: Path) -> str:
 
 
 def _read(path: Path) -> tuple[str, dict[str, Tensor]]:
-    """The BERT's name and the weights, without running anything that the file may hold."""
+    """The BERT's name and the weights; no code in the file runs."""
     from pickle import UnpicklingError
 
     try:

@@ -1,12 +1,12 @@
 """The network of our own fluency detector, over words and their repetitions.
 
                  hashed pieces of the word ─┐
-    word ──────► how far back it was said ──┼─ sum ─► 4 dilated convolutions ─► logits per word
+    word ──────► distance to its last use ──┼─ sum ─► 4 dilated convolutions ─► logits per word
                  how long the repetition is ┘                                        │
                                      caption's logits = logsumexp over the words ◄───┘
 
-Words are embedded by hashes of themselves, their endings and their beginning: no vocabulary, and of
-an unknown word the ending still says what it may be (-ing, -s, -ly).
+Words are embedded by hashes of the word, its endings and its beginning. So there is no vocabulary,
+and the ending of an unknown word still shows its kind (-ing, -s, -ly).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-MAX_WORDS = 64  # start and end marks included; captions have 10 on average
+MAX_WORDS = 64  # with start and end marks; captions have 10 on average
 START, END = "^", "$"
 _PIECES = 5
-_STEM = 4  # characters that two forms of a verb have in common: "barks", "barking"
+_STEM = 4  # characters that two forms of a verb share: "barks", "barking"
 _MAX_GAP, _MAX_RUN = 12, 5  # words
 _DILATIONS = (1, 2, 4, 1)
 _NOTHING = -30.0  # the logit of padding
@@ -31,7 +31,7 @@ _NOTHING = -30.0  # the logit of padding
 
 @dataclass(frozen=True)
 class FluencyConfig:
-    """Sizes: ``buckets`` that pieces of words are hashed into, ``dim`` of every vector."""
+    """Sizes: number of hash ``buckets`` for pieces of words, ``dim`` of every vector."""
 
     buckets: int = 1 << 14
     dim: int = 96
@@ -41,7 +41,7 @@ class FluencyConfig:
 @dataclass(frozen=True)
 class Words:
     """A padded batch of captions: int64 ``pieces`` [B, T, 5], ``gaps`` and ``runs`` [B, T], bool
-    ``mask`` [B, T], True where a word is."""
+    ``mask`` [B, T], True on words."""
 
     pieces: Tensor
     gaps: Tensor
@@ -50,7 +50,7 @@ class Words:
 
     @classmethod
     def of(cls, captions: Sequence[str], buckets: int) -> Words:
-        """Of captions `as_judged` (auricle.text.normalise)."""
+        """The batch of captions in the form `as_judged` (auricle.text.normalise)."""
         rows = [[START, *caption.split()[: MAX_WORDS - 2], END] for caption in captions]
         lengths = torch.tensor([len(row) for row in rows])
         mask = torch.arange(int(lengths.max())) < lengths[:, None]
@@ -72,8 +72,8 @@ def _hashes(word: str, buckets: int) -> tuple[int, ...]:
 
 
 def repetitions(words: Sequence[str]) -> list[tuple[int, int]]:
-    """Per word: how many words ago it was last said, and how many words up to it were said before
-    in the same order (0, 0 if never). Words with the same first letters count as the same."""
+    """Per word: how many words ago it last occurred, and how many words up to it occurred before in
+    the same order (0, 0 if never). Words with the same first letters count as equal."""
     stems = [word[:_STEM] for word in words]
     found = []
     for i, stem in enumerate(stems):
@@ -85,7 +85,7 @@ def repetitions(words: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def _run(stems: Sequence[str], j: int, i: int) -> int:
-    """How many words up to ``j`` equal those up to ``i``, without overlap."""
+    """The number of words up to ``j`` that equal those up to ``i``, without overlap."""
     n = 1
     while n < _MAX_RUN and n <= j and i - n > j and stems[j - n] == stems[i - n]:
         n += 1
@@ -93,7 +93,7 @@ def _run(stems: Sequence[str], j: int, i: int) -> int:
 
 
 class FluencyNetwork(nn.Module):
-    """Errors of a caption, by word and by class."""
+    """A network that finds errors of a caption, by word and by class."""
 
     def __init__(self, config: FluencyConfig) -> None:
         super().__init__()
@@ -116,8 +116,8 @@ class FluencyNetwork(nn.Module):
         """Logits [B, T, classes] per word.
 
         Args:
-            piece_keep: probability [5] that a piece of a word is seen, for training: a word known
-                by its ending alone is what an unknown word looks like.
+            piece_keep: probability [5] that a piece of a word is kept, for training: with only its
+                ending, a word looks like an unknown one.
         """
         x = self.pieces(words.pieces)  # [B, T, 5, D]
         if piece_keep is not None:

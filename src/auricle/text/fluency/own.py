@@ -1,6 +1,6 @@
-"""Our own fluency detector: a small network trained on captions broken by rules.
+"""Our own fluency detector: a small network, trained on captions that rules have broken.
 
-``recipes/fluency/train.py`` made the one in this package. It is not the FENSE error detector.
+``recipes/fluency/train.py`` trained the one in this package. It is not the FENSE error detector.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _BATCH = 256
 
 
 class OwnDetector(FluencyDetector):
-    """``threshold`` is chosen by the recipe, on whole captions that it kept aside."""
+    """Our own detector; its recipe chooses ``threshold`` on held-out whole captions."""
 
     name = "auricle fluency (own detector)"
 
@@ -36,7 +36,7 @@ class OwnDetector(FluencyDetector):
 
     @torch.inference_mode()
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
-        """As in the base class. A caption of fewer than two words counts as broken off."""
+        """As in the base class. A caption of fewer than two words counts as incomplete."""
         captions = [as_judged(text) for text in texts]
         found = torch.zeros(len(captions), len(CLASSES))
         order = sorted(range(len(captions)), key=lambda i: captions[i].count(" "))

@@ -1,0 +1,1 @@
+"""Language models behind an OpenAI-compatible server: their answers, and what these cost."""

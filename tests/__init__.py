@@ -1,0 +1,1 @@
+"""Tests, in folders that mirror src/auricle; helpers/ serves several of them."""

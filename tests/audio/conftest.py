@@ -1,0 +1,47 @@
+"""Files of every kind of audio, written by soundfile or FFmpeg."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+
+@pytest.fixture
+def write_sound() -> Callable[[Path, np.ndarray, int], Path]:
+    """Writes float32 [L] as the kind of file that the path's suffix names."""
+    return write_sound_file
+
+
+def write_sound_file(path: Path, sound: np.ndarray, rate_hz: int) -> Path:
+    if path.suffix in (".m4a", ".mp4", ".mkv", ".webm"):
+        return _write_by_ffmpeg(path, sound, rate_hz)
+    kind: dict[str, Any] = {}
+    if path.suffix == ".opus":
+        kind = {"format": "OGG", "subtype": "OPUS"}
+    elif path.suffix == ".mp3":
+        mode = "VARIABLE" if ".vbr" in path.name else "CONSTANT"
+        kind = {"bitrate_mode": mode, "compression_level": 0.5}
+    with soundfile.SoundFile(path, "w", rate_hz, 1, **kind) as file:
+        for start in range(0, len(sound), 4096):  # libvorbis falls over a long array
+            file.write(sound[start : start + 4096])
+    return path
+
+
+def _write_by_ffmpeg(path: Path, sound: np.ndarray, rate_hz: int) -> Path:
+    av = pytest.importorskip("av", reason="the extra auricle[av] is not installed")
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libopus" if path.suffix == ".webm" else "aac", rate=rate_hz)
+        stream.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(sound[None], format="fltp", layout="mono")
+        frame.sample_rate = rate_hz
+        size = 960 if path.suffix == ".webm" else 1024
+        resampler = av.AudioResampler(stream.format.name, "mono", rate_hz, frame_size=size)
+        for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+            file.mux(stream.encode(piece))
+        file.mux(stream.encode(None))
+    return path

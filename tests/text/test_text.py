@@ -1,0 +1,106 @@
+"""Tokenizer, text embedder."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from auricle.errors import ModelError
+from auricle.text.embedder import MINILM, TextEmbedder
+from auricle.text.normalise import strip_punctuation
+from auricle.text.tokenizer import CaptionTokenizer
+from tests.helpers.paths import SHARED_DATA
+from tests.helpers.skips import needs_shared_data
+
+GPT2 = SHARED_DATA / "tokenizer"
+CAPTIONS = ["a dog barks while rain falls", "a man speaks as birds chirp in the background"]
+
+
+def test_a_trained_tokenizer_keeps_bart_s_special_ids_and_round_trips(tmp_path):
+    tokenizer = CaptionTokenizer.train(CAPTIONS, 400)
+    assert (tokenizer.pad_id, tokenizer.eos_id) == (1, 2)
+    tokenizer.save(tmp_path)
+    again = CaptionTokenizer.load(tmp_path)
+    for text in [*CAPTIONS, "a café near 시장"]:
+        ids = again.encode(text)
+        assert ids == tokenizer.encode(text)
+        assert again.decode([2, *ids, 2, 1]) == text
+
+
+@needs_shared_data
+def test_bart_s_vocabulary_and_merges(tmp_path):
+    vocab = json.loads((GPT2 / "gpt2_vocab.json").read_text())
+    tokens = ["<s>", "<pad>", "</s>", "<unk>", *vocab]  # BART's special tokens stand first
+    (tmp_path / "vocab.json").write_text(json.dumps({t: i for i, t in enumerate(tokens)}))
+    (tmp_path / "merges.txt").write_bytes((GPT2 / "gpt2_merges.txt").read_bytes())
+    tokenizer = CaptionTokenizer.load(tmp_path)
+    pieces = [tokens[i] for i in tokenizer.encode("a dog barks loudly")]
+    assert pieces == ["a", "Ġdog", "Ġbar", "ks", "Ġloudly"]
+    assert tokenizer.decode([2, *tokenizer.encode("it's raining"), 2]) == "it's raining"
+
+
+def test_a_folder_without_tokenizer_says_what_it_expects(tmp_path):
+    with pytest.raises(ModelError, match=r"vocab\.json and merges\.txt"):
+        CaptionTokenizer.load(tmp_path)
+    (tmp_path / "tokenizer.json").write_text("{")
+    with pytest.raises(ModelError, match="cannot be read"):
+        CaptionTokenizer.load(tmp_path)
+
+
+def test_punctuation_is_stripped():
+    assert strip_punctuation("A dog's bark, then rain. ") == "A dogs bark then rain"
+
+
+def test_minilm_embeds_captions_and_remembers_them():
+    embedder = TextEmbedder(MINILM)
+    dog, dogs, rain = embedder.embed(["a dog barks", "dogs are barking", "rain falls on a roof"])
+    assert dog.shape == (384,)
+    torch.testing.assert_close(dog.norm(), torch.tensor(1.0))
+    assert dog @ dogs > dog @ rain + 0.3
+    embedder._encode = None
+    embedder.embed(["rain falls on a roof"])
+    assert embedder._encode is None  # known already: not loaded again
+
+
+def test_minilm_gives_the_vectors_of_sentence_transformers():
+    from sentence_transformers import SentenceTransformer
+
+    embedder = TextEmbedder(MINILM)
+    texts = [*CAPTIONS, "", "  Ünïcode 시장, in  spaces ", "a " * 400, "rain"]
+    expected = SentenceTransformer(str(embedder.folder), device="cpu").encode(texts)
+    torch.testing.assert_close(
+        embedder.encode(texts), torch.from_numpy(expected), rtol=0, atol=1e-5
+    )
+
+
+def test_a_caption_starts_without_the_slowest_imports():
+    program = (
+        "import sys, auricle, numpy as np;"
+        "auricle.load('tiny', 'cpu').caption(np.random.randn(16_000) / 20, candidates=2);"
+        "slow = {'sentence_transformers', 'transformers', 'torch._dynamo', 'onnx'};"
+        "sys.exit(', '.join(slow & set(sys.modules)) or 0)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_prompt_changes_the_embedding():
+    plain, prompted = TextEmbedder(MINILM), TextEmbedder(MINILM, "Represent the audio caption: ")
+    assert not torch.allclose(plain.embed(["rain"]), prompted.embed(["rain"]), atol=1e-3)
+
+
+def test_an_embedder_that_is_not_there_says_what_to_fetch(monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelError, match=f"hf download.*hkunlp/instructor-xl.*{tmp_path}"):
+        TextEmbedder("hkunlp/instructor-xl", "Represent the audio caption: ")
+
+
+def test_an_embedder_does_not_remember_texts_without_end(monkeypatch):
+    embedder = TextEmbedder(MINILM)
+    monkeypatch.setattr("auricle.text.embedder.REMEMBERED", 2)
+    texts = ["rain", "a dog barks", "wind", "a bell"]
+    first = embedder.embed(texts)
+    assert torch.allclose(embedder.embed(texts[:1]), first[:1], atol=1e-6)
+    assert len(embedder._known) == 1
