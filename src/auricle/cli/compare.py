@@ -14,6 +14,7 @@ from auricle.cli.console import SOME_FAILED, exit_codes, say
 from auricle.cli.evaluate import assess, paired, split_names
 from auricle.cli.options import (
     DeviceName,
+    DropBlank,
     Metrics,
     Partial,
     ReferenceData,
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from auricle.evaluation.compare import Comparison
 
 EPILOG = (
-    "Exit status: 0 every clip compared; 1 some left out by --partial, each named; 2 files that do"
-    " not fit or cannot be read, each row named, or wrong use."
+    "Exit status: 0 every clip compared; 1 some left out by --partial or --drop-blank, each named;"
+    " 2 files that do not fit or cannot be read, each row named, or wrong use."
 )
 
 
@@ -42,6 +43,7 @@ def compare(
         int, typer.Option(metavar="N", min=0, help="Clips that differ most, to show.")
     ] = 5,
     partial: Partial = False,
+    drop_blank: DropBlank = False,
     split: ReferenceSplit = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the bootstrap.")] = 0,
     device: DeviceName = "auto",
@@ -62,7 +64,10 @@ def compare(
             names = split_names(metrics)
             chosen(names)
             data = read_references(references, split=split)
-            both = shared(paired(first, data, partial), paired(second, data, partial))
+            first_pairs, second_pairs = (
+                paired(path, data, partial, drop_blank) for path in (first, second)
+            )
+            both = shared(first_pairs, second_pairs)
             a, b = (
                 assess(str(path), pairs, data, names, device, seed)
                 for path, pairs in zip((first, second), both, strict=True)

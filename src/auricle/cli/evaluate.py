@@ -22,6 +22,7 @@ from auricle.cli.options import (
     DecodeMethod,
     DecodingChoices,
     DeviceName,
+    DropBlank,
     FluencyFilter,
     Metrics,
     Partial,
@@ -35,18 +36,19 @@ from auricle.watch import Watch
 
 if TYPE_CHECKING:
     from auricle.evaluation.assessment import Assessment
+    from auricle.evaluation.captioning import ModelCaptions
     from auricle.evaluation.pairing import Pairs
     from auricle.evaluation.predictions import Prediction
     from auricle.evaluation.references import References
     from auricle.llm.cost import TokenCount
     from auricle.metrics.clair_a import LlmJudge
     from auricle.metrics.registry import Measured
-    from auricle.metrics.space import Grounding, Space
+    from auricle.metrics.space import Grounding
     from auricle.pipeline import Captioner, Decoding
 
 EPILOG = (
-    "Exit status: 0 every clip scored; 1 some left out by --partial, each named; 2 files that do"
-    " not fit or cannot be read, each row named, or wrong use."
+    "Exit status: 0 every clip scored; 1 some left out by --partial or --drop-blank, each named; 2"
+    " files that do not fit or cannot be read, each row named, or wrong use."
 )
 
 
@@ -71,6 +73,7 @@ def evaluate(
         ),
     ] = None,
     partial: Partial = False,
+    drop_blank: DropBlank = False,
     split: ReferenceSplit = None,
     audio: Annotated[
         Path | None,
@@ -153,7 +156,7 @@ def evaluate(
             from auricle.llm.client import ClientConfig
             from auricle.metrics.clair_a import LlmJudge
             from auricle.metrics.registry import chosen
-            from auricle.metrics.space import MODEL, Grounding
+            from auricle.metrics.space import MODEL, Grounding, ModelSpace
             from auricle.pipeline import Captioner
 
             names = split_names(metrics)
@@ -168,11 +171,13 @@ def evaluate(
                 captioner = Captioner.from_pretrained(predictions, device=device)
                 choices = DecodingChoices(decode, candidates, fluency=fluency)
                 decoding = choices.decoding(captioner, seed=seed)
-                pairs, more, space = _captioned(
-                    captioner, data, kept, partial, decoding, batch_size
-                )
+                said = _captioned(captioner, data, kept, decoding, batch_size)
+                pairs = _pair(said.predictions, data, partial, drop_blank)
+                more = _retrieval(captioner, pairs, said)
+                space = ModelSpace.of(captioner, said.sounds(pairs.references))
             else:
-                pairs, more, space = paired(Path(predictions), data, partial), [], None
+                pairs = paired(Path(predictions), data, partial, drop_blank)
+                more, space = [], None
             known = None
             if training:
                 known = [t for clip in read_references(training).clips for t in clip.captions]
@@ -202,11 +207,11 @@ def split_names(metrics: Sequence[str] | None) -> list[str] | None:
     return names or None
 
 
-def paired(path: Path, data: References, partial: bool) -> Pairs:
+def paired(path: Path, data: References, partial: bool, drop_blank: bool) -> Pairs:
     """A file's predictions with their clips; every row that fits nowhere is said."""
     from auricle.evaluation.predictions import read_predictions
 
-    return _pair(read_predictions(path), data, partial)
+    return _pair(read_predictions(path), data, partial, drop_blank)
 
 
 def is_model(name: str) -> bool:
@@ -253,11 +258,13 @@ def assess(
     return Assessment(system, str(data.path), pairs, evaluation)
 
 
-def _pair(predictions: Sequence[Prediction], data: References, partial: bool) -> Pairs:
+def _pair(
+    predictions: Sequence[Prediction], data: References, partial: bool, drop_blank: bool
+) -> Pairs:
     from auricle.evaluation.pairing import PairingError, pair
 
     try:
-        pairs = pair(predictions, data, partial)
+        pairs = pair(predictions, data, partial, drop_blank)
     except PairingError as error:
         for line in error.faults.lines():
             say("error", line)
@@ -268,17 +275,10 @@ def _pair(predictions: Sequence[Prediction], data: References, partial: bool) ->
 
 
 def _captioned(
-    captioner: Captioner,
-    data: References,
-    output: Path,
-    partial: bool,
-    decoding: Decoding,
-    batch_size: int,
-) -> tuple[Pairs, list[Measured], Space]:
-    """The model's captions with their clips, its retrieval, and the space of what it heard."""
-    from auricle.errors import ModelError
-    from auricle.evaluation.captioning import caption_clips, retrieval
-    from auricle.metrics.space import ModelSpace
+    captioner: Captioner, data: References, output: Path, decoding: Decoding, batch_size: int
+) -> ModelCaptions:
+    """The model's captions of the clips, kept in ``output``."""
+    from auricle.evaluation.captioning import caption_clips
 
     with Display() as display:
         watch = Watch(display.error, display.progress)
@@ -286,13 +286,19 @@ def _captioned(
             captioner, data.clips, output, decoding, batch_size=batch_size, watch=watch
         )
     say("note", f"captions kept in {output}")
-    pairs = _pair(said.predictions, data, partial)
-    space = ModelSpace.of(captioner, said.sounds(pairs.references))
+    return said
+
+
+def _retrieval(captioner: Captioner, pairs: Pairs, said: ModelCaptions) -> list[Measured]:
+    """The model's retrieval among the clips, where it can be measured."""
+    from auricle.errors import ModelError
+    from auricle.evaluation.captioning import retrieval
+
     try:
-        return pairs, retrieval(captioner, pairs.references, said.embeddings), space
+        return retrieval(captioner, pairs.references, said.embeddings)
     except ModelError as error:
         say("note", f"no retrieval: {error}")
-        return pairs, [], space
+        return []
 
 
 def _tell_cost(price: tuple[float, float] | None, tokens: TokenCount) -> None:

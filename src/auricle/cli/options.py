@@ -187,6 +187,11 @@ Partial = Annotated[
     typer.Option("--partial", help="Score the clips that fit, and name what is left out."),
 ]
 
+DropBlank = Annotated[
+    bool,
+    typer.Option("--drop-blank", help="Leave out empty captions, each named, which else score 0."),
+]
+
 
 @dataclass(frozen=True)
 class DecodingChoices:

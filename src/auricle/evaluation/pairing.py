@@ -12,6 +12,7 @@ from auricle.errors import DataError
 from auricle.evaluation.predictions import Prediction
 from auricle.evaluation.references import Reference, References
 from auricle.evaluation.rows import Faults
+from auricle.text.normalise import is_blank
 
 
 class PairingError(DataError):
@@ -74,15 +75,23 @@ def shared(first: Pairs, second: Pairs) -> tuple[Pairs, Pairs]:
     return first.only(common), second.only(common)
 
 
-def pair(predictions: Sequence[Prediction], references: References, partial: bool = False) -> Pairs:
+def pair(
+    predictions: Sequence[Prediction],
+    references: References,
+    partial: bool = False,
+    drop_blank: bool = False,
+) -> Pairs:
     """Match predictions with clips by id, file name, or file name without suffix.
+
+    An empty caption is a prediction like any other, which scores 0; a note counts them.
 
     Args:
         partial: go on with what fits; the pairs still name what does not.
+        drop_blank: leave out clips with an empty caption; the pairs still name them.
 
     Raises:
         PairingError: a prediction of no clip or of several, a clip without a prediction or with
-            several, an empty caption, or nothing fits; ``partial`` lets only the last stop it.
+            several, or nothing fits; ``partial`` lets only the last stop it.
     """
     clips = references.clips
     known = (*clips, *references.faulty)
@@ -102,18 +111,20 @@ def pair(predictions: Sequence[Prediction], references: References, partial: boo
             faults.append(
                 LeftOut(prediction.where, "not among the references", prediction.clip or "no name")
             )
-    pairs = []
+    pairs, blank = [], []
     for number, clip in enumerate(clips):
         rows = by_clip[number]
         if len(rows) > 1:
             faults += [LeftOut(row.where, "clip predicted twice", row.clip) for row in rows]
         elif not rows:
             faults.append(LeftOut(clip.where, "clip without a prediction", clip.id))
-        elif not rows[0].caption.strip():
-            faults.append(LeftOut(rows[0].where, "empty caption", rows[0].clip))
         else:
-            pairs.append((rows[0], clip))
-    wrong = Faults(tuple(faults))
+            empty = is_blank(rows[0].caption)
+            if empty:
+                blank.append(LeftOut(rows[0].where, "empty caption", rows[0].clip))
+            if not (empty and drop_blank):
+                pairs.append((rows[0], clip))
+    wrong = Faults(tuple(faults + blank if drop_blank else faults))
     if not pairs or (faults and not partial):
         raise PairingError(_summary(len(pairs), len(clips), wrong), wrong)
     return Pairs(
@@ -121,8 +132,17 @@ def pair(predictions: Sequence[Prediction], references: References, partial: boo
         tuple(clip for _, clip in pairs),
         len({clip.id for clip in known}),
         wrong,
-        references.notes,
+        references.notes if drop_blank else (*references.notes, *_blank_notes(blank, len(pairs))),
     )
+
+
+def _blank_notes(blank: Sequence[LeftOut], clips: int) -> list[str]:
+    """How many of the captions are empty, and where they stand."""
+    if not blank:
+        return []
+    what = "is empty and scores" if len(blank) == 1 else "are empty and score"
+    counted = f"{len(blank):,} of {clips:,} captions {what} 0; --drop-blank leaves such clips out"
+    return [counted, *Faults(tuple(blank)).lines()]
 
 
 def _index(clips: Sequence[Reference]) -> dict[str, list[int]]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from auricle.metrics.ngrams import Tokens
 from auricle.metrics.scores import Missing, MissingMetricError, Score
+from auricle.text.fluency.detector import CLASSES
+from auricle.text.normalise import is_blank
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +31,8 @@ class Tokenised(NamedTuple):
 
 
 class Embedded(NamedTuple):
-    """Unit vectors of the N captions [N, E], and of all their references in order [M, E]."""
+    """Unit vectors of the N captions [N, E], zeros for an empty one, and of all their references in
+    order [M, E]."""
 
     candidates: Tensor
     references: Tensor
@@ -79,6 +82,11 @@ class Inputs:
         candidates: list[Tokens] = [next(found) for _ in self.candidates]
         return Tokenised(candidates, [[next(found) for _ in texts] for texts in self.references])
 
+    @property
+    def blank(self) -> list[int]:
+        """The places of empty captions."""
+        return [number for number, text in enumerate(self.candidates) if is_blank(text)]
+
     @cached_property
     def sentences(self) -> Sentences:
         from auricle.metrics.fense import sentence_model
@@ -87,9 +95,14 @@ class Inputs:
 
     @cached_property
     def vectors(self) -> Embedded:
-        """Every distinct text is embedded once, all in one batch."""
+        """Every distinct text is embedded once, all in one batch.
+
+        A sentence model places nothing somewhere as well, at a cosine of about 0.1 to everything;
+        an empty caption is similar to none.
+        """
         flat = [*self.candidates, *chain.from_iterable(self.references)]
         rows = self.sentences.embedder.embed(flat).cpu()
+        rows[self.blank] = 0.0
         return Embedded(rows[: len(self.candidates)], rows[len(self.candidates) :])
 
     @cached_property
@@ -107,8 +120,11 @@ class Inputs:
 
     @cached_property
     def errors(self) -> np.ndarray:
-        """[N, 6] error probabilities of the captions."""
-        return self.judge.detector.probabilities(self.candidates)
+        """[N, 6] error probabilities of the captions; an empty one is broken off, whatever a
+        detector that was trained on captions makes of it."""
+        found = self.judge.detector.probabilities(self.candidates)
+        found[self.blank] = [float(name in ("add_tail", "error")) for name in CLASSES]
+        return found
 
     @cached_property
     def cider_d(self) -> Score:

@@ -56,12 +56,13 @@ def self_similarity(vectors: Tensor) -> Score:
     """The mean cosine between captions of different clips: 1 if all clips have the same caption.
 
     Args:
-        vectors: [N, E] unit vectors of the captions; a single caption scores 0.
+        vectors: [N, E] unit vectors of the captions, zeros for empty ones; a single caption
+            scores 0.
     """
-    clips = len(vectors)
-    total = vectors.double().sum(dim=0)
-    pairs = clips * (clips - 1)
-    return Score("Self-similarity", (float(total @ total) - clips) / pairs if pairs else 0.0)
+    clips, rows = len(vectors), vectors.double()
+    total, pairs = rows.sum(dim=0), clips * (clips - 1)
+    cosines = float(total @ total - rows.square().sum())
+    return Score("Self-similarity", cosines / pairs if pairs else 0.0)
 
 
 def _deviation(sums: np.ndarray) -> np.ndarray:

@@ -15,6 +15,11 @@ _NO_WORD = re.compile(r"[^\w\s]|_")
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 
+def is_blank(caption: str) -> bool:
+    """Whether it holds nothing but white space: a system that said nothing of a clip."""
+    return not caption.strip()
+
+
 def strip_punctuation(text: str) -> str:
     """A generated caption for scoring (published practice): no punctuation, single spaces.
 

@@ -165,9 +165,12 @@ class SpecAugmentConfig:
     Attributes:
         place: "fbank" masks the encoder's input, "memory" the frames after downsampling (the
             published code computes the latter and drops it: quirk 4), "none" masks nothing.
-        frequency_width: bins of a frequency mask at most.
-        time_share: share of a clip's frames that a time mask covers at most.
+        frequency_width: bins that a frequency mask has less of; the released code draws 0 to 63.
+        time_share: share of a clip's frames that a time mask covers less of.
         time_warp: frames by which a point in time is moved at most; 0 for none.
+        fill: of masks. "zero" as in the released code: of BEATs' normalised spectrogram the mean
+            over AudioSet. "mean", ours: of the clip itself, for YAMNet's log-mels, which are not
+            normalised and whose 0 is loud.
     """
 
     place: Literal["fbank", "memory", "none"] = "none"
@@ -176,6 +179,7 @@ class SpecAugmentConfig:
     time_masks: int = 5
     time_share: float = 0.12
     time_warp: int = 5
+    fill: Literal["zero", "mean"] = "zero"
 
     def __post_init__(self) -> None:
         rules = {
