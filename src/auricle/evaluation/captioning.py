@@ -1,4 +1,4 @@
-"""A model in the place of a file: captions of the references' recordings, and retrieval by it."""
+"""Evaluation of a model: captions of the references' recordings, and retrieval."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from auricle.pipeline import Captioner, Decoding
 
 RECALL_AT = (1, 5, 10)
-PRECISION_AT = 10  # mAP@10 is what DCASE's language-based retrieval is ranked by
+PRECISION_AT = 10  # mAP@10 ranks DCASE's language-based retrieval
 
 
 @dataclass(frozen=True)
 class ModelCaptions:
-    """What a model says of clips, under their ids; ``embeddings`` [E]: where its members' audio
-    embeddings, joined to one vector, place each clip."""
+    """A model's captions of clips, by their ids; ``embeddings`` [E]: the members' audio embeddings
+    of each clip, joined to one vector."""
 
     predictions: list[Prediction] = field(default_factory=list)
     embeddings: dict[str, Tensor] = field(default_factory=dict)
@@ -46,11 +46,12 @@ def caption_clips(
     batch_size: int = 8,
     watch: Watch | None = None,
 ) -> ModelCaptions:
-    """The model's caption of each clip whose recording can be heard; the others are noted.
+    """The model's caption of each clip; clips whose recording cannot be read are noted.
 
     Args:
-        output: JSON Lines, written as the captions come; what a run leaves can be scored.
-        decoding: by default the model's own.
+        output: JSON Lines, written caption by caption; the file of an interrupted run can be
+            scored.
+        decoding: the settings, by default the model's own.
 
     Raises:
         DataError: no clip has a recording, or ``output`` cannot be written.
@@ -60,7 +61,7 @@ def caption_clips(
             "the references name no recordings to caption; give a manifest, or the folder of the "
             "recordings with --audio"
         )
-    watch, said = watch or Watch(), ModelCaptions()
+    watch, captions = watch or Watch(), ModelCaptions()
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         file = output.open("w", encoding="utf-8", errors="backslashreplace")
@@ -72,16 +73,16 @@ def caption_clips(
             clip = found.source.id
             if found.caption:
                 writer.write(replace(found.caption, audio=clip))
-                where = f"{output}:{len(said.predictions) + 1}"
+                where = f"{output}:{len(captions.predictions) + 1}"
                 caption = found.caption
-                said.predictions.append(
+                captions.predictions.append(
                     Prediction(clip, caption.caption, where, caption.candidates)
                 )
-                said.embeddings[clip] = _embedding(captioner.scorers, found.heard)
+                captions.embeddings[clip] = _embedding(captioner.scorers, found.heard)
             else:
                 watch.note(f"{clip}: {found.error}")
             watch.progress("captioning", done, len(references))
-    return said
+    return captions
 
 
 def retrieval(
@@ -89,14 +90,14 @@ def retrieval(
 ) -> list[Measured]:
     """R@k and mAP@10 between recordings and the captions by people, from the model's embeddings.
 
-    The captions of a clip stay together when clips are drawn again. In an ensemble cosines are
-    averaged by the members' weights.
+    The captions of a clip stay together in resamples. In an ensemble, cosines are averaged by the
+    members' weights.
 
     Args:
-        embeddings: of the clips' recordings, by `caption_clips`.
+        embeddings: of the clips' recordings, from `caption_clips`.
 
     Raises:
-        ModelError: the model's text embedder cannot be had.
+        ModelError: the model's text embedder cannot be loaded.
     """
     import torch
 
@@ -122,7 +123,8 @@ def retrieval(
 
 
 def _measured(name: str, values: Tensor, counts: Sequence[int]) -> Measured:
-    """Of one value per clip, or per caption, those of a clip averaged and weighted."""
+    """The score of one value per clip, or per caption; a clip's captions are averaged, and weigh by
+    their number."""
     import numpy as np
 
     if len(values) == len(counts):
@@ -135,7 +137,7 @@ def _measured(name: str, values: Tensor, counts: Sequence[int]) -> Measured:
 
 
 def _joined(scorers: Sequence[Scorer], embeddings: Sequence[Tensor]) -> Tensor:
-    """One vector for the scorers' several, whose cosines are the weighted mean of theirs."""
+    """The scorers' embeddings joined to one; its cosines are the weighted means of theirs."""
     import torch
     from torch.nn import functional as F
 
@@ -146,7 +148,7 @@ def _joined(scorers: Sequence[Scorer], embeddings: Sequence[Tensor]) -> Tensor:
 
 
 def _embedding(scorers: Sequence[Scorer], heard: Heard[Reference]) -> Tensor:
-    """[E] of a clip, in the space where `_joined` puts texts."""
+    """[E] the audio embedding of a clip, in the space of `_joined`."""
     pairs = zip(scorers, heard.memories, strict=True)
     embeddings = [memory.embedding for scorer, memory in pairs if scorer.embedder]
     return _joined(scorers, embeddings)[0].cpu()
