@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 EPILOG = (
     "Exit status: 0 every clip scored; 1 some left out by --partial, each named; 2 files that do"
-    " not fit or cannot be read, each row named, or wrong use."
+    " not match or cannot be read, each row named, or wrong use."
 )
 
 
@@ -50,14 +50,14 @@ def evaluate(
         str,
         typer.Argument(
             metavar="PREDICTIONS",
-            help="A DCASE CSV, JSON Lines of captions, or a model's name or folder, which then"
+            help="A DCASE CSV, JSON Lines of captions, or the name or folder of a model that"
             " captions the recordings first.",
         ),
     ],
     references: ReferenceData,
     metrics: Metrics = None,
     format: Annotated[
-        ScoreFormat, typer.Option(help="Of the scores on stdout.")
+        ScoreFormat, typer.Option(help="Format of the scores on stdout.")
     ] = ScoreFormat.table,
     report: Annotated[
         Path | None,
@@ -69,19 +69,19 @@ def evaluate(
     split: ReferenceSplit = None,
     audio: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Where the recordings of a CSV's clips are."),
+        typer.Option(metavar="FOLDER", help="The recordings of a CSV's clips."),
     ] = None,
     training: Annotated[
         Path | None,
         typer.Option(
-            metavar="DATA", help="The captions trained on, for the share of captions that are new."
+            metavar="DATA", help="The training captions, for the share of captions that are new."
         ),
     ] = None,
     captions: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE.jsonl",
-            help="Where a model's captions are kept.",
+            help="File for a model's captions.",
             show_default="in DIR, or MODEL-DATA.jsonl",
         ),
     ] = None,
@@ -91,14 +91,14 @@ def evaluate(
     device: DeviceName = "auto",
     batch_size: BatchSize = 8,
 ) -> None:
-    """Score captions against what people said, with 95 % intervals.
+    """Score captions against captions by people, with 95 % intervals.
 
-    A metric that cannot be computed on this machine is listed with the command that brings it; what
-    stands in for it has another name.
+    A metric that cannot be computed on this machine is listed with the command that installs it;
+    its replacement has another name.
     """
     with exit_codes():
         stdout = sys.stdout
-        with contextlib.redirect_stdout(sys.stderr):  # should some library print
+        with contextlib.redirect_stdout(sys.stderr):  # in case a library prints
             from auricle.evaluation.references import read_references
             from auricle.metrics.registry import chosen
             from auricle.pipeline import Captioner
@@ -136,14 +136,14 @@ def split_names(metrics: Sequence[str] | None) -> list[str] | None:
 
 
 def paired(path: Path, data: References, partial: bool) -> Pairs:
-    """A file's predictions with their clips; every row that fits nowhere is said."""
+    """A file's predictions with their clips; rows without a partner are named."""
     from auricle.evaluation.predictions import read_predictions
 
     return _pair(read_predictions(path), data, partial)
 
 
 def is_model(name: str) -> bool:
-    """Whether ``name`` is a model's: no file, and not called like one."""
+    """Whether ``name`` is a model: not a file, and without a file's suffix."""
     from auricle.evaluation.rows import JSON_LINES, TABLES
 
     return not Path(name).is_file() and Path(name).suffix.lower() not in TABLES | JSON_LINES
@@ -204,7 +204,7 @@ def _captioned(
     decoding: Decoding,
     batch_size: int,
 ) -> tuple[Pairs, list[Measured]]:
-    """The model's captions with their clips, and its retrieval."""
+    """The model's captions with their clips, and its retrieval scores."""
     from auricle.errors import ModelError
     from auricle.evaluation.captioning import caption_clips, retrieval
 

@@ -1,4 +1,4 @@
-"""`auricle precompute RECIPE`: features and caption embeddings, ahead of a run."""
+"""`auricle precompute RECIPE`: features and caption embeddings, before a training run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from auricle.cli.console import SOME_FAILED, exit_codes
 
-EPILOG = "What the cache holds already is not computed again: an interrupted run goes on."
+EPILOG = "Values in the cache are not computed again: an interrupted run continues."
 
 
 def precompute(
@@ -22,7 +22,7 @@ def precompute(
         ),
     ] = None,
 ) -> None:
-    """Compute what `auricle train` would cache for a recipe, without training."""
+    """Fill the cache of `auricle train` for a recipe, without training."""
     with exit_codes():
         from auricle.cli.progress import TrainingProgress
         from auricle.training.run import precompute_recipe

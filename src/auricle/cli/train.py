@@ -1,4 +1,4 @@
-"""`auricle train RECIPE`: a recipe becomes a model folder."""
+"""`auricle train RECIPE`: a model folder from a recipe."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from auricle.cli.console import exit_codes
 
 EPILOG = (
     "Several processes: accelerate launch --num_processes 4 -m auricle train RECIPE. "
-    "RECIPE is a TOML file; see recipes/README.md for those that exist."
+    "RECIPE is a TOML file; recipes/README.md lists the existing ones."
 )
 
 
@@ -25,16 +25,17 @@ def train(
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint, if there is one.")
+        bool, typer.Option("--resume", help="Continue from the last checkpoint, if there is one.")
     ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
-            "--dry-run", help="Check all, measure a few steps, and say what a run would take."
+            "--dry-run",
+            help="Check all, measure a few steps, and estimate a run's time and memory.",
         ),
     ] = False,
 ) -> None:
-    """Train a model by a recipe, to a model folder that `auricle caption --model` takes."""
+    """Train a model from a recipe; the result is a model folder for `auricle caption --model`."""
     with exit_codes():
         from auricle.cli.progress import TrainingProgress
 
