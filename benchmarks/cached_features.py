@@ -1,11 +1,11 @@
-"""Clips a second of training with cached features against computing them in every step, and the
-share of the time that training waits for data.
+"""Training speed with cached features against features computed in every step, in clips per second,
+and the share of the time that training waits for data.
 
     python benchmarks/cached_features.py [--models debug tiny paper] [--steps N] [--rounds N]
 
-Recordings are noise in 16-bit WAV at 44.1 kHz, as long as AudioCaps'. Weights are random, which
-costs as much as trained ones; "paper" is the full-size published model. Speed and waiting are what
-the training loop itself reports, once its workers have started: the median of the rounds, and each.
+Recordings are noise in 16-bit WAV at 44.1 kHz, with the length of AudioCaps clips. Weights are
+random, which costs the same as trained ones; "paper" is the full-size published model. The training
+loop reports speed and waiting after its workers have started: the median of the rounds, and each.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def architecture(name: str) -> CaptionerConfig:
 
 
 def write_data(folder: Path, recordings: int, duration_s: float, rows: int) -> Path:
-    """A manifest of ``rows`` captioned clips, of which several share a recording."""
+    """A manifest of ``rows`` captioned clips; several share a recording."""
     rng = np.random.default_rng(0)
     for number in range(recordings):
         noise = 0.1 * rng.standard_normal(round(duration_s * RATE_HZ))
@@ -71,7 +71,7 @@ def write_data(folder: Path, recordings: int, duration_s: float, rows: int) -> P
 
 
 class Embeddings:
-    """Stands for stored caption embeddings, whose reading takes 0.02 ms each."""
+    """A stand-in for stored caption embeddings, which take 0.02 ms each to read."""
 
     def __init__(self, width: int) -> None:
         self.width = width
@@ -127,7 +127,7 @@ def compare(
         "cached": StoredFeatures(examples, store, keys),
     }
     found: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds}
-    for _ in range(rounds):  # in turns, so that whatever else the machine does meets both
+    for _ in range(rounds):  # in turns, so that other load affects both
         for kind, inputs in kinds.items():
             found[kind].append(measure(model, examples, inputs, tokenizer, training))
     speeds = {kind: median(speed for speed, _ in each) for kind, each in found.items()}
@@ -156,7 +156,7 @@ def main() -> None:
         checkpoint_every=options.steps,
         bf16=options.bf16,
     )
-    torch.set_flush_denormal(True)  # as a run does
+    torch.set_flush_denormal(True)  # as in a training run
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         rows = (options.steps + 1) * options.batch

@@ -1,9 +1,8 @@
 """CIDEr-D on the development clips: dev_clips.py [MODEL] [--seeds 3] [--show]
 
-The clips are 43 of AudioCaps validation with 5 captions each, in the project's shared data folder;
-they are for choosing between models, never for training. Text is lower-cased and its punctuation
-removed; document frequencies are those of the set itself. The standard error of so few clips is
-about 0.14.
+The clips are 43 of AudioCaps validation with 5 captions each, in the project's shared data folder.
+They are for choosing between models, never for training. Text is in lower case without punctuation;
+document frequencies are those of this set. The standard error of so few clips is about 0.14.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ CLIPS = Path(__file__).parents[2] / "shared" / "data" / "dev_clips"
 
 
 def first_by(found: Caption, likelihood: float, similarity: float) -> str:
-    """The best candidate under other weights than the model's."""
+    """The best candidate under weights other than the model's."""
 
     def score(candidate) -> float:
         return likelihood * candidate.log_likelihood + similarity * (candidate.similarity or 0.0)

@@ -2,9 +2,8 @@
 
     python benchmarks/flat_memory.py [--rows N] [--workers N ...]
 
-Memory is that of the process that trains and of its workers together; pages they share count once
-(Linux's proportional set size). The baseline is a list of all clips, as a program holds that does
-not take care.
+Memory is that of the training process and its workers together; shared pages count once (Linux's
+proportional set size). The baseline is a list of all clips, as in a naive program.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ def memory_mb() -> float:
 
 
 def write_data(folder: Path, rows: int) -> Path:
-    """``rows`` sections of one noise, 0.4 to 0.6 s, each with five captions of its own."""
+    """``rows`` sections of one noise, 0.4 to 0.6 s, each with its own five captions."""
     rng = np.random.default_rng(0)
     soundfile.write(folder / "noise.wav", 0.1 * rng.standard_normal(2 * RATE_HZ), RATE_HZ)
     words = "dog barks rain falls on roof car passes by people talk in distance".split()
@@ -69,7 +68,7 @@ def write_data(folder: Path, rows: int) -> Path:
 
 
 def store_arrays(folder: Path, examples: Examples) -> tuple[ArrayStore, ArrayStore, ContentKeys]:
-    """Noise for every clip's features and every caption's embedding."""
+    """Stores with noise for every clip's features and every caption's embedding."""
     rng = np.random.default_rng(0)
     features = ArrayStore(folder, {"of": "features"}, FEATURES[1])
     embeddings = ArrayStore(folder, {"of": "embeddings"}, EMBEDDING)
@@ -86,7 +85,7 @@ def store_arrays(folder: Path, examples: Examples) -> tuple[ArrayStore, ArraySto
 
 
 class Steps(Dataset):
-    """Steps for a loader's workers, as the training loop has them."""
+    """Steps for a loader's workers, as in the training loop."""
 
     def __init__(self, data: PairedBatches) -> None:
         self.data = data

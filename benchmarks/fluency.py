@@ -1,9 +1,9 @@
-"""A fluency detector on broken captions, on people's captions, and beside the official FENSE one.
+"""A fluency detector on broken captions, on captions by people, and against the official FENSE one.
 
     python benchmarks/fluency.py [DETECTOR]     # auricle, fense-base, fense-tiny, a folder
 
-Needs the project's shared data folder beside the repository: AudioCaps captions, and captions of
-CoNeTTE with the official error probabilities. Only the captions for training are trained on.
+It needs the project's shared data folder beside the repository: AudioCaps captions, and captions of
+CoNeTTE with the official error probabilities. The detector was trained on training captions only.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def rows(name: str) -> list[dict]:
 
 
 def speed(detector: FluencyDetector, texts: list[str]) -> tuple[float, float]:
-    """(captions a second, milliseconds for 30 captions): CPU time on one thread."""
+    """(captions per second, milliseconds for 30 captions): CPU time on one thread."""
     torch.set_num_threads(1)
     detector.error(texts[:500])
     start = time.process_time()

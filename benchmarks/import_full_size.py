@@ -3,8 +3,8 @@
     python benchmarks/import_full_size.py
 
 The checkpoint is written from tests/golden/published-state-dict.json into a temporary folder (1 GB)
-and imported by `auricle import` in a process of its own; the baseline, in the same run, is a
-process that only reads the same file.
+and imported by `auricle import` in its own process; the baseline, in the same run, is a process
+that only reads the same file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ READ = "import sys, torch; from safetensors.torch import load_file; load_file(sy
 
 
 def write_checkpoint(folder: Path) -> None:
-    """Random weights under the published keys; the tied ones are copies, as published."""
+    """Random weights with the published keys; tied weights are copies, as published."""
     shapes = json.loads((ROOT / "tests/golden/published-state-dict.json").read_text())
     weights = {}
     for key, shape in shapes.items():

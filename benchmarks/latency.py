@@ -1,4 +1,4 @@
-"""From `auricle caption one.wav` to its caption: a new process, and a captioner that is loaded.
+"""Latency from `auricle caption one.wav` to its caption: a new process, and a loaded captioner.
 
     python benchmarks/latency.py [AUDIO] [--model NAME]
 

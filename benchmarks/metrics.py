@@ -1,10 +1,10 @@
-"""Classic metrics of Clotho evaluation, 1,045 clips of 5 references: time beside pycocoevalcap.
+"""Classic metrics on Clotho evaluation, 1,045 clips with 5 references: time against pycocoevalcap.
 
     python benchmarks/metrics.py [--repeats 5] [--meteor]
 
-Needs pycocoevalcap, its Java, and the project's shared data folder beside the repository (captions
-of CoNeTTE). Times are CPU seconds, of Java programs too, and but for tokens the best of the
-repeats; both take turns. "equal" is the largest difference of any item.
+It needs pycocoevalcap, its Java, and the project's shared data folder beside the repository
+(captions of CoNeTTE). Times are CPU seconds, with those of Java programs; except for tokens, they
+are the best of the repeats. Both run in turns. "equal" is the largest difference of any item.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ class Theirs:
     def tokens(self) -> None:
         from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
-        said = {i: [{"caption": clip["candidate"]}] for i, clip in enumerate(self.clips)}
-        meant = {
+        candidates = {i: [{"caption": clip["candidate"]}] for i, clip in enumerate(self.clips)}
+        references = {
             i: [{"caption": text} for text in clip["references"]]
             for i, clip in enumerate(self.clips)
         }
-        self.candidates, self.references = map(PTBTokenizer().tokenize, (said, meant))
+        self.candidates, self.references = map(PTBTokenizer().tokenize, (candidates, references))
 
     def score(self, name: str) -> np.ndarray:
         from pycocoevalcap.bleu.bleu import Bleu
@@ -75,12 +75,12 @@ class Theirs:
         scores = np.array(tool.compute_score(self.references, self.candidates, **quiet)[1])
         if name == "METEOR":
             tool.meteor_p.stdin.close()
-            tool.meteor_p.wait()  # or its CPU time would not count
+            tool.meteor_p.wait()  # so that its CPU time counts
         return scores
 
 
 def cpu_s(work: Callable[[], Any]) -> tuple[float, Any]:
-    """CPU seconds of this process and of the programs it started, and what the work gave."""
+    """CPU seconds of this process and its child programs, and the result of ``work``."""
 
     def spent() -> float:
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -98,7 +98,7 @@ def main() -> None:
     arguments = parser.parse_args()
     clips = [json.loads(line) for line in CLIPS.read_text(encoding="utf-8").splitlines()]
     both = (Ours(clips), Theirs(clips))
-    # Tokens once: pieces of captions are remembered, so that a second time would cost less.
+    # Tokens once: pieces of captions are cached, so a second time would cost less.
     spent = {"tokens": [cpu_s(side.tokens)[0] for side in both]}
     equal: dict[str, float] = {}
     repeats = dict.fromkeys(CLASSIC, arguments.repeats) | (

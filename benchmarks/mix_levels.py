@@ -1,11 +1,11 @@
-"""Levels of rendered mixes of real sounds: uniform within ±5 dB, the longer one first or second?
+"""Levels of rendered mixes of real sounds: are they uniform within ±5 dB, whichever is longer?
 
     python benchmarks/mix_levels.py FOLDER [--mixes 200] [--seed 0]
 
-FOLDER holds recordings: data/sounds/esc of the project's shared data folder, for example. Two
-random ones, each cut to 1 to 5 s, are mixed by `auricle.mixup.render` and the files are read back.
-How loud either recording is in a file is not taken from what the renderer says, but found by least
-squares from the two recordings.
+FOLDER holds recordings, for example data/sounds/esc of the project's shared data folder.
+`auricle.mixup.render` mixes two random ones, each cut to 1 to 5 s, and the files are read back. The
+level of each recording in a file does not come from the renderer: least squares over the two
+recordings find it.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ def manifest_of(sounds: list[Path], mixes: int, seed: int, folder: Path) -> Path
 
 
 def measured(file: Path, first: np.ndarray, second: np.ndarray, starts: tuple[int, int]) -> float:
-    """dB that ``first`` lies above ``second`` in ``file``; they start at ``starts``."""
+    """The level of ``first`` above ``second`` in ``file``, in dB; they start at ``starts``."""
     mixed = load_audio(file, RATE_HZ).waveform
     columns = np.zeros((len(mixed), 2))
     for column, (part, start) in enumerate(zip((first, second), starts, strict=True)):
         columns[start : start + len(part), column] = part
-    if starts[1] == len(first):  # where one follows the other both fade, and are not compared
+    if starts[1] == len(first):  # in sequence, both fade where they meet: left out
         columns, mixed = (
             np.delete(array, np.s_[starts[1] - FADE : starts[1] + FADE], 0)
             for array in (columns, mixed)
@@ -80,7 +80,7 @@ def main() -> None:
         manifest = manifest_of(sounds, options.mixes, options.seed, folder)
         done = render(manifest, folder / "out", Rendering(RATE_HZ, seed=options.seed))
         assert not done.failed, done
-        levels, said, longer, in_turn, silent = [], [], [], [], 0
+        levels, stated, longer, in_turn, silent = [], [], [], [], 0
         for (clip, other), made in zip(mixups(manifest), read_manifest(done.manifest), strict=True):
             alone = Clip(other.audio, ("",), "", "", other.start_s, other.end_s)
             clip = Clip(clip.audio, ("",), "", "", clip.start_s, clip.end_s)
@@ -93,14 +93,14 @@ def main() -> None:
             start = round(found["offset_s"] * RATE_HZ)
             starts = (0, start) if after or len(first) >= len(second) else (start, 0)
             levels.append(measured(made.audio, first, second, starts))
-            said.append(found["level_db"])
+            stated.append(found["level_db"])
             longer.append(np.sign(len(first) - len(second)))
             in_turn.append(after)
-    report(np.array(levels), np.array(said), np.array(longer), np.array(in_turn))
+    report(np.array(levels), np.array(stated), np.array(longer), np.array(in_turn))
     print(f"left out because one of the two is silent: {silent}")
 
 
-def report(levels: np.ndarray, said: np.ndarray, longer: np.ndarray, in_turn: np.ndarray) -> None:
+def report(levels: np.ndarray, stated: np.ndarray, longer: np.ndarray, in_turn: np.ndarray) -> None:
     uniform = stats.uniform(-LEVEL_RANGE_DB, 2 * LEVEL_RANGE_DB).cdf
     print(f"{len(levels)} mixes: level of the first above the second, measured in the files, in dB")
     groups = {
@@ -121,7 +121,7 @@ def report(levels: np.ndarray, said: np.ndarray, longer: np.ndarray, in_turn: np
     length = stats.ks_2samp(levels[groups["first longer"]], levels[groups["first shorter"]])
     print(f"  the same with first and second exchanged: p {order.pvalue:.2f}")
     print(f"  the same whether the first is longer or shorter: p {length.pvalue:.2f}")
-    print(f"  furthest from what the manifest says: {np.abs(levels - said).max():.3f} dB")
+    print(f"  furthest from what the manifest says: {np.abs(levels - stated).max():.3f} dB")
 
 
 if __name__ == "__main__":

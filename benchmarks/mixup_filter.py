@@ -2,10 +2,11 @@
 
     python benchmarks/mixup_filter.py CAPTIONS_CSV [--fluency NAME] [--mixups FILE] [--show]
 
-CAPTIONS_CSV has the column "caption": AudioCaps' train.csv of the project's shared data folder, for
-example. The good ones are mixed by grammar, or are the rows of FILE; the broken ones are made of
-others of the same kind. Of each kind: how many are rejected, for which reasons and, where an answer
-was merely packed, how many come out as they went in. --show prints one of each kind that got by.
+CAPTIONS_CSV has the column "caption", for example AudioCaps' train.csv of the project's shared data
+folder. Good mix-ups are mixed by grammar, or are the rows of FILE; broken ones are made from others
+of the same source. The table shows, for each kind, the rejected answers, the reasons and, for
+answers that are only wrapped, how many come out unchanged. --show prints one answer of each kind
+that passed.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def twice(rng: random.Random, row: MixupRow) -> str:
 
 
 def broken_off(rng: random.Random, row: MixupRow) -> str:
-    """Cut after the last word that cannot end a sentence, where there is one."""
+    """Cut after the last word that cannot end a sentence, if there is one."""
     words = row.answer.rstrip(".").split()
     open_ = [n for n in range(3, len(words) - 1) if words[n] in OPEN]
     return " ".join(words[: open_[-1] + 1]) if open_ else f"{' '.join(words)} and the"

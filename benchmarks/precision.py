@@ -1,10 +1,10 @@
-"""What each precision does to captions and to speed: precision.py [MODEL] [--size full]
+"""Effects of each precision on captions and speed: precision.py [MODEL] [--speed]
 
     python benchmarks/precision.py                # captions of tiny, by precision
     python benchmarks/precision.py --speed        # full size, random weights, one 10 s clip
 
-Captions are those of the example recordings and, where they are, of the development clips; all is
-compared with float32 as loaded, in the same run. Times are CPU-seconds of all threads.
+Captions are those of the example recordings and, if available, of the development clips; the
+baseline is float32 as loaded, in the same run. Times are CPU-seconds of all threads.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def compare_captions(name: str, seeds: int) -> None:
-    """The share of recordings with the same best caption, and how far its terms moved."""
+    """The share of recordings with the same best caption, and the shift of its terms."""
     recordings, _ = find_audio_files([folder for folder in RECORDINGS if folder.is_dir()])
     print(f"{name}, {len(recordings)} recordings; against float32 as loaded")
     terms = {"score": 10, "log_likelihood": 18, "similarity": 14}
@@ -77,7 +77,7 @@ def compare_captions(name: str, seeds: int) -> None:
 
 
 def shift(pairs: list[tuple[Caption, Caption]], term: str) -> float:
-    """Mean absolute difference of a term of the candidates that both found."""
+    """The mean absolute difference of a term over common candidates."""
     differences = []
     for one, other in pairs:
         known = {candidate.text: candidate for candidate in other.candidates}

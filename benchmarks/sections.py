@@ -1,11 +1,11 @@
-"""Cost of ten seconds of a recording by where they stand in it, and of windows read front to back.
+"""The cost of ten seconds of a recording by position, and of consecutive windows.
 
     python benchmarks/sections.py [--minutes 60]
 
-A recording of that length is written in every format. The time to read a section in its middle
-and near its end is given as a multiple of the time at its start, each the median of several; that
-of all windows as a multiple of the time to read the recording whole. In an MP3 of variable bit rate
-libmpg123 walks over the headers of all frames before the section, a tenth of what decoding costs.
+A recording of that length is written in every format. The table shows the time to read a section in
+its middle and near its end as a multiple of the time at its start (medians), and the time of all
+windows as a multiple of the time to read the whole recording. In an MP3 of variable bit rate,
+libmpg123 reads the headers of all frames before the section, a tenth of the cost of decoding.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def measure(path: Path, duration_s: float) -> str:
     """A row of the table."""
     starts = (0.0, duration_s / 2, duration_s - 2 * SECTION_S)
     seconds: list[list[float]] = [[] for _ in starts]
-    for _ in range(REPEATS):  # in turn, so that a busy moment strikes all alike
+    for _ in range(REPEATS):  # in turns, so that other load affects all
         for taken, start_s in zip(seconds, starts, strict=True):
             taken.append(timed(partial(load_audio, path, RATE_HZ, start_s, start_s + SECTION_S)))
     first, middle, end = map(statistics.median, seconds)
@@ -71,7 +71,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def write(path: Path, duration_s: float) -> None:
-    """Noise that comes and goes, written in pieces."""
+    """Write noise of changing level, in pieces."""
     noise = np.random.default_rng(0)
     minute = noise.standard_normal(60 * RATE_HZ).astype(np.float32) * 0.1
     minute *= np.abs(np.sin(np.arange(len(minute)) / RATE_HZ)).astype(np.float32)

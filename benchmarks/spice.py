@@ -1,10 +1,10 @@
-"""spice-py beside SPICE: captions of a captioner, and of people, whose SPICE others computed.
+"""spice-py against SPICE, on captions of a captioner and of people with known SPICE values.
 
     python benchmarks/spice.py
 
-Needs the extra "eval" and the project's shared data folder beside the repository. The rules of
-spice-py were settled on the first set; the others were only measured.
-"equal" is the share of items of the very same value.
+It needs the extra "eval" and the project's shared data folder beside the repository. The rules of
+spice-py were chosen on the first set; the others were only measured. "equal" is the share of items
+with exactly the same value.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def cpu_s() -> float:
 
 
 def main() -> None:
-    parser()  # loading is not part of the time
+    parser()  # loading does not count
     print(f"{'set':24}{'clips':>6}{'SPICE':>8}{'spice-py':>10}{'differ by, 95 %':>26}", end="")
     print(f"{'Pearson':>9}{'mean error':>12}{'equal':>7}{'CPU s':>7}")
     for name in ("conette_clotho_eval", "conette_audiocaps_test", PEOPLE):

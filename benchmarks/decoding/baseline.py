@@ -1,4 +1,4 @@
-"""What the baselines share: clips one after another, and scores by teacher forcing."""
+"""The base of the baselines: clips one after another, and scores by teacher forcing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from auricle.text.normalise import strip_punctuation
 
 
 class Baseline(ABC):
-    """Another way from sound to captions over a system's weights."""
+    """Another way from sound to captions with a system's weights."""
 
     def __init__(self, system: System) -> None:
         self.system = system
@@ -32,7 +32,7 @@ class Baseline(ABC):
     def caption(
         self, waveforms: Sequence[np.ndarray], seed: int, watch: Stopwatch
     ) -> tuple[list[list[Candidate]], Counter[str]]:
-        """Each clip's candidates, best first, and the arithmetic that each stage spent."""
+        """Each clip's candidates, best first, and the arithmetic of each stage."""
         pairs = [self.caption_clip(waveform, seed, watch) for waveform in waveforms]
         spent = sum((flops for _, flops in pairs), Counter[str]())
         return [found for found, _ in pairs], spent
@@ -45,7 +45,7 @@ class Baseline(ABC):
 
 
 def until_end(tokens: Tensor, eos_id: int) -> list[list[int]]:
-    """[R, L] ids behind a start token -> those of each row before its end token."""
+    """[R, L] ids after a start token -> the ids of each row before its end token."""
     rows = tokens[:, 1:].tolist()
     return [row[: row.index(eos_id)] if eos_id in row else row for row in rows]
 
@@ -56,8 +56,8 @@ def score(
     rows: Sequence[Sequence[int]],
     logits: Callable[[Tensor], Tensor],
 ) -> list[Candidate]:
-    """Every sample of one clip re-tokenised and teacher-forced by ``logits`` of decoder inputs
-    [R, L], then duplicates merged and ranked."""
+    """Every sample of one clip, re-tokenised and teacher-forced with ``logits`` of decoder inputs
+    [R, L]; duplicates are merged, and the rest ranked."""
     config = system.model.config.decoder
     texts = [strip_punctuation(system.tokenizer.decode(row)) for row in rows]
     ids = [torch.tensor([*system.tokenizer.encode(text), config.eos_id]) for text in texts]

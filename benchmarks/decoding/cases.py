@@ -1,4 +1,4 @@
-"""What is measured and what was found: records that travel between processes as JSON."""
+"""Cases and measurements: records that processes exchange as JSON."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ STAGES = ("encode", "search", "score")
 
 @dataclass(frozen=True)
 class Case:
-    """``engine``: "auricle", "slow" (the published way), "hf" (Hugging Face `generate`) or
-    "pipeline" (from files to captions, text embedder included)."""
+    """One benchmark case. ``engine``: "auricle", "slow" (the published way), "hf" (Hugging Face
+    `generate`) or "pipeline" (from files to captions, with the text embedder)."""
 
     size: str
     seconds: float = 10.0
@@ -28,7 +28,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Stage:
-    """``flops``: arithmetic of the stage, by formula."""
+    """The cost of a stage; ``flops``: its arithmetic, by formula."""
 
     wall_s: float
     cpu_s: float
@@ -37,11 +37,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Stages of the quickest run by name, of the whole batch.
+    """The stages of the fastest run by name, for the whole batch.
 
-    ``memory_mb`` is the most that the process held at once, model and libraries included. The peaks
-    are those of matrix products at the case's precision in the same process, in GFLOP per second of
-    wall and of CPU time.
+    ``memory_mb`` is the peak memory of the process, with model and libraries. The peaks are of
+    matrix products at the case's precision in the same process, in GFLOP per second of wall time
+    and of CPU time.
     """
 
     stages: dict[str, Stage]
@@ -64,7 +64,7 @@ def measured(case: Case) -> Measurement:
     """``case`` in a process of its own.
 
     Raises:
-        subprocess.CalledProcessError: it failed; its message is on stderr.
+        subprocess.CalledProcessError: the process failed; its message is on stderr.
     """
     program = str(Path(__file__).with_name("measure.py"))
     command = [sys.executable, program, json.dumps(asdict(case))]

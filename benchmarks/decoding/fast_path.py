@@ -1,4 +1,4 @@
-"""auricle's own way to a caption, its stages told apart."""
+"""The fast path: auricle's own way to a caption, by stage."""
 
 from __future__ import annotations
 
@@ -23,16 +23,15 @@ from auricle.records import Candidate
 class FastPath:
     def __init__(self, system: System, precision: str = "float32") -> None:
         self.system = system
-        convert(system.model, precision)  # as a captioner does when it is loaded
+        convert(system.model, precision)  # as when a captioner is loaded
 
     @torch.inference_mode()
     def caption(
         self, waveforms: Sequence[np.ndarray], seed: int, watch: Stopwatch
     ) -> tuple[list[list[Candidate]], Counter[str]]:
-        """The candidates of clips of one length, best first, and the arithmetic that each stage
-        needs.
+        """The candidates of clips of one length, best first, and the arithmetic of each stage.
 
-        All that `find_candidates` does beside reading the memory and searching is "score".
+        All of `find_candidates`, except reading the memory and searching, is "score".
         """
         system, hypotheses = self.system, list[Sequence[Hypothesis]]()
         search, read = candidates.find_hypotheses, system.model.decoder.read_memory

@@ -1,10 +1,9 @@
-"""The arithmetic that captioning needs, by formula, and the peak of matrix products it is set
-against.
+"""The floor: the arithmetic of captioning, by formula, and the peak of matrix products.
 
-Counted are multiplications and additions (2 per pair) of matrix products, convolutions and
-attention; element-wise work, normalisation, softmax and the Fourier transform are not. It is what
-the method asks for when a clip is encoded once, keys and values are kept, the rows of a clip share
-its memory, and likelihoods are taken while searching.
+The formulas count multiplications and additions (2 per pair) of matrix products, convolutions and
+attention, but not element-wise work, normalisation, softmax and the Fourier transform. They assume
+that a clip is encoded once, keys and values are cached, the rows of a clip share its memory, and
+the search sums the likelihoods.
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ from auricle.model.config import (
 )
 from auricle.model.packing import PackedLinear, quantise
 
-PEAK_SIZE = 2048  # of square matrices
+PEAK_SIZE = 2048  # side of the square matrices
 
 
 def encode_flops(config: CaptionerConfig, samples: int) -> int:
-    """Waveform to memory and audio embedding, one clip."""
+    """From the waveform of one clip to its memory and audio embedding."""
     dim = config.conformer.dim
     frames, flops, width = _encoder(config.encoder, samples)
     memory = memory_frames(config, frames)
@@ -49,12 +48,12 @@ def memory_frames(config: CaptionerConfig, encoder_frames: int) -> int:
 
 
 def cross_flops(config: DecoderConfig, frames: int) -> int:
-    """All layers' cross-attention keys and values of one memory."""
+    """The cross-attention keys and values of one memory, in all layers."""
     return config.layers * 4 * frames * config.dim**2
 
 
 def token_flops(config: DecoderConfig, position: int, frames: int) -> int:
-    """Reading one token, the ``position``-th of its row (from 1), for the next one's logits."""
+    """One token, at ``position`` in its row (from 1), to the logits of the next."""
     dim = config.dim
     weights = 6 * dim**2 + 2 * dim * config.ffn_dim  # q, k, v, out; q, out of cross; feed-forward
     attention = 2 * dim * (position + frames)  # products with keys and with values
@@ -62,13 +61,13 @@ def token_flops(config: DecoderConfig, position: int, frames: int) -> int:
 
 
 def row_flops(config: DecoderConfig, tokens: int, frames: int) -> int:
-    """Reading ``tokens`` tokens of a row, by steps or at once."""
+    """``tokens`` tokens of a row, step by step or at once."""
     return sum(token_flops(config, position, frames) for position in range(1, tokens + 1))
 
 
 def search_flops(config: DecoderConfig, rows: Iterable[Sequence[int]], frames: int) -> int:
-    """Reading every distinct beginning of a clip's ``rows`` once; rows hold the start token and
-    what was drawn without the end."""
+    """Every distinct prefix of a clip's ``rows`` once; rows hold the start token and the drawn
+    tokens, without the end."""
     beginnings = {tuple(row[:length]) for row in rows for length in range(1, len(row) + 1)}
     return sum(token_flops(config, len(beginning), frames) for beginning in beginnings)
 
@@ -96,8 +95,8 @@ def _beats(config: BeatsConfig, samples: int) -> tuple[int, int, int]:
 def _yamnet(config: YamnetConfig, samples: int) -> tuple[int, int, int]:
     hop = round(config.hop_s * yamnet.SAMPLE_RATE_HZ)
     patches = 1 + math.ceil(max(0, samples - yamnet.PATCH) / hop)
-    heard = yamnet.PATCH + (patches - 1) * hop
-    log_mel_frames = 1 + (heard - yamnet.WINDOW) // yamnet.STEP
+    used = yamnet.PATCH + (patches - 1) * hop
+    log_mel_frames = 1 + (used - yamnet.WINDOW) // yamnet.STEP
     mel = 2 * log_mel_frames * (yamnet.FFT_SIZE // 2 + 1) * yamnet.MEL_BINS
     height, width = yamnet.PATCH_FRAMES // 2, yamnet.MEL_BINS // 2
     patch = 2 * height * width * 9 * yamnet.CHANNELS[0]
@@ -121,15 +120,15 @@ def _conformer_layer(config: ConformerConfig, frames: int) -> int:
 
 
 class Peak(NamedTuple):
-    """The best matrix product of square matrices of side `PEAK_SIZE` that PyTorch knows, in GFLOP
-    per second of wall time and per second of CPU time."""
+    """PyTorch's fastest product of square matrices of side `PEAK_SIZE`, in GFLOP per second of wall
+    time and of CPU time."""
 
     wall: float
     cpu: float
 
 
 def measure_peak(precision: str) -> Peak:
-    """Of this process, at this precision, by any of the libraries within PyTorch."""
+    """The peak of this process at this precision, over all of PyTorch's libraries."""
     seconds = [_seconds(run) for run in _products(precision) for _ in range(5)]
     wall, cpu = (2 * PEAK_SIZE**3 / min(column) / 1e9 for column in zip(*seconds, strict=True))
     return Peak(wall, cpu)

@@ -1,4 +1,4 @@
-"""Hugging Face `generate` with its cache, driving an equivalent BART decoder over our memory."""
+"""Hugging Face `generate` with its cache, on an equivalent BART decoder and our memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from auricle.records import Candidate
 
 
 def equivalent_bart(decoder: BartDecoder) -> BartForConditionalGeneration:
-    """Hugging Face's BART without an encoder, sharing our decoder's weights."""
+    """Hugging Face's BART without an encoder, with our decoder's weights."""
     ours = decoder.config
     config = BartConfig(
         vocab_size=ours.vocab_size,
@@ -49,7 +49,7 @@ def equivalent_bart(decoder: BartDecoder) -> BartForConditionalGeneration:
 
 
 def placed(decoder: BartDecoder, memory: Tensor) -> Tensor:
-    """[B, T, D] memory with the positions our decoder adds to it."""
+    """[B, T, D] memory with the positions that our decoder adds."""
     return memory + decoder.memory_positions.weight[POSITION_OFFSET:][: memory.shape[1]]
 
 
@@ -65,29 +65,29 @@ class HfGenerate(Baseline):
         with watch("encode"):
             memory = model.encode([waveform])
         with watch("search"):
-            heard = placed(model.decoder, memory.memory)
-            tokens = self._sample(heard, seed)
+            placed_memory = placed(model.decoder, memory.memory)
+            tokens = self._sample(placed_memory, seed)
             rows = until_end(tokens, model.config.decoder.eos_id)
         with watch("score"):
-            copied = BaseModelOutput(heard.repeat_interleave(copies, dim=0))
+            copied = BaseModelOutput(placed_memory.repeat_interleave(copies, dim=0))
             found = score(
                 self.system,
                 memory,
                 rows,
                 lambda ids: self.bart(encoder_outputs=copied, decoder_input_ids=ids).logits,
             )
-        config, frames = model.config, heard.shape[1]
+        config, frames = model.config, placed_memory.shape[1]
         read = row_flops(config.decoder, tokens.shape[1] - 1, frames)
         decoded = copies * (cross_flops(config.decoder, frames) + read)
         encoded = encode_flops(config, len(waveform))
         return found, Counter(encode=encoded, search=decoded, score=decoded)
 
-    def _sample(self, heard: Tensor, seed: int) -> Tensor:
-        """Rows of token ids, the start token included, padded."""
+    def _sample(self, placed_memory: Tensor, seed: int) -> Tensor:
+        """Padded rows of token ids, with the start token."""
         options = self.system.options
         torch.manual_seed(seed)
         return self.bart.generate(
-            encoder_outputs=BaseModelOutput(heard.clone()),  # which generate() changes
+            encoder_outputs=BaseModelOutput(placed_memory.clone()),  # generate() changes it
             do_sample=True,
             num_return_sequences=options.candidates,
             temperature=options.temperature,

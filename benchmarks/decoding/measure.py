@@ -1,4 +1,4 @@
-"""One case in this process, which has done nothing else: the measurement as a line of JSON.
+"""The measurement of one case in a fresh process, as a line of JSON.
 
 python benchmarks/decoding/measure.py '{"size": "tiny"}'
 """
@@ -29,9 +29,9 @@ class Engine(Protocol):
 
 
 def measure(case: Case) -> Measurement:
-    """The quickest of ``case.runs`` runs, after a warm-up on one clip.
+    """The fastest of ``case.runs`` runs, after a warm-up on one clip.
 
-    The baselines, long as they are, run cold.
+    The baselines take long, so they have no warm-up.
     """
     if case.engine == "pipeline":
         return measure_pipeline(case)
@@ -44,7 +44,7 @@ def measure(case: Case) -> Measurement:
     runs = [run(engine, clips) for _ in range(case.runs)]
     memory_mb = peak_memory_mb()
     profile = profiled(engine, clips) if case.profile else ""
-    peaks.append(measure_peak(case.precision))  # whatever else ran beside one of the two
+    peaks.append(measure_peak(case.precision))  # other load may affect one of the two
     best = min(runs, key=lambda stages: sum(stage.wall_s for stage in stages.values()))
     wall, cpu = map(max, zip(*peaks, strict=True))
     return Measurement(best, memory_mb, wall, cpu, profile)
@@ -74,7 +74,7 @@ def run(engine: Engine, clips: list[np.ndarray]) -> dict[str, Stage]:
 
 
 def profiled(engine: Engine, clips: list[np.ndarray]) -> str:
-    """The operators that take the most time themselves."""
+    """The operators with the most self time."""
     from torch.profiler import ProfilerActivity, profile
 
     with profile(activities=[ProfilerActivity.CPU]) as found:
@@ -85,7 +85,7 @@ def profiled(engine: Engine, clips: list[np.ndarray]) -> str:
 
 
 def measure_pipeline(case: Case) -> Measurement:
-    """From recordings on disk to `Caption` records by the embedded model, after one other clip."""
+    """From recordings on disk to `Caption` records with the bundled model, after a warm-up clip."""
     import auricle
 
     assert case.size == "tiny", "the full size has no text embedder here"
@@ -113,9 +113,9 @@ def write_recordings(folder: Path, count: int, seconds: float) -> list[Path]:
 
 
 def peak_memory_mb() -> float:
-    """The most memory this process held at once, in 10^6 bytes (Linux).
+    """The peak memory of this process, in 10^6 bytes (Linux).
 
-    Not `getrusage`, whose figure begins with what the parent process held.
+    `getrusage` would start from the memory of the parent process.
     """
     status = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) * 1.024e-3

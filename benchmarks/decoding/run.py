@@ -3,11 +3,11 @@
     python benchmarks/decoding/run.py [--size tiny full] [--seconds 10 30] [--batch 1 16]
         [--precision float32 bf16 int8] [--baselines] [--profile]
 
-Every case runs in a process of its own. GFLOP are those that the stage needs by formula (see
-floor.py; for the baselines, those they spend), "of peak" is their rate as a share of the best
-matrix product of the same process at the same precision. Memory is the most the process held, model
-and libraries included. Random weights at full size are the worst case: samples share no beginnings
-and none ends early.
+Every case runs in its own process. GFLOP are those that the stage needs by formula (see floor.py;
+for the baselines, those that they use); "of peak" is their rate as a share of the fastest matrix
+product of the same process at the same precision. Memory is the peak of the process, with model and
+libraries. Random weights at full size are the worst case: samples share no prefixes, and none ends
+early.
 """
 
 from __future__ import annotations

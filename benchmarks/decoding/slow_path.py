@@ -1,9 +1,9 @@
-"""The published pipeline's way to a caption, over our weights: three encodes, no cache, 50 copies.
+"""The slow path: the published pipeline with our weights: three encodes, no cache, 50 copies.
 
-Every step of the search recomputes the whole prefix and the cross-attention keys and values of as
-many copies of the memory as there are samples, and the candidates are scored by teacher forcing
-over those copies (quirk 6 of the published system). Samples draw as ours do, so captions are the
-same: it is the obvious version that the fast path is tested against.
+Every step of the search recomputes the whole prefix, and the cross-attention keys and values of one
+copy of the memory per sample. Teacher forcing over those copies scores the candidates (quirk 6 of
+the published system). Samples draw as ours do, so the captions are the same: this is the obvious
+version that the fast path is tested against.
 """
 
 from __future__ import annotations

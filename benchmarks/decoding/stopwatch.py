@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class Stopwatch:
-    """What each stage took; a stage inside another is not counted to the outer one.
+    """The time of each stage; a stage inside another does not count for the outer one.
 
     ``wall_s`` and ``cpu_s`` are by stage; CPU seconds are of all threads, user and system.
     """
@@ -30,7 +30,7 @@ class Stopwatch:
             self._running.pop()
 
     def _charge(self) -> None:
-        """Count the time since the last change to the stage that runs."""
+        """Add the time since the last change to the running stage."""
         before, self._last = self._last, _now()
         if self._running:
             stage = self._running[-1]

@@ -1,9 +1,9 @@
-"""What is measured: a model, its tokenizer and recordings, at one of two sizes.
+"""Systems to measure: a model, its tokenizer and recordings, at one of two sizes.
 
-``full`` is the published architecture with random weights over noise, and a vocabulary of as many
-words as BART's, each one token: a caption re-tokenises to the tokens drawn, as a trained model's
-mostly does. Random weights draw among some fifty tokens all but evenly: samples share no beginnings
-and run to the length limit, the worst case. ``tiny`` is the embedded model over the examples.
+``full`` is the published architecture with random weights on noise, with a vocabulary of BART's
+size in which each word is one token: a caption re-tokenises to the drawn tokens, as a trained
+model's mostly does. Random weights draw almost evenly among about fifty tokens, so samples share no
+prefixes and reach the length limit, the worst case. ``tiny`` is the bundled model on the examples.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SEED = 0
 
 @dataclass(frozen=True)
 class System:
-    """A captioner without its text embedder, and how it decodes."""
+    """A captioner without its text embedder, and its decoding options."""
 
     model: AudioCaptioner
     tokenizer: CaptionTokenizer
@@ -57,7 +57,7 @@ def random_system(config: CaptionerConfig, options: DecodeOptions) -> System:
 
 
 def word_tokenizer(size: int) -> CaptionTokenizer:
-    """Special tokens and the words "w4", "w5" … up to ``size`` entries, none of which splits."""
+    """Special tokens and the unsplit words "w4", "w5" …, ``size`` entries in all."""
     words = [*SPECIAL, *(f"w{i}" for i in range(len(SPECIAL), size))]
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, UNK))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -81,6 +81,6 @@ def example_files() -> list[Path]:
 
 
 def looped(sound: np.ndarray, samples: int, turn: int = 0) -> np.ndarray:
-    """``samples`` of ``sound`` over and over along its first axis, from a start that turns."""
-    start = round(turn * 0.381966 * len(sound))  # the golden section: turns never meet
+    """``samples`` of ``sound``, repeated along its first axis; the start depends on ``turn``."""
+    start = round(turn * 0.381966 * len(sound))  # the golden section: starts never coincide
     return np.take(sound, np.arange(start, start + samples), axis=0, mode="wrap")

@@ -1,4 +1,4 @@
-"""The speed and memory that decoding aims at, and whether measurements reach them."""
+"""Targets of speed and memory for decoding, and whether measurements reach them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ BATCH = 16
 
 
 def best_peaks(results: Results) -> dict[str, tuple[float, float]]:
-    """At each precision the best matrix product of all processes, GFLOP per second of wall and of
-    CPU time."""
+    """The fastest matrix product of all processes at each precision, in GFLOP per second of wall
+    time and of CPU time."""
     peaks: dict[str, tuple[float, float]] = {}
     for case, measurement in results.items():
         wall, cpu = peaks.get(case.precision, (0.0, 0.0))
@@ -23,10 +23,10 @@ def best_peaks(results: Results) -> dict[str, tuple[float, float]]:
 
 
 def verdicts(results: Results) -> Iterator[str]:
-    """A line for each target that these cases tell of, all of 10 s clips.
+    """A line for each target that these cases cover, all of 10 s clips.
 
-    What is said "by CPU time" holds also on a machine that others use, with one thread
-    (OMP_NUM_THREADS=1): threads that wait for each other burn it.
+    Values "by CPU time" are also valid on a shared machine with one thread (OMP_NUM_THREADS=1):
+    threads that wait for each other use CPU time.
     """
     peaks = best_peaks(results)
     ours = found(results, size="full", engine="auricle", batch=1, precision="float32")
@@ -63,7 +63,7 @@ def verdicts(results: Results) -> Iterator[str]:
 
 
 def found(results: Results, **wanted: Any) -> Measurement | None:
-    """The first measurement of a case with 10 s clips that has these values."""
+    """The first measurement of a case with 10 s clips and these values."""
     wanted["seconds"] = 10.0
     fitting = (result for case, result in results.items() if wanted.items() <= asdict(case).items())
     return next(fitting, None)

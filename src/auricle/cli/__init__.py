@@ -1,4 +1,4 @@
-"""The command line, `auricle`: it alone talks to the terminal and decides on exit codes."""
+"""The command line, `auricle`: only it writes to the terminal and sets exit codes."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from auricle.cli.console import quiet_libraries, use_utf8
 
 app = typer.Typer(
     name="auricle",
-    help="Automated audio captioning: says in one sentence what can be heard in a recording.",
+    help="Automated audio captioning: describes the sounds of a recording in one sentence.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # plain messages, and rich need not be loaded for --help
+    rich_markup_mode=None,  # plain messages, and --help does not load rich
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("caption", epilog=caption.EPILOG, no_args_is_help=False)(caption.caption)
@@ -63,7 +63,7 @@ def options(
 
 
 def main() -> None:
-    """Entry point of the program `auricle`."""
+    """Entry point of the command `auricle`."""
     use_utf8()
     quiet_libraries()
     app()

@@ -70,17 +70,17 @@ def caption(
             metavar="P",
             min=0.0,
             max=1.0,
-            help="A less certain caption becomes `no recognisable sound`.",
+            help="A caption with less confidence becomes `no recognisable sound`.",
         ),
     ] = 0.0,
     device: DeviceName = "auto",
     precision: PrecisionName = Precision.float32,
     batch_size: BatchSize = 8,
 ) -> None:
-    """Say in one sentence what can be heard in each recording.
+    """Describe the sounds of each recording in one sentence.
 
-    Reads wav, flac, ogg and mp3, and with the extra "av" whatever FFmpeg decodes; searches folders
-    for audio files at any depth. Long recordings are captioned from their start.
+    Reads wav, flac, ogg and mp3, and with the extra "av" every format of FFmpeg; searches folders
+    for audio files at any depth. Of a long recording, the start is captioned.
     """
     with exit_codes():
         from auricle.audio.find import find_audio_files
@@ -94,7 +94,7 @@ def caption(
                 _check_stream(format, explain, min_confidence)
             _check_output(found, output, format, explain)
             stdout = sys.stdout
-            with contextlib.redirect_stdout(sys.stderr):  # should some library print
+            with contextlib.redirect_stdout(sys.stderr):  # in case a library prints
                 captioner = _load(model, device, precision)
                 decoding = choices.decoding(
                     captioner,
@@ -114,15 +114,15 @@ def caption(
 
 
 def _check_stream(format: CaptionFormat, explain: bool, min_confidence: float) -> None:
-    """Refuse options that take a caption that is whole."""
+    """Refuse options that need a finished caption."""
     if explain or format is not CaptionFormat.text:
         raise typer.BadParameter(
-            "captions are text while they are said; leave out --explain and --format.",
+            "a streamed caption is plain text; leave out --explain and --format.",
             param_hint="'--stream'",
         )
     if min_confidence:
         raise typer.BadParameter(
-            "a caption that is not whole has no confidence; leave out --stream.",
+            "an unfinished caption has no confidence; leave out --stream.",
             param_hint="'--min-confidence'",
         )
 
@@ -130,12 +130,12 @@ def _check_stream(format: CaptionFormat, explain: bool, min_confidence: float) -
 def _check_output(
     found: Sequence[Path], output: Path | None, format: CaptionFormat, explain: bool
 ) -> None:
-    """Refuse outputs that would write over a recording, or mix two kinds of lines."""
+    """Refuse outputs that would overwrite a recording, or mix two kinds of lines."""
     if output and any(_same(output, path) for path in found):
         raise typer.BadParameter(f"{output} is one of the recordings.", param_hint="'--output'")
     if explain and format is not CaptionFormat.text and not output:
         raise typer.BadParameter(
-            "the tables would stand between the records; write these to a file with --output.",
+            "the tables would be between the records; write the records to a file with --output.",
             param_hint="'--explain'",
         )
 
@@ -146,7 +146,7 @@ def _load(model: str, device: str, precision: Precision) -> Captioner:
     from auricle.pipeline import Captioner
 
     captioner = Captioner.from_pretrained(model, device=device, precision=precision.value)
-    disable_progress_bars()  # downloads are over; from here on there is one bar, ours
+    disable_progress_bars()  # after the downloads, only our bar is shown
     if precision is Precision.auto:
         say("note", f"precision {captioner.precision}: {captioner.precision_reason}")
     return captioner
@@ -161,7 +161,7 @@ def _write(
     to: TextIO,
     tables: TextIO | None,
 ) -> int:
-    """A record for each recording, and for ``tables`` one of its candidates; the failures."""
+    """Write a record per recording, and its candidates to ``tables``; return the failures."""
     from auricle.cli.explain import print_candidates
     from auricle.writers import WRITERS
 
@@ -184,7 +184,7 @@ def _write(
 
 
 def _speak(captioner: Captioner, found: Sequence[Path], decoding: Decoding, to: TextIO) -> int:
-    """Every caption word by word; the failures."""
+    """Write every caption word by word; return the failures."""
     failed = 0
     for path in found:
         pieces = captioner.speak(path, decoding, on_note=lambda text: say("note", text))

@@ -1,4 +1,4 @@
-"""`auricle compare A B --references DATA`: the differences of two systems, in all and by clip."""
+"""`auricle compare A B --references DATA`: differences of two systems, overall and by clip."""
 
 from __future__ import annotations
 
@@ -37,25 +37,25 @@ def compare(
     references: ReferenceData,
     metrics: Metrics = None,
     format: Annotated[
-        ScoreFormat, typer.Option(help="Of the comparison on stdout.")
+        ScoreFormat, typer.Option(help="Format of the comparison on stdout.")
     ] = ScoreFormat.table,
     show: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Clips that differ most, to show.")
+        int, typer.Option(metavar="N", min=0, help="Show the N clips that differ most.")
     ] = 5,
     partial: Partial = False,
     drop_blank: DropBlank = False,
     split: ReferenceSplit = None,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the bootstrap.")] = 0,
     device: DeviceName = "auto",
 ) -> None:
     """Compare two systems' captions of the same clips by the paired bootstrap.
 
-    For each metric: the difference, its 95 % interval, the p-value of there being none (two-sided,
-    of this metric alone), and on how many clips A is better, the same, or worse.
+    For each metric: the difference, its 95 % interval, the p-value of no difference (two-sided, of
+    this metric alone), and the numbers of clips on which A is better, the same, or worse.
     """
     with exit_codes():
         stdout = sys.stdout
-        with contextlib.redirect_stdout(sys.stderr):  # should some library print
+        with contextlib.redirect_stdout(sys.stderr):  # in case a library prints
             from auricle.evaluation.compare import compare as contrast
             from auricle.evaluation.pairing import shared
             from auricle.evaluation.references import read_references

@@ -1,4 +1,4 @@
-"""Standard error and exit codes: messages, and how every command ends."""
+"""Standard error and exit codes: the messages and the end of every command."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def exit_codes() -> Iterator[None]:
         say("error", str(error))
         raise typer.Exit(WRONG_USE) from error
     except KeyboardInterrupt as error:
-        say("interrupted", "what was finished has been written")
+        say("interrupted", "finished results have been written")
         raise typer.Exit(INTERRUPTED) from error
     except BrokenPipeError as error:
         with contextlib.suppress(OSError, ValueError):
-            _to_nowhere(sys.stdout.fileno())  # for what the interpreter flushes last
+            _to_nowhere(sys.stdout.fileno())  # for the interpreter's last flush
         raise typer.Exit(BROKEN_PIPE) from error
     except OSError as error:  # a full disk, a lost network drive
         say("error", str(error))
@@ -43,16 +43,16 @@ def say(kind: str, message: str) -> None:
 
 
 def use_utf8() -> None:
-    """UTF-8 on stdout whatever the locale; names that are not Unicode come out escaped."""
+    """Use UTF-8 on stdout in every locale; escape names that are not Unicode."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors=ESCAPE)
 
 
 def quiet_libraries() -> None:
-    """Keep other packages' warnings and bars off the terminal; a variable the user set stays.
+    """Keep other packages' warnings and bars off the terminal; variables that the user set stay.
 
-    C libraries write to descriptor 2 past Python (libmpg123 a line per damaged frame of an mp3):
-    it is closed to them, and `sys.stderr` goes on over a copy.
+    C libraries write to descriptor 2 directly (libmpg123 a line per damaged frame of an mp3): it is
+    closed for them, and `sys.stderr` uses a copy.
     """
     with contextlib.suppress(OSError, ValueError):
         sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors=ESCAPE)
@@ -61,7 +61,7 @@ def quiet_libraries() -> None:
         warnings.simplefilter("ignore")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    if not sys.stderr.isatty():  # on a terminal a download of a gigabyte should be seen
+    if not sys.stderr.isatty():  # on a terminal, show large downloads
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 

@@ -1,4 +1,4 @@
-"""`auricle data`: data sets to manifests, their checks, their cards."""
+"""`auricle data`: manifests of data sets, their checks and cards."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from auricle.data.check import Report
     from auricle.data.reading import Reading
 
-app = typer.Typer(help="Turn data sets into manifests, check them.", no_args_is_help=True)
+app = typer.Typer(help="Convert data sets to manifests, and check them.", no_args_is_help=True)
 
 ManifestFile = Annotated[
     Path, typer.Option("--output", "-o", metavar="FILE", help="The manifest to write (.jsonl).")
 ]
 Manifests = Annotated[
-    list[Path], typer.Argument(metavar="MANIFEST", help="Of one data set: its splits together.")
+    list[Path], typer.Argument(metavar="MANIFEST", help="All manifests of one data set.")
 ]
 
 
@@ -41,17 +41,17 @@ def clotho(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds the 7z and CSV files.")],
     output: ManifestFile,
     split: Annotated[
-        list[ClothoSplit] | None, typer.Option(help="May be given again.", show_default="all three")
+        list[ClothoSplit] | None, typer.Option(help="Repeat for more.", show_default="all three")
     ] = None,
     download: Annotated[
-        bool, typer.Option("--download", help="First fetch what is missing from Zenodo (7 GB).")
+        bool, typer.Option("--download", help="First download missing files from Zenodo (7 GB).")
     ] = False,
 ) -> None:
     """Read Clotho v2.1.
 
-    Its development, validation and evaluation become train, val and test. The recordings may lie
-    in the 7z archives, which are unpacked beside them (extra "data"), or unpacked in folders named
-    after the splits. A download goes on where it broke off.
+    Its splits development, validation and evaluation become train, val and test. The recordings may
+    be in the 7z archives, which are unpacked beside them (extra "data"), or in folders named after
+    the splits. An interrupted download resumes.
     """
     with exit_codes():
         from auricle.data.clotho import SPLITS, download_clotho, read_clotho
@@ -80,7 +80,7 @@ def audiocaps(
     """Read AudioCaps v1 or 2.0.
 
     Recordings may be named ID.wav, YID.wav, ID_30.flac, ID_30_40.m4a, ID_30000_40000.wav …; rows
-    without one are counted and listed in a file beside the manifest.
+    without a recording are counted, and listed in a file beside the manifest.
     """
     with exit_codes():
         from auricle.data.audiocaps import read_audiocaps
@@ -105,7 +105,7 @@ def folder(
         ),
     ] = None,
     split: Annotated[
-        str, typer.Option(metavar="NAME", help="Of rows without a split of their own.")
+        str, typer.Option(metavar="NAME", help="Split of rows that name none.")
     ] = "train",
     validation: Annotated[
         float,
@@ -113,7 +113,7 @@ def folder(
             metavar="SHARE",
             min=0,
             max=0.9,
-            help="Of the recordings of those rows, held out as split val: 0.1 is a tenth.",
+            help="Share of these rows' recordings to hold out as split val: 0.1 is a tenth.",
             show_default="none",
         ),
     ] = 0.0,
@@ -134,22 +134,20 @@ def check(
             metavar="FILE", help="Write a manifest without the faults, and FILE.dropped.jsonl."
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Every finding, as JSON on stdout.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all findings as JSON.")] = False,
     workers: Annotated[
         int | None, typer.Option(metavar="N", min=1, show_default="processors")
     ] = None,
     min_duration: Annotated[float, typer.Option(metavar="S", min=0, help="Seconds.")] = 1.0,
     max_duration: Annotated[float, typer.Option(metavar="S", min=0, help="Seconds.")] = 30.5,
-    max_words: Annotated[int, typer.Option(metavar="N", min=1, help="In a caption.")] = 60,
+    max_words: Annotated[int, typer.Option(metavar="N", min=1, help="Per caption.")] = 60,
 ) -> None:
     """Find faults, and leaks between splits.
 
-    Looks for unreadable, silent, clipped, too short or long and duplicate audio, for empty,
+    Looks for unreadable, silent, clipped, too short, too long and duplicate audio, for empty,
     duplicate and broken captions, and for the same recording in two splits.
 
-    Exit status: 0, or 1 where there are leaks, unreadable audio or broken rows.
+    Exit status: 0, or 1 if there are leaks, unreadable audio or broken rows.
     """
     with exit_codes():
         from auricle.data.captions import CaptionLimits
@@ -212,7 +210,7 @@ def card(
 
 
 def _write(reading: Reading, output: Path) -> None:
-    """The manifest, and what is not in it: counted on stderr, listed row by row beside it."""
+    """Write the manifest; count left-out rows on stderr, and list them in a file beside it."""
     from auricle.data.manifest import write_manifest
     from auricle.files import atomic_writer
 
@@ -224,7 +222,7 @@ def _write(reading: Reading, output: Path) -> None:
     say("note", f"{note} ({parts})" if len(splits) > 1 else note)
     listed = output.with_suffix(".left_out.jsonl")
     if not reading.left_out:
-        listed.unlink(missing_ok=True)  # an earlier run's
+        listed.unlink(missing_ok=True)  # of an earlier run
         return
     with atomic_writer(listed) as file:
         for item in reading.left_out:

@@ -1,4 +1,4 @@
-"""`auricle data metrics`: the files of SPICE that no package carries."""
+"""`auricle data metrics`: the files of SPICE that no package contains."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def metrics(
         ),
     ] = None,
 ) -> None:
-    """Fetch Stanford CoreNLP 3.6.0 (0.5 GB, GPL), by which SPICE parses captions.
+    """Fetch Stanford CoreNLP 3.6.0 (0.5 GB, GPL), SPICE's parser.
 
-    A download goes on where it broke off. Without these files `auricle evaluate` gives spice-py
-    in SPICE's place, and says so.
+    An interrupted download resumes. Without these files, `auricle evaluate` reports spice-py
+    instead of SPICE, under that name.
     """
     with exit_codes():
         import os

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from auricle.tuning.ensemble import EnsembleFit
 
 app = typer.Typer(
-    help="Make models caption together; what comes out is a model folder.", no_args_is_help=True
+    help="Combine models into an ensemble, which is a model folder too.", no_args_is_help=True
 )
 
 
@@ -39,7 +39,7 @@ class Weighting(StrEnum):
 
 @app.callback()
 def ensemble() -> None:
-    """Make models caption together; what comes out is a model folder."""
+    """Combine models into an ensemble, which is a model folder too."""
 
 
 @app.command()
@@ -54,12 +54,12 @@ def fit(
     pool: Annotated[
         Pool,
         typer.Option(
-            help="candidates: every model proposes captions and judges all. tokens: they choose"
+            help="candidates: every model proposes captions and scores all. tokens: they choose"
             " every token together; they must share a tokenizer."
         ),
     ] = Pool.candidates,
     weights: Annotated[
-        Weighting, typer.Option(help="Fit each model's share, or let all count the same.")
+        Weighting, typer.Option(help="Fit each model's share, or give all the same.")
     ] = Weighting.fitted,
     metric: FitMetric = "cider_d",
     folds: Folds = 5,
@@ -67,12 +67,12 @@ def fit(
     candidates: FitCandidates = None,
     device: DeviceName = "auto",
 ) -> None:
-    """Combine models, and measure whether that is better than each alone.
+    """Combine models, and measure whether the ensemble is better than each alone.
 
-    Every clip is decoded by each model and by all together. The shares of the models in likelihood
-    and in similarity are searched for the best captions, and measured on clips held out from the
-    fit. With --pool tokens that takes up to 11 decodes of each clip, one for each point of a coarse
-    grid of shares. The first model's decoding settings serve all.
+    Each model decodes every clip, and so do all together. The fit searches the models' shares in
+    likelihood and similarity for the best captions, and measures them on clips held out from the
+    fit. With --pool tokens, each clip takes up to 11 decodes, one for each point of a coarse grid
+    of shares. All models use the decoding settings of the first.
     """
     with exit_codes():
         from auricle.hub.ensemble import assemble

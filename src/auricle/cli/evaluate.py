@@ -57,14 +57,14 @@ def evaluate(
         str,
         typer.Argument(
             metavar="PREDICTIONS",
-            help="A DCASE CSV, JSON Lines of captions, or a model's name or folder, which then"
+            help="A DCASE CSV, JSON Lines of captions, or the name or folder of a model that"
             " captions the recordings first.",
         ),
     ],
     references: ReferenceData,
     metrics: Metrics = None,
     format: Annotated[
-        ScoreFormat, typer.Option(help="Of the scores on stdout.")
+        ScoreFormat, typer.Option(help="Format of the scores on stdout.")
     ] = ScoreFormat.table,
     report: Annotated[
         Path | None,
@@ -77,19 +77,19 @@ def evaluate(
     split: ReferenceSplit = None,
     audio: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Where the recordings of a CSV's clips are."),
+        typer.Option(metavar="FOLDER", help="The recordings of a CSV's clips."),
     ] = None,
     training: Annotated[
         Path | None,
         typer.Option(
-            metavar="DATA", help="The captions trained on, for the share of captions that are new."
+            metavar="DATA", help="The training captions, for the share of captions that are new."
         ),
     ] = None,
     captions: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE.jsonl",
-            help="Where a model's captions are kept.",
+            help="File for a model's captions.",
             show_default="in DIR, or MODEL-DATA.jsonl",
         ),
     ] = None,
@@ -143,7 +143,7 @@ def evaluate(
     device: DeviceName = "auto",
     batch_size: BatchSize = 8,
 ) -> None:
-    """Score captions against what people said, with 95 % intervals.
+    """Score captions against captions by people, with 95 % intervals.
 
     A metric that cannot be computed on this machine is listed with the command that brings it; what
     stands in for it has another name. Metrics that take the recordings or a server are computed
@@ -151,7 +151,7 @@ def evaluate(
     """
     with exit_codes():
         stdout = sys.stdout
-        with contextlib.redirect_stdout(sys.stderr):  # should some library print
+        with contextlib.redirect_stdout(sys.stderr):  # in case a library prints
             from auricle.evaluation.references import read_references
             from auricle.llm.client import ClientConfig
             from auricle.metrics.clair_a import LlmJudge
@@ -215,7 +215,7 @@ def paired(path: Path, data: References, partial: bool, drop_blank: bool) -> Pai
 
 
 def is_model(name: str) -> bool:
-    """Whether ``name`` is a model's: no file, and not called like one."""
+    """Whether ``name`` is a model: not a file, and without a file's suffix."""
     from auricle.evaluation.rows import JSON_LINES, TABLES
 
     return not Path(name).is_file() and Path(name).suffix.lower() not in TABLES | JSON_LINES

@@ -1,4 +1,4 @@
-"""`auricle caption --explain`: the candidates of a recording, their terms, why each lost."""
+"""`auricle caption --explain`: a recording's candidates, their terms, why each was not chosen."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ LEGEND = (
 
 
 def print_candidates(caption: Caption, stream: TextIO | None = None) -> None:
-    """A table of one recording's candidates, best first, the chosen one marked; by default on
-    stdout."""
+    """Print a table of one recording's candidates, best first, with the chosen one marked; by
+    default on stdout."""
     from auricle.cli.tables import print_table
 
     stream = stream or sys.stdout

@@ -1,4 +1,4 @@
-"""`auricle import FOLDER OUT`: checkpoints in the published format to model folders."""
+"""`auricle import FOLDER OUT`: checkpoints in the published format -> model folders."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def import_(
         from auricle.text.tokenizer import CaptionTokenizer
 
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise ModelError(f"{out}: exists and is not empty; name a folder that is new")
+            raise ModelError(f"{out}: exists and is not empty; name a new folder")
         model = load_published(folder, published_behaviour=published_behaviour)
         try:
             tokenizer = CaptionTokenizer.load(folder)

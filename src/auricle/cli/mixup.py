@@ -24,7 +24,7 @@ app = typer.Typer(
     help="Mix pairs of captions, and their recordings, for training.", no_args_is_help=True
 )
 NO_DETECTOR = "none"
-ManifestSplit = Annotated[str, typer.Option(metavar="NAME", help="Of the manifest.")]
+ManifestSplit = Annotated[str, typer.Option(metavar="NAME", help="Split of the manifest.")]
 SHOWN, SOME = 100, 3  # characters of an example; names of a long list
 
 
@@ -39,8 +39,8 @@ class AudioFormat(StrEnum):
 
 
 @app.command(
-    epilog="The key is taken from OPENAI_API_KEY, and neither written nor shown. What the output"
-    " has already is not asked again: a run that was stopped goes on."
+    epilog="The key comes from OPENAI_API_KEY, and is never written or shown. Pairs in the output"
+    " are not requested again: an interrupted run continues."
 )
 def generate(
     manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="Captions to mix.")],
@@ -49,12 +49,12 @@ def generate(
     ],
     count: Annotated[int, typer.Option("--count", "-n", metavar="N", min=1)] = 50_000,
     model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="As the server calls it.")
+        str | None, typer.Option(metavar="NAME", help="Its name on the server.")
     ] = None,
     base_url: Annotated[
         str | None,
         typer.Option(
-            metavar="URL", help="Of a server such as vLLM.", show_default="OPENAI_BASE_URL, OpenAI"
+            metavar="URL", help="A server such as vLLM.", show_default="OPENAI_BASE_URL, OpenAI"
         ),
     ] = None,
     provider: Annotated[
@@ -62,29 +62,27 @@ def generate(
     ] = ProviderName.openai,
     split: ManifestSplit = "train",
     seed: Annotated[int, typer.Option(metavar="N", help="Fixes the pairs and their order.")] = 0,
-    concurrency: Annotated[int, typer.Option(metavar="N", min=1, help="Requests at a time.")] = 8,
+    concurrency: Annotated[int, typer.Option(metavar="N", min=1, help="Parallel requests.")] = 8,
     price: Annotated[
         tuple[float, float] | None,
-        typer.Option(
-            metavar="IN OUT", help="Of a million tokens read and written: shows the cost."
-        ),
+        typer.Option(metavar="IN OUT", help="Per million tokens read and written: shows the cost."),
     ] = None,
     temperature: Annotated[float | None, typer.Option(metavar="X", min=0)] = None,
-    max_tokens: Annotated[int | None, typer.Option(metavar="N", min=1, help="An answer.")] = None,
-    timeout: Annotated[float, typer.Option(metavar="S", min=1, help="Of a request.")] = 60.0,
+    max_tokens: Annotated[int | None, typer.Option(metavar="N", min=1, help="Per answer.")] = None,
+    timeout: Annotated[float, typer.Option(metavar="S", min=1, help="Per request.")] = 60.0,
     batch: Annotated[
-        bool, typer.Option("--batch", help="Ask nothing: write the provider's batch files.")
+        bool, typer.Option("--batch", help="Send nothing: write the provider's batch files.")
     ] = False,
     results: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Read what a batch returned. May be given again."),
+        typer.Option(metavar="FILE", help="Read the results of a batch. Repeat for more."),
     ] = None,
 ) -> None:
-    """Have a language model mix random pairs of captions of different recordings.
+    """Let a language model mix random pairs of captions of different recordings.
 
-    Its answers are kept as they are; `auricle mixup filter` makes a manifest of them.
+    The raw answers are stored; `auricle mixup filter` turns them into a manifest.
 
-    Exit status: 0, or 1 where some pairs have no answer: the same command asks for them again.
+    Exit status: 0, or 1 if some pairs have no answer: the same command requests them again.
     """
     by_model = provider == ProviderName.openai
     if by_model and not model:
@@ -129,14 +127,14 @@ def import_(
         Path, typer.Argument(metavar="FILE", help="clotho_development_chatgpt_mixups.json")
     ],
     manifest: Annotated[
-        Path, typer.Option(metavar="MANIFEST", help="Of Clotho, by auricle data clotho.")
+        Path, typer.Option(metavar="MANIFEST", help="Clotho's, from auricle data clotho.")
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Mix-ups to write (.jsonl).")
     ],
     split: ManifestSplit = "train",
 ) -> None:
-    """Take over the published 50,000 mix-ups of Clotho (slseanwu/clotho-chatgpt-mixup-50K)."""
+    """Import the published 50,000 mix-ups of Clotho (slseanwu/clotho-chatgpt-mixup-50K)."""
     with exit_codes():
         from auricle.mixup.published_mixups import import_published
 
@@ -166,15 +164,15 @@ def filter_(
             metavar="P",
             min=0,
             max=1,
-            help="Probability of an error from which a caption is disfluent.",
+            help="A caption is disfluent from this probability of an error on.",
             show_default="the detector's own",
         ),
     ] = None,
-    max_words: Annotated[int, typer.Option(metavar="N", min=4, help="In a caption.")] = 25,
+    max_words: Annotated[int, typer.Option(metavar="N", min=4, help="Per caption.")] = 25,
 ) -> None:
-    """Clean the answers, and drop those that are no mix or not fluent.
+    """Clean the answers, and reject those that are not a mix or not fluent.
 
-    Every rejected one is listed with its reason in FILE.rejected.jsonl.
+    FILE.rejected.jsonl lists every rejected answer with its reason.
     """
     with exit_codes():
         from auricle.mixup.filtering import filter_mixups
@@ -193,17 +191,15 @@ def filter_(
         say("note", f"{output}: {found.kept:,} mix-ups, the others in {found.listed}")
 
 
-@app.command(
-    epilog="Files that are finished are not rendered again: a run that was stopped goes on."
-)
+@app.command(epilog="Finished files are not rendered again: an interrupted run continues.")
 def render(
-    manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="Of filtered mix-ups.")],
+    manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="Filtered mix-ups.")],
     output: Annotated[
         Path,
         typer.Option("--output", "-o", metavar="FOLDER", help="For manifest.jsonl and the sounds."),
     ],
     on_the_fly: Annotated[
-        bool, typer.Option("--on-the-fly", help="Only the manifest: training mixes.")
+        bool, typer.Option("--on-the-fly", help="Write only a manifest, which training mixes.")
     ] = False,
     preview: Annotated[
         int,
@@ -212,7 +208,7 @@ def render(
     rate: Annotated[int, typer.Option(metavar="HZ")] = 16_000,
     format: Annotated[AudioFormat, typer.Option(help="16 bit, mono.")] = AudioFormat.flac,
     level_range: Annotated[
-        float, typer.Option(metavar="DB", min=0, help="Levels differ by up to this, either way.")
+        float, typer.Option(metavar="DB", min=0, help="Largest difference of levels.")
     ] = 5.0,
     max_duration: Annotated[float, typer.Option(metavar="S", min=0.2)] = 30.0,
     seed: Annotated[int, typer.Option(metavar="N", help="Draws levels and offsets.")] = 0,
@@ -220,9 +216,9 @@ def render(
         int | None, typer.Option(metavar="N", min=1, show_default="processors")
     ] = None,
 ) -> None:
-    """Mix the recordings of mix-ups, into files or, with --on-the-fly, while training.
+    """Mix the recordings of mix-ups, into files or, with --on-the-fly, in training.
 
-    Exit status: 0, or 1 where some could not be mixed; they are named.
+    Exit status: 0, or 1 if some could not be mixed; they are named.
     """
     with exit_codes():
         from auricle.mixup.render import Rendering, refer
@@ -246,7 +242,7 @@ def render(
         say("note", f"{done.manifest}: {done.made + done.there:,} mix-ups{reused}")
         if preview:
             page = output / "preview.html"
-            # Of the manifest that still has what to mix: of rendered ones the source.
+            # From the manifest that still has mixes: for rendered files, their source.
             source = done.manifest if on_the_fly else manifest
             with Display() as display:
                 shown = write_preview(source, page, preview, rendering, progress=display.progress)
@@ -272,7 +268,7 @@ def _batches(
     results: list[Path],
     write: bool,
 ) -> bool:
-    """Read ``results``, then write what is left to request; whether pairs failed."""
+    """Read ``results``, then write requests for the rest; return whether pairs failed."""
     from auricle.mixup.batchfile import read_results, write_requests
 
     failed = False
@@ -285,7 +281,7 @@ def _batches(
         target = output.with_suffix(".requests.jsonl")
         written = write_requests(target, output, pairs, count, config)
         for path, number in written:
-            say("note", f"{path}: {number:,} requests; what is returned for them goes to --results")
+            say("note", f"{path}: {number:,} requests; give their results to --results")
         if not written:
             say("note", f"{output}: has all {count:,} mix-ups; there is nothing to request")
     return failed
@@ -313,6 +309,6 @@ def _share(number: int, total: int) -> str:
 
 
 def _short(answer: str) -> str:
-    """An answer on one line: line breaks are shown as they are written in code."""
+    """An answer on one line, with line breaks as "\\n"."""
     line = answer.strip().replace("\n", "\\n")
     return (line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…") or '""'

@@ -1,4 +1,4 @@
-"""`auricle models`: the names of models, and the downloads that they need."""
+"""`auricle models`: names of models, and their downloads."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import typer
 
 from auricle.cli.console import exit_codes
 
-app = typer.Typer(help="List the models, fetch what they need.", no_args_is_help=True)
+app = typer.Typer(help="List the models, download their files.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_models() -> None:
-    """List names for --model (model folders and names on the Hugging Face Hub serve as well)."""
+    """List names for --model, which also takes model folders and names on the Hugging Face Hub."""
     with exit_codes():
         from auricle.fetch.names import ALIASES, bundled_models
 
@@ -26,17 +26,17 @@ def list_models() -> None:
 @app.command()
 def fetch(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="As for --model; fense: what FENSE scores by.")
+        str, typer.Argument(metavar="NAME", help="As for --model; fense: the models of FENSE.")
     ],
 ) -> None:
-    """Download what a model needs, so that captioning works offline."""
+    """Download the files of a model, so that captioning works offline."""
     with exit_codes():
         for folder in _fetch(name):
             typer.echo(folder)
 
 
 def _fetch(name: str) -> list[str]:
-    """The places of the model's parts, downloaded where they were missing."""
+    """The paths of the model's parts; missing ones are downloaded."""
     from auricle.fetch.hub import download
     from auricle.fetch.names import (
         ALIASES,

@@ -1,4 +1,4 @@
-"""Options that several commands take, and the dataclasses that options become."""
+"""Options of several commands, and the dataclasses that options become."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ def device_name(value: str) -> str:
     return value
 
 
-# A model, and how it decodes
+# A model, and its decoding
 
 ModelName = Annotated[str, typer.Option(metavar="NAME|FOLDER", help="See `auricle models list`.")]
 DecodeMethod = Annotated[
     Decode | None,
-    typer.Option("--decode", help="How captions are found.", show_default=FROM_MODEL),
+    typer.Option("--decode", help="Decoding method.", show_default=FROM_MODEL),
 ]
 Candidates = Annotated[
     int | None,
@@ -83,7 +83,7 @@ Temperature = Annotated[
     typer.Option(
         metavar="T",
         callback=positive,
-        help="Of nucleus sampling, above 0.",
+        help="Nucleus: temperature, above 0.",
         show_default=FROM_MODEL,
     ),
 ]
@@ -101,26 +101,24 @@ TopK = Annotated[
     typer.Option(
         metavar="K",
         min=0,
-        help="Nucleus: most tokens kept; 0 keeps all.",
+        help="Nucleus: number of tokens kept; 0 keeps all.",
         show_default=FROM_MODEL,
     ),
 ]
 MinLength = Annotated[
     int | None,
-    typer.Option(metavar="N", min=0, help="Tokens, the start counted.", show_default=FROM_MODEL),
+    typer.Option(metavar="N", min=0, help="Tokens, with the start.", show_default=FROM_MODEL),
 ]
 MaxLength = Annotated[
     int | None,
-    typer.Option(
-        metavar="N", min=2, help="Tokens, start and end counted.", show_default=FROM_MODEL
-    ),
+    typer.Option(metavar="N", min=2, help="Tokens, with start and end.", show_default=FROM_MODEL),
 ]
 NoRepeat = Annotated[
     int | None,
     typer.Option(
         metavar="N",
         min=0,
-        help="No N tokens in a row come twice; 0 allows it.",
+        help="No N tokens in a row repeat; 0 allows it.",
         show_default=FROM_MODEL,
     ),
 ]
@@ -142,25 +140,27 @@ DeviceName = Annotated[
     typer.Option(metavar="<auto|cpu|cuda|mps>", callback=device_name, help="Where to compute."),
 ]
 PrecisionName = Annotated[
-    Precision, typer.Option(help="Of the arithmetic; auto picks the fastest that is sound here.")
+    Precision, typer.Option(help="Number format; auto picks the fastest reliable one.")
 ]
 BatchSize = Annotated[int, typer.Option(metavar="N", min=1, help="Recordings per pass.")]
 
-# Clips with captions that something is fitted on
+# Clips with captions for a fit
 ValidationData = Annotated[
     Path, typer.Option(metavar="VAL.jsonl", help="Manifest of clips with captions; any split.")
 ]
 FitMetric = Annotated[
     str, typer.Option(metavar="NAME", help="What to maximise: cider_d or similarity.")
 ]
-Folds = Annotated[int, typer.Option(metavar="N", min=2, help="Of cross-validation.")]
-FitSeed = Annotated[int, typer.Option(metavar="N", min=0, help="Of samples, folds and intervals.")]
+Folds = Annotated[int, typer.Option(metavar="N", min=2, help="Folds of cross-validation.")]
+FitSeed = Annotated[
+    int, typer.Option(metavar="N", min=0, help="Seed of samples, folds and intervals.")
+]
 FitCandidates = Annotated[
     int | None,
     typer.Option(metavar="N", min=1, help="Samples per clip.", show_default=FROM_MODEL),
 ]
 
-# What captions are scored against, and how scores are shown
+# References, and the display of scores
 ReferenceData = Annotated[
     Path,
     typer.Option(
@@ -168,7 +168,7 @@ ReferenceData = Annotated[
     ),
 ]
 ReferenceSplit = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Of a manifest, the clips of this split alone.")
+    str | None, typer.Option(metavar="NAME", help="Use only the clips of this split of a manifest.")
 ]
 Metrics = Annotated[
     list[str] | None,
@@ -184,7 +184,7 @@ Metrics = Annotated[
 ]
 Partial = Annotated[
     bool,
-    typer.Option("--partial", help="Score the clips that fit, and name what is left out."),
+    typer.Option("--partial", help="Score the clips that match, and name the others."),
 ]
 
 DropBlank = Annotated[
@@ -195,7 +195,7 @@ DropBlank = Annotated[
 
 @dataclass(frozen=True)
 class DecodingChoices:
-    """How captions are found; None leaves a setting as the model has it."""
+    """Decoding settings from the command line; None keeps the model's setting."""
 
     method: DecodeMethod = None
     candidates: Candidates = None
@@ -217,7 +217,7 @@ class DecodingChoices:
         min_confidence: float = 0.0,
         default: str | None = None,
     ) -> Decoding:
-        """The choices as the captioner takes them; ``default``: the method where none is chosen."""
+        """The captioner's settings with these choices; ``default``: the method without a choice."""
         given = {one.name: getattr(self, one.name) for one in fields(self)}
         method = given.pop("method")
         given["fluency"] = self.fluency and self.fluency.value
@@ -230,13 +230,13 @@ class DecodingChoices:
                 min_confidence=min_confidence,
                 **given,
             )
-        except ValueError as error:  # settings that are out of range together
+        except ValueError as error:  # settings that do not fit together
             raise typer.BadParameter(f"{error}.") from error
 
 
 def spread(command: Callable[..., None]) -> Callable[..., None]:
-    """``command`` for typer: where it takes a dataclass of options, such as `DecodingChoices`, the
-    command line takes the options one by one."""
+    """``command`` for typer: a parameter that is a dataclass of options, such as `DecodingChoices`,
+    becomes single options on the command line."""
     hints = get_type_hints(command, include_extras=True)
     groups = {n: kind for n, kind in hints.items() if isinstance(kind, type) and is_dataclass(kind)}
     parameters: list[inspect.Parameter] = []

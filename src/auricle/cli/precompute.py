@@ -1,4 +1,4 @@
-"""`auricle precompute RECIPE`: features and caption embeddings, ahead of a run."""
+"""`auricle precompute RECIPE`: features and caption embeddings, before a training run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from auricle.cli.console import SOME_FAILED, exit_codes
 from auricle.cli.progress import Display
 
-EPILOG = "What the cache holds already is not computed again: an interrupted run goes on."
+EPILOG = "Values in the cache are not computed again: an interrupted run continues."
 
 
 def precompute(
@@ -23,7 +23,7 @@ def precompute(
         ),
     ] = None,
 ) -> None:
-    """Compute what `auricle train` would cache for a recipe, without training."""
+    """Fill the cache of `auricle train` for a recipe, without training."""
     with exit_codes():
         from auricle.training.run import precompute_recipe
 

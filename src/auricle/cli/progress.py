@@ -1,4 +1,4 @@
-"""Progress of long work on stderr: a live bar on a terminal, plain lines now and then elsewhere."""
+"""Progress of long work on stderr: a live bar on a terminal, plain lines at intervals elsewhere."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from auricle.training.validation import Validation
 
 EVERY_S = 30.0  # between plain lines
-SMOOTHING = 0.98  # of losses, from step to step
+SMOOTHING = 0.98  # of losses over steps
 
 
 class Display:
-    """``with Display() as display``: its methods are what long work reports to (`auricle.watch`).
+    """``with Display() as display``: long work reports to its methods (`auricle.watch`).
 
-    A terminal shows a bar from the first report on. Elsewhere a stage gets a line once it has taken
-    ``quiet_s`` seconds, every `EVERY_S` seconds from then on, and at its end. Without a report
-    nothing is written, so that of several processes only one is seen.
+    A terminal shows a bar from the first report on. Elsewhere, a stage gets a line after `quiet_s`
+    seconds, then every `EVERY_S` seconds, and at its end. Without reports nothing is written, so of
+    several processes only the reporting one is visible.
 
     Args:
         quiet_s: 0 for work that is always long, such as training.
-        in_bytes: what is counted is bytes.
+        in_bytes: counts are bytes.
     """
 
     def __init__(self, quiet_s: float = EVERY_S, in_bytes: bool = False) -> None:
@@ -38,8 +38,8 @@ class Display:
         self._terminal, self._pauses = sys.stderr.isatty(), 0
         self._bar: _Bar | None = None
         self._stage: str | None = None
-        self._begun_s = self._said_s = 0.0
-        self._first = 0  # done before the stage was first reported
+        self._begun_s = self._shown_s = 0.0
+        self._first = 0  # done at the stage's first report
         self._losses: dict[str, float] = {}
         self._steps = 0
 
@@ -74,7 +74,7 @@ class Display:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Take the bar away while the block writes lines of its own, such as captions on stdout."""
+        """Hide the bar while the block writes other lines, such as captions on stdout."""
         self._pauses += 1
         if self._bar:
             self._bar.live.stop()
@@ -86,7 +86,7 @@ class Display:
                 self._bar.live.start(refresh=True)
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """``done`` of ``total`` (0: not known), with the speed since the stage's first report."""
+        """Show ``done`` of ``total`` (0: unknown), with the speed since the first report."""
         self._begin(stage, done)
         number, seconds = self._number, time.monotonic() - self._begun_s
         count = [f"{number(done)}/{number(total)}" if total else number(done) if done else ""]
@@ -97,7 +97,7 @@ class Display:
         self._show(stage, done, total, count, detail)
 
     def step(self, report: StepReport) -> None:
-        """A step of training."""
+        """Show a training step."""
         self._begin("training", report.step)
         self._steps += 1
         weight = max(1 - SMOOTHING, 1 / self._steps)
@@ -114,8 +114,8 @@ class Display:
         self.note(validation_line(epoch, found, better))
 
     def generation(self, now: GenerationStatus, price: Price | None = None) -> None:
-        """Mix-ups by a language model: first what the run will cost; then also how fast it is, and
-        what it has cost so far."""
+        """Show mix-ups by a language model: first the expected cost; then also the speed and the
+        cost so far."""
         if now.expected.prompt and not (now.made or now.failed):
             left = now.total - now.done
             self.note(f"{left:,} to ask for: about {spent(now.expected, price)}")
@@ -134,7 +134,7 @@ class Display:
     def _begin(self, stage: str, done: int) -> None:
         if stage != self._stage:
             self._stage, self._first = stage, done
-            self._begun_s, self._said_s = time.monotonic(), -EVERY_S
+            self._begun_s, self._shown_s = time.monotonic(), -EVERY_S
 
     def _show(
         self, what: str, done: int, total: int, count: Sequence[str], detail: Sequence[str]
@@ -146,14 +146,14 @@ class Display:
                 self._bar.live.start(refresh=True)
             return
         now = time.monotonic()
-        due = now - self._said_s >= EVERY_S or 0 < total <= done
+        due = now - self._shown_s >= EVERY_S or 0 < total <= done
         if due and now - self._begun_s >= self._quiet_s:
-            self._said_s = now
+            self._shown_s = now
             say("note", ", ".join(filter(None, (what, *count, *detail))))
 
 
 class _Bar:
-    """Two lines of a terminal that are drawn over: a bar with its count, and the detail."""
+    """Two terminal lines, redrawn in place: a bar with its count, and the details."""
 
     def __init__(self) -> None:
         from rich.console import Console, Group
@@ -172,7 +172,7 @@ class _Bar:
             Group(self._progress, self._detail),
             console=Console(stderr=True),
             transient=True,
-            redirect_stdout=False,  # rich would send it to its own console, which is stderr
+            redirect_stdout=False,  # rich would redirect it to stderr
         )
 
     def show(self, what: str, done: int, total: int, count: str, detail: str) -> None:
@@ -195,7 +195,7 @@ def validation_line(epoch: int, found: Validation, better: bool) -> str:
 
 
 def spent(tokens: TokenCount, price: Price | None) -> str:
-    """ "1,234 tokens" or, where prices are known, "1,234 tokens (costs 0.0012)"."""
+    """ "1,234 tokens" or, with a price, "1,234 tokens (costs 0.0012)"."""
     cost = tokens.cost(price)
     number = f"{round(tokens.prompt + tokens.completion):,} tokens"
     return number if cost is None else f"{number} (costs {cost:.2g})"
@@ -211,7 +211,7 @@ def duration(seconds: float) -> str:
 
 
 def short(value: float) -> str:
-    """Three figures, or whole numbers: 412, 41.2, 0.41."""
+    """Three digits, or whole numbers: 412, 41.2, 0.41."""
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 

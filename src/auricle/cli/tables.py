@@ -1,4 +1,4 @@
-"""Tables on stdout, or another stream."""
+"""Tables for stdout or another stream."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def print_table(
     stream: TextIO | None = None,
     compact: bool = False,
 ) -> None:
-    """Figures stand to the right; text that is too wide takes several lines.
+    """Print a table: numbers are right-aligned, wide text is wrapped.
 
-    ``compact`` leaves out the lines between columns, for tables of many.
+    ``compact`` leaves out the lines between columns, for tables with many columns.
     """
     from rich import box
     from rich.console import Console
@@ -25,7 +25,7 @@ def print_table(
     from rich.text import Text
 
     table = Table(
-        title=Text(title),  # as it is: a file's name may look like markup
+        title=Text(title),  # a file name may look like markup
         title_justify="left",
         caption=Text(note) if note else None,
         caption_justify="left",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 EPILOG = (
     "Several processes: accelerate launch --num_processes 4 -m auricle train RECIPE. "
-    "RECIPE is a TOML file; see recipes/README.md for those that exist."
+    "RECIPE is a TOML file; recipes/README.md lists the existing ones."
 )
 
 
@@ -33,16 +33,17 @@ def train(
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint, if there is one.")
+        bool, typer.Option("--resume", help="Continue from the last checkpoint, if there is one.")
     ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
-            "--dry-run", help="Check all, measure a few steps, and say what a run would take."
+            "--dry-run",
+            help="Check all, measure a few steps, and estimate a run's time and memory.",
         ),
     ] = False,
 ) -> None:
-    """Train a model by a recipe, to a model folder that `auricle caption --model` takes."""
+    """Train a model from a recipe; the result is a model folder for `auricle caption --model`."""
     with exit_codes():
         with Display(quiet_s=0.0) as display:
             watch = display.training_watch

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from auricle.tuning.reliability import Reliability
 
 app = typer.Typer(
-    help="Fit what chooses a caption, and how sure to be of it, on clips with captions.",
+    help="Fit the weights that choose a caption, and its confidence, on clips with captions.",
     no_args_is_help=True,
 )
 
@@ -48,10 +48,10 @@ def rerank(
     output: TunedModel = None,
     device: DeviceName = "auto",
 ) -> None:
-    """Fit the weights by which a model ranks its candidates.
+    """Fit the weights that rank a model's candidates.
 
-    Every clip is decoded once; the weights of likelihood, similarity, fluency and agreement are
-    searched for the best captions, and compared with the paper's on clips held out from the fit.
+    Every clip is decoded once. The fit searches weights of likelihood, similarity, fluency and
+    agreement for the best captions, and compares them with the paper's on clips held out from it.
     """
     with exit_codes():
         from auricle.cli.tables import print_table
@@ -97,8 +97,8 @@ def confidence(
             metavar="COSINE",
             min=0.0,
             max=1.0,
-            help="From which a caption is right: its best cosine with a reference, by"
-            " all-MiniLM-L6-v2 whatever the model embeds by.",
+            help="A caption is right from this cosine with its closest reference on, by"
+            " all-MiniLM-L6-v2 for every model.",
         ),
     ] = 0.5,
     folds: Folds = 5,
@@ -121,10 +121,10 @@ def confidence(
     ] = False,
     device: DeviceName = "auto",
 ) -> None:
-    """Fit how sure to be of a caption: a probability from its likelihood, similarity, agreement.
+    """Fit the confidence of captions: a probability from likelihood, similarity and agreement.
 
-    A caption counts as right when one of the clip's references is near it, by --right. How reliable
-    the confidence is, is measured on clips held out from the fit.
+    A caption counts as right if one of the clip's references is near it, by --right. The
+    reliability of the confidence is measured on clips held out from the fit.
     """
     with exit_codes():
         from auricle.decoding.confidence import save_calibration
@@ -186,7 +186,7 @@ def _show_reliability(found: Reliability, threshold: float) -> None:
 def decode_manifest(
     captioner: Captioner, data: Path, candidates: int | None, seed: int
 ) -> list[ClipCandidates]:
-    """Every clip that can be heard; the others are named on stderr."""
+    """Every clip that can be decoded; the others are named on stderr."""
     from auricle.tuning.clips import decode_clips, read_clips
 
     with Display() as display:

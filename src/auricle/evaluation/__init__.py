@@ -1,1 +1,1 @@
-"""Files of predictions and references -> scores, comparisons and reports."""
+"""Evaluation: files of predictions and references -> scores, comparisons and reports."""

@@ -1,4 +1,4 @@
-"""Scores together with their clips: the content of tables, JSON and the report page."""
+"""Assessments: scores with their clips, the content of tables, JSON and the report page."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from auricle.metrics.evaluation import Evaluation
 from auricle.metrics.scores import Score
 from auricle.text.fluency.detector import CLASSES, DESCRIPTIONS, NAMED
 
-# Clips are ranked by the first of these that there is, under any label.
+# Clips are ranked by the first of these scores that exists, under any label.
 RANKED_BY = ("SPIDEr-FL", "SPIDEr", "FENSE", "CIDEr-D", "SBERT similarity", "METEOR", "ROUGE-L")
 
 
 @dataclass(frozen=True, eq=False)
 class Assessment:
-    """``system``: the file or model that was scored; ``references``: the file it was scored by."""
+    """The scores of one system. ``system``: the file or model that was scored; ``references``: the
+    file of the references."""
 
     system: str
     references: str
@@ -27,7 +28,7 @@ class Assessment:
     evaluation: Evaluation
 
     def ranking(self) -> Score | None:
-        """The score that says which clips are best and worst: the first of `RANKED_BY`."""
+        """The score that ranks clips: the first of `RANKED_BY`."""
         return ranking(self.evaluation.scores)
 
     def fault(self, clip: int) -> str | None:
@@ -50,7 +51,7 @@ def ranking(scores: Sequence[Score]) -> Score | None:
 
 
 def as_json(assessment: Assessment) -> dict[str, Any]:
-    """Everything: scores, intervals, what is missing or left out, and each clip."""
+    """All results: scores, intervals, missing metrics, left-out rows, and each clip."""
     evaluation, pairs = assessment.evaluation, assessment.pairs
     scores: dict[str, Any] = {}
     for found in evaluation.measured:

@@ -1,4 +1,4 @@
-"""A model in the place of a file: captions of the references' recordings, and retrieval by it."""
+"""Evaluation of a model: captions of the references' recordings, and retrieval."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from auricle.pipeline import Captioner, Decoding
 
 RECALL_AT = (1, 5, 10)
-PRECISION_AT = 10  # mAP@10 is what DCASE's language-based retrieval is ranked by
+PRECISION_AT = 10  # mAP@10 ranks DCASE's language-based retrieval
 
 
 @dataclass(frozen=True)
 class ModelCaptions:
-    """What a model says of clips, under their ids; ``embeddings`` [E]: where its members' audio
-    embeddings, joined to one vector, place each clip."""
+    """A model's captions of clips, by their ids; ``embeddings`` [E]: the members' audio embeddings
+    of each clip, joined to one vector."""
 
     predictions: list[Prediction] = field(default_factory=list)
     embeddings: dict[str, Tensor] = field(default_factory=dict)
@@ -53,11 +53,12 @@ def caption_clips(
     batch_size: int = 8,
     watch: Watch | None = None,
 ) -> ModelCaptions:
-    """The model's caption of each clip whose recording can be heard; the others are noted.
+    """The model's caption of each clip; clips whose recording cannot be read are noted.
 
     Args:
-        output: JSON Lines, written as the captions come; what a run leaves can be scored.
-        decoding: by default the model's own.
+        output: JSON Lines, written caption by caption; the file of an interrupted run can be
+            scored.
+        decoding: the settings, by default the model's own.
 
     Raises:
         DataError: no clip has a recording, or ``output`` cannot be written.
@@ -67,7 +68,7 @@ def caption_clips(
             "the references name no recordings to caption; give a manifest, or the folder of the "
             "recordings with --audio"
         )
-    watch, said = watch or Watch(), ModelCaptions()
+    watch, captions = watch or Watch(), ModelCaptions()
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         file = output.open("w", encoding="utf-8", errors="backslashreplace")
@@ -79,16 +80,16 @@ def caption_clips(
             clip = found.source.id
             if found.caption:
                 writer.write(replace(found.caption, audio=clip))
-                where = f"{output}:{len(said.predictions) + 1}"
+                where = f"{output}:{len(captions.predictions) + 1}"
                 caption = found.caption
-                said.predictions.append(
+                captions.predictions.append(
                     Prediction(clip, caption.caption, where, caption.candidates)
                 )
-                said.embeddings[clip] = audio_embedding(captioner.scorers, found.heard)
+                captions.embeddings[clip] = audio_embedding(captioner.scorers, found.heard)
             else:
                 watch.note(f"{clip}: {found.error}")
             watch.progress("captioning", done, len(references))
-    return said
+    return captions
 
 
 def retrieval(
@@ -96,14 +97,14 @@ def retrieval(
 ) -> list[Measured]:
     """R@k and mAP@10 between recordings and the captions by people, from the model's embeddings.
 
-    The captions of a clip stay together when clips are drawn again. In an ensemble cosines are
-    averaged by the members' weights.
+    The captions of a clip stay together in resamples. In an ensemble, cosines are averaged by the
+    members' weights.
 
     Args:
-        embeddings: of the clips' recordings, by `caption_clips`.
+        embeddings: of the clips' recordings, from `caption_clips`.
 
     Raises:
-        ModelError: the model's text embedder cannot be had.
+        ModelError: the model's text embedder cannot be loaded.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""The comparison of two systems on the same clips: differences, how sure they are, where."""
+"""The comparison of two systems on the same clips: differences, their certainty, and clips."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from auricle.evaluation.assessment import Assessment, ranking
 from auricle.evaluation.table import figure
 from auricle.metrics.bootstrap import Difference, difference
 
-TIE = 1e-9  # scores of a clip closer than this are the same
+TIE = 1e-9  # closer scores of a clip are equal
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,9 @@ class Contrast:
     """One metric of two systems.
 
     Attributes:
-        difference: of the first less the second; None where a metric has no interval.
-        wins, ties, losses: clips on which the first is better than, like or worse than the second;
-            None for metrics of a corpus alone or where neither end is better.
+        difference: the first minus the second; None if the metric has no interval.
+        wins, ties, losses: clips on which the first is better than, equal to or worse than the
+            second; None for metrics of a corpus only, or without a better direction.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Divergence:
-    """A clip that two systems score differently: ``scores`` of the metric clips are ranked by."""
+    """A clip with different scores; ``scores`` are of the metric that ranks clips."""
 
     id: str
     captions: tuple[str, str]
@@ -44,7 +44,7 @@ class Divergence:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Attributes: ``contrasts`` per metric; ``ranked_by`` what `divergences` are measured by."""
+    """A comparison: ``contrasts`` per metric; ``ranked_by``: the metric of ``divergences``."""
 
     first: Assessment
     second: Assessment
@@ -54,13 +54,13 @@ class Comparison:
 
 
 def compare(first: Assessment, second: Assessment, seed: int = 0) -> Comparison:
-    """The paired bootstrap of every metric that both have, and the clips by how they differ.
+    """The paired bootstrap of every common metric, and the clips ordered by their difference.
 
     Args:
-        first, second: of the same clips in the same order.
+        first, second: assessments of the same clips in the same order.
 
     Raises:
-        ValueError: of different clips.
+        ValueError: the clips differ.
     """
     clips = [clip.id for clip in first.pairs.references]
     if clips != [clip.id for clip in second.pairs.references]:
@@ -91,7 +91,7 @@ def _contrasts(first: Assessment, second: Assessment, seed: int) -> Iterator[Con
 def _divergences(
     first: Assessment, second: Assessment
 ) -> tuple[str | None, tuple[Divergence, ...]]:
-    """Clips with different captions, the furthest apart first."""
+    """Clips with different captions, the largest difference first."""
     by, other = ranking(first.evaluation.scores), ranking(second.evaluation.scores)
     if by is None or other is None or by.name != other.name:
         return None, ()
@@ -112,13 +112,13 @@ def _divergences(
 
 COLUMNS = ("metric", "A", "B", "A - B (95 %)", "p", "+/=/-")
 LEGEND = (
-    "p: two-sided, of there being no difference, of this metric alone; "
+    "p: two-sided, for no difference, of this metric alone; "
     "+/=/-: clips on which A is better, the same, worse"
 )
 
 
 def contrast_rows(comparison: Comparison) -> list[tuple[str, ...]]:
-    """A row of text for each metric, under `COLUMNS`."""
+    """A row of text per metric, with `COLUMNS`."""
     rows = []
     for contrast in comparison.contrasts:
         row = [contrast.name, figure(contrast.first), figure(contrast.second)]
@@ -148,7 +148,7 @@ def divergence_lines(comparison: Comparison, count: int) -> list[str]:
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
-    """Everything, the clips that differ included."""
+    """All results, with the clips that differ."""
     return {
         "a": comparison.first.system,
         "b": comparison.second.system,

@@ -1,4 +1,4 @@
-"""Pairs of predictions and clips; a row that fits nowhere is named, never dropped."""
+"""Pairs of predictions and clips; a row without a partner is named, never dropped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from auricle.text.normalise import is_blank
 
 
 class PairingError(DataError):
-    """Predictions and references that do not fit; ``faults`` says where."""
+    """Predictions and references that do not match; ``faults`` names the rows."""
 
     def __init__(self, message: str, faults: Faults) -> None:
         super().__init__(message)
@@ -25,12 +25,12 @@ class PairingError(DataError):
 
 @dataclass(frozen=True)
 class Pairs:
-    """Clips with their one prediction, in the order of the references.
+    """Clips with one prediction each, in the order of the references.
 
     Attributes:
-        of: how many clips the references have.
-        faults: rows of either side that are in no pair, and why.
-        notes: what a reader of the scores should know.
+        of: the number of clips in the references.
+        faults: rows of both files without a pair, with reasons.
+        notes: notes for readers of the scores.
     """
 
     predictions: tuple[Prediction, ...]
@@ -55,7 +55,7 @@ class Pairs:
         return replace(self, predictions=predictions, references=references)
 
     def rivals(self) -> list[list[str]] | None:
-        """All candidates of each clip; None if no prediction has any but its caption."""
+        """All candidates of each clip; None if every prediction has only its caption."""
         found = [
             list(dict.fromkeys((p.caption, *(c.text for c in p.candidates))))
             for p in self.predictions
@@ -64,10 +64,10 @@ class Pairs:
 
 
 def shared(first: Pairs, second: Pairs) -> tuple[Pairs, Pairs]:
-    """Both, without the clips that the other does not have.
+    """Both, reduced to their common clips.
 
     Raises:
-        PairingError: they share none.
+        PairingError: there are none.
     """
     common = {clip.id for clip in first.references} & {clip.id for clip in second.references}
     if not common:
@@ -154,7 +154,7 @@ def _index(clips: Sequence[Reference]) -> dict[str, list[int]]:
 
 
 def _find(name: str, index: dict[str, list[int]]) -> list[int]:
-    """The numbers of the clips that ``name`` may mean: one if it is clear, several, or none."""
+    """The numbers of the clips that ``name`` may mean: one, several, or none."""
     path = PurePath(name.strip())
     several: list[int] = []
     for tried in dict.fromkeys((name.strip(), path.name, path.stem)):

@@ -13,7 +13,7 @@ from auricle.records import Candidate
 from auricle.schema import build
 
 COLUMNS = ("file_name", "caption_predicted")  # of a DCASE submission
-NAMES = ("audio", "file_name", "id")  # keys of a JSON line that name its clip, the first there is
+NAMES = ("audio", "file_name", "id")  # keys of a JSON line that name its clip; the first counts
 CAPTIONS = ("caption", "caption_predicted")
 
 
@@ -22,9 +22,9 @@ class Prediction:
     """One row.
 
     Attributes:
-        clip: the clip's name or id as it stands there, perhaps a path.
+        clip: the clip's name or id as in the file, perhaps a path.
         where: "captions.csv:17".
-        candidates: of an auricle record, the caption and its rivals, best first.
+        candidates: all candidates of an auricle record, best first.
     """
 
     clip: str
@@ -34,11 +34,12 @@ class Prediction:
 
 
 def read_predictions(path: Path) -> list[Prediction]:
-    """Every row of a CSV with the columns `COLUMNS`, or of JSON Lines such as `auricle caption
-    --format jsonl` writes: one of `NAMES`, one of `CAPTIONS`, and perhaps ``candidates``.
+    """Every row of a CSV with the columns `COLUMNS`, or of JSON Lines as from `auricle caption
+    --format jsonl`: one of `NAMES`, one of `CAPTIONS`, and perhaps ``candidates``.
 
     Raises:
-        DataError: no such file, another encoding or other columns; names file and line.
+        DataError: the file is missing, or has another encoding or other columns; names file and
+            line.
     """
     table = path.suffix.lower() in TABLES
     found = []

@@ -25,14 +25,14 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Reference:
-    """A clip that people described.
+    """A clip with captions by people.
 
     Attributes:
         id: its name in reports.
         captions: one or more.
         where: "captions.csv:17".
-        names: what a prediction may call it, the surest first: ids, file names, stems.
-        audio: the recording (and its section), where one was found.
+        names: its names in predictions, the most certain first: ids, file names, stems.
+        audio: the recording (and its section), if found.
     """
 
     id: str
@@ -47,8 +47,8 @@ class References:
     """The clips of a file with their captions.
 
     Attributes:
-        faulty, faults: clips that cannot be used as they stand there, and why.
-        notes: what a reader of scores should know.
+        faulty, faults: clips that cannot be used, and the reasons.
+        notes: notes for readers of the scores.
     """
 
     path: Path
@@ -62,12 +62,13 @@ def read_references(path: Path, audio: Path | None = None, split: str | None = N
     """The clips of a manifest or a table, each with the captions that are not empty.
 
     Args:
-        path: `KINDS`, told apart by suffix and columns.
-        audio: a folder in which to look for the recordings of a CSV's clips.
-        split: of a manifest, to take the clips of this split alone.
+        path: one of `KINDS`, recognised by suffix and columns.
+        audio: a folder with the recordings of a CSV's clips.
+        split: use only the clips of this split of a manifest.
 
     Raises:
-        DataError: no such file, another encoding, other columns, a broken line, or no clips.
+        DataError: the file is missing, has another encoding, other columns, a broken line, or no
+            clips.
     """
     if path.suffix.lower() in JSON_LINES:
         found = _manifest(path, split)
@@ -151,7 +152,7 @@ def _seconds(text: str, where: str) -> str:
 
 
 def _file_names(name: str) -> tuple[str, ...]:
-    """A path, its last part, and that without the suffix."""
+    """A path, its last part, and its stem."""
     path = Path(name)
     return tuple(dict.fromkeys((name, path.name, path.stem)))
 
@@ -180,7 +181,7 @@ def _checked(
 
 
 def _notes(clips: tuple[Reference, ...]) -> tuple[str, ...]:
-    """A note of the clips that have another number of references than most."""
+    """A note on clips with another number of references than most."""
     counts = Counter(len(clip.captions) for clip in clips)
     if len(counts) == 1:
         return ()

@@ -1,4 +1,4 @@
-"""Rows of files that people made: every fault in them is kept and named."""
+"""Rows of users' files; every fault is kept and named."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from auricle.files import json_rows, read_table
 
 TABLES = {".csv", ".tsv", ".tab"}
 JSON_LINES = {".jsonl", ".ndjson"}
-SHOWN = 10  # rows named by number in one message
-NAMED = 5  # rows of one reason named one by one
+SHOWN = 10  # row numbers in one message
+NAMED = 5  # rows listed per reason
 
 
 @dataclass(frozen=True)
 class Faults:
-    """The faults in one file or between two, in the order found; each is a `LeftOut`."""
+    """The faults of one file or between two, in order; each is a `LeftOut`."""
 
     found: tuple[LeftOut, ...] = ()
 
     def lines(self) -> list[str]:
-        """One line for each, of every reason the first `NAMED` and how many more there are."""
+        """One line each for the first `NAMED` of every reason, then the number of others."""
         by_reason: dict[str, list[LeftOut]] = {}
         for fault in self.found:
             by_reason.setdefault(fault.reason, []).append(fault)
@@ -43,8 +43,8 @@ def rows_of(path: Path, required: Sequence[str] = ()) -> Iterator[tuple[int, dic
     """(line number, row) of a CSV, TSV or JSON Lines file in UTF-8.
 
     Raises:
-        DataError: the file cannot be read, is of another encoding, or has a line that is none;
-            names the lines.
+        DataError: the file cannot be read, has another encoding, or has a broken line; names the
+            lines.
     """
     check_encoding(path)
     if path.suffix.lower() in JSON_LINES:
@@ -56,10 +56,10 @@ def rows_of(path: Path, required: Sequence[str] = ()) -> Iterator[tuple[int, dic
 
 
 def check_encoding(path: Path) -> None:
-    """Refuse a file that is not UTF-8: a name read wrongly belongs to no clip.
+    """Check that a file is UTF-8, because a misread name matches no clip.
 
     Raises:
-        DataError: names the lines.
+        DataError: the file is not UTF-8; names the lines.
     """
     try:
         content = path.read_bytes()

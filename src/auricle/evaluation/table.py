@@ -1,4 +1,4 @@
-"""Scores as text: rows of a table, Markdown, remarks for their reader."""
+"""Scores as text: rows of a table, Markdown, remarks for the reader."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COLUMNS = ("metric", "value", "95 % interval")
 
 
 def score_rows(evaluation: Evaluation) -> list[tuple[str, str, str]]:
-    """(metric, value, 95 % interval) as text; "-" where there is no interval."""
+    """(metric, value, 95 % interval) as text; "-" for no interval."""
     rows = []
     for score in evaluation.scores:
         interval = evaluation.intervals.get(score.name)
@@ -23,12 +23,12 @@ def score_rows(evaluation: Evaluation) -> list[tuple[str, str, str]]:
 
 
 def figure(value: float) -> str:
-    """Three decimals; whole numbers from 2 on, such as of words, without."""
+    """Three decimals; none for whole numbers from 2 on, such as counts of words."""
     return f"{value:,.0f}" if value >= 2 and value.is_integer() else f"{value:.3f}"
 
 
 def missing_lines(missing: Sequence[Missing]) -> list[str]:
-    """ "SPICE, SPIDEr: reason (command)": metrics that lack the same in one line."""
+    """ "SPICE, SPIDEr: reason (command)": one line for metrics with the same reason."""
     by_cause: dict[tuple[str, str], list[str]] = {}
     for absent in missing:
         by_cause.setdefault((absent.reason, absent.command), []).append(absent.name)
@@ -46,7 +46,7 @@ def heading(assessment: Assessment) -> str:
 
 
 def markdown(assessment: Assessment) -> str:
-    """The table, and what is missing or left out."""
+    """The table, with missing metrics and left-out rows."""
     lines = [f"# {heading(assessment)}", "", f"| {' | '.join(COLUMNS)} |", "|---|---|---|"]
     lines += [f"| {' | '.join(row)} |" for row in score_rows(assessment.evaluation)]
     for title, entries in remarks(assessment).items():

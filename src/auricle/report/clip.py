@@ -1,4 +1,4 @@
-"""The clip player: a sound under its log-mel spectrogram, as HTML that lies in a page."""
+"""The clip player: a log-mel spectrogram above its sound, as HTML for a page."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from auricle.report.page import data_uri
 if TYPE_CHECKING:
     import numpy as np
 
-MAX_S = 30.0  # of longer recordings the start is shown, as it is captioned
+MAX_S = 30.0  # only this much is shown, as only this much is captioned
 RANGE = 1.4  # of normalised log-mel energies: 80 dB
 WIDTH = 800  # pixels at most
-ROWS = 2  # pixels of a mel bin
+ROWS = 2  # pixels per mel bin
 QUALITY = 80
-EMPTY_BIN = 3  # holds the floor always (see `auricle.audio.fbank`)
+EMPTY_BIN = 3  # always holds the floor (see `auricle.audio.fbank`)
 MARKS_HZ = (250, 1000, 4000)
-TICKS = 10  # of the time axis at most
+TICKS = 10  # at most, on the time axis
 
 PLAYER = Template("""$bars<div class=picture><img src="$picture" alt="$alt">$marks\
 <div class=time><i></i></div></div>
@@ -43,7 +43,7 @@ def clip_player(clip: Clip, name: str) -> str:
     """The player of the first `MAX_S` seconds of ``clip``.
 
     Raises:
-        AudioError: it cannot be read.
+        AudioError: the clip cannot be read.
     """
     from auricle.audio.fbank import SAMPLE_RATE_HZ
 
@@ -57,9 +57,9 @@ def player(
     codec: Codec = "mp3",
     parts_s: Sequence[tuple[float, float]] = (),
 ) -> str:
-    """The player of ``waveform``, float32 [L] at ``rate_hz``, called ``name``.
+    """The player of ``waveform``, float32 [L] at ``rate_hz``, with the label ``name``.
 
-    ``parts_s``: up to two spans (begin, end) in seconds, each drawn as a bar above the picture.
+    ``parts_s``: up to two spans (begin, end) in seconds, drawn as bars above the picture.
     """
     seconds = len(waveform) / rate_hz
     bars = "".join(
@@ -114,8 +114,7 @@ def picture(waveform: np.ndarray, rate_hz: int) -> bytes:
 def spectrogram(waveform: np.ndarray, rate_hz: int) -> np.ndarray:
     """Log-mel energies of float32 [L] at 16 kHz: [128, W], 1 the loudest, 0 `RANGE` below it.
 
-    The mel scale gives most of the height to what ears tell apart, and to what the model hears.
-    Silence is 0.
+    The mel scale follows the resolution of the ear, and is the model's input. Silence is 0.
     """
     import numpy as np
     import torch
@@ -133,7 +132,7 @@ def spectrogram(waveform: np.ndarray, rate_hz: int) -> np.ndarray:
 
 
 def duration_s(clip: Clip | None) -> float:
-    """Seconds as the file declares them; not a number where there is no file, or it is broken."""
+    """The declared duration in seconds; NaN if there is no file, or it is broken."""
     if clip is None:
         return float("nan")
     try:
@@ -144,7 +143,7 @@ def duration_s(clip: Clip | None) -> float:
 
 
 def mark_height(hertz: float) -> float:
-    """The place of a frequency in the picture, from 0 at its bottom to 1."""
+    """The height of a frequency in the picture, from 0 (bottom) to 1."""
     from auricle.audio.fbank import HIGH_HZ, LOW_HZ, MEL_BINS, mel
 
     step = (mel(HIGH_HZ) - mel(LOW_HZ)) / (MEL_BINS + 1)

@@ -1,4 +1,4 @@
-"""The plots of a data card, as PNG files."""
+"""Plots of a data card, as PNG files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Splits = dict[str, SplitStatistics]
 
 
 def draw(splits: Splits, folder: Path) -> list[Path]:
-    """Draw every plot into ``folder`` as PNG; their paths.
+    """Draw every plot into ``folder`` as PNG; return their paths.
 
     Raises MissingDependencyError: matplotlib is not installed.
     """
@@ -47,7 +47,7 @@ def _durations(axes: Axes, splits: Splits) -> None:
 
 
 def _caption_lengths(axes: Axes, splits: Splits) -> None:
-    """Lines, not bars: splits differ in size, so each shows shares of its own captions."""
+    """Shares of each split's captions, as lines, because splits differ in size."""
     for name, s in splits.items():
         if s.caption_words:
             counts = Counter(s.caption_words)
@@ -59,7 +59,7 @@ def _caption_lengths(axes: Axes, splits: Splits) -> None:
 
 
 def _vocabulary(axes: Axes, splits: Splits) -> None:
-    """Zipf's view: how often the word of each rank is used."""
+    """The frequency of words by rank (Zipf's law)."""
     for name, s in splits.items():
         if s.vocabulary:
             axes.loglog(sorted(s.vocabulary.values(), reverse=True), label=name)

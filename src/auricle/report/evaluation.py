@@ -1,4 +1,4 @@
-"""The evaluation report, as files of a folder: a page to read and listen to, JSON, Markdown."""
+"""The evaluation report in a folder: a page to read and listen to, JSON, Markdown."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ $candidates
 
 
 def prepare(folder: Path) -> None:
-    """Check before hours are spent that a report can be written.
+    """Check, before hours of work, that a report can be written.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
-        DataError: the folder cannot be made.
+        DataError: the folder cannot be created.
     """
     require_matplotlib()
     try:
@@ -57,11 +57,11 @@ def prepare(folder: Path) -> None:
 
 
 def write_report(assessment: Assessment, folder: Path, progress: Progress = silent) -> list[Path]:
-    """Write `FILES` into ``folder``; their paths. ``progress`` is told of the clips shown.
+    """Write `FILES` into ``folder``; return their paths. ``progress`` gets the shown clips.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
-        DataError: the folder cannot be made.
+        DataError: the folder cannot be created.
     """
     prepare(folder)
     contents = (
@@ -77,7 +77,7 @@ def write_report(assessment: Assessment, folder: Path, progress: Progress = sile
 
 
 def ends(ranked: Score | None, shown: int = SHOWN) -> dict[str, list[int]]:
-    """Numbers of the clips to show, best first and worst first; of few clips, all by rank."""
+    """Numbers of the clips to show: the best and the worst; if there are few, all by rank."""
     if ranked is None:
         return {}
     order = sorted(range(len(ranked.items)), key=lambda n: -ranked.items[n])
@@ -141,7 +141,7 @@ def _plots(assessment: Assessment, ranked: Score | None) -> str:
     return (
         f"<section><h2>How clips score</h2>{_panels(distributions(drawn))}</section>\n"
         f"<section><h2>By length and duration</h2>{_panels(against(ranked, quantities))}"
-        "<p class=facts>Dots are clips; the others are means of clips of like length, with 95 % "
+        "<p class=facts>Dots are clips; the others are means of clips of similar length, with 95 % "
         "intervals.</p></section>"
     )
 
@@ -151,7 +151,7 @@ def _panels(drawings: Sequence[str]) -> str:
 
 
 def _errors(assessment: Assessment) -> str:
-    """The fluency detector's errors by kind, and the captions that have them."""
+    """The fluency detector's errors by kind, and the captions with errors."""
     found = _faults(assessment)
     if not found:
         return ""
@@ -202,7 +202,7 @@ def _drawn(assessment: Assessment) -> list[Score]:
 
 
 def _candidates(candidates: Sequence[Candidate], caption: str) -> str:
-    """A table of the candidates, with the scores that any of them has."""
+    """A table of the candidates, with the scores that they have."""
     if not candidates:
         return ""
     names = {

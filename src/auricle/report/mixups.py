@@ -1,4 +1,4 @@
-"""The preview of mix-ups: a page to listen to some of them, with what was mixed."""
+"""The preview of mix-ups: a page to listen to some of them, with their sources."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def write_preview(
     on_skip: OnSkip = silent,
     progress: Progress = silent,
 ) -> int:
-    """``count`` random mix-ups of ``manifest``, mixed as ``rendering`` mixes them, as the HTML file
-    ``page``; how many there are. Its seed draws them, too.
+    """Write ``count`` random mix-ups of ``manifest``, mixed by ``rendering``, to the HTML file
+    ``page``; return their number. The seed of ``rendering`` also draws them.
 
-    What cannot be mixed goes to ``on_skip`` and gives its place to another. ``progress`` is told
-    the mix-ups that are done.
+    Rows that cannot be mixed go to ``on_skip`` and are replaced. ``progress`` gets the number of
+    finished mix-ups.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
-        DataError: nothing can be mixed.
+        DataError: no row can be mixed.
     """
     require_matplotlib()
     rendering = rendering or Rendering()
@@ -67,8 +67,8 @@ def write_preview(
     if not cards:
         raise DataError(f"{manifest}: no mix-up that can be mixed")
     facts = (
-        f"{len(cards)} of {len(rows):,}, drawn by seed {rendering.seed}. Does the caption say what"
-        " is heard, all of it, in this order?"
+        f"{len(cards)} of {len(rows):,}, drawn by seed {rendering.seed}. Does the caption name all"
+        " the sounds, and in this order?"
     )
     with atomic_writer(page) as file:
         file.write(html_page(f"Mix-ups of {manifest.name}", facts, "\n".join(cards)))
@@ -76,7 +76,7 @@ def write_preview(
 
 
 def places(mixed: Mixed) -> Iterator[tuple[float, float]]:
-    """The times (begin, end) in seconds of the first recording, and of the second."""
+    """The times (begin, end) in seconds of the first and of the second recording."""
     start_s = mixed.mix.offset_s or 0.0
     in_turn = mixed.mix.relation == FOLLOWED_BY
     later = 1 if in_turn or mixed.seconds[0] >= mixed.seconds[1] else 0

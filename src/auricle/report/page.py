@@ -1,4 +1,4 @@
-"""The page shell: HTML that needs nothing but itself, with one style and one player script."""
+"""The page shell: self-contained HTML, with one style and one player script."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 from html import escape
 from string import Template
 
-FIRST, SECOND = "#2f7ebc", "#d9822b"  # colours of two things beside each other
+FIRST, SECOND = "#2f7ebc", "#d9822b"  # colours of a pair
 
 _STYLE = f"""\
 body {{ font: 16px/1.45 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
@@ -52,8 +52,8 @@ td {{ padding: .1rem 1rem .1rem 0; vertical-align: top }}
 .panels svg {{ width: 18rem; max-width: 100%; height: auto }}
 """
 
-# In each <section> with a player (`auricle.report.clip`) the script draws the time into the
-# picture; a click in the picture goes to that time; one sound plays at a time.
+# In each <section> with a player (`auricle.report.clip`), the script draws the time into the
+# picture; a click in the picture jumps to that time; one sound plays at a time.
 _SCRIPT = """\
 for (const audio of document.querySelectorAll("section audio")) {
   const time = audio.closest("section").querySelector(".time")
@@ -100,5 +100,5 @@ def html_page(title: str, facts: str, body: str) -> str:
 
 
 def data_uri(kind: str, content: bytes) -> str:
-    """``content`` of the media type ``kind`` as an address that holds it."""
+    """A data URI of ``content`` with the media type ``kind``."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

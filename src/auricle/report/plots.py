@@ -1,4 +1,4 @@
-"""Plots by matplotlib, which comes with the extra "data": SVG for pages, PNG for files."""
+"""Plots with matplotlib (extra "data"): SVG for pages, PNG for files."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 
 PANEL_INCHES = (3.0, 2.1)
 BINS = 30
-GROUPS = 6  # of clips, by what a score is plotted against
-LEAST = 12  # clips from which groups are drawn
+GROUPS = 6  # of clips, along the horizontal axis
+LEAST = 12  # groups are drawn from this number of clips on
 
 
 def require_matplotlib() -> None:
-    """Raises MissingDependencyError where matplotlib is not installed."""
+    """Raises MissingDependencyError if matplotlib is not installed."""
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise MissingDependencyError(
-            'plots are drawn by matplotlib, which is not installed: pip install "auricle[data]"'
+            'plots need matplotlib, which is not installed: pip install "auricle[data]"'
         ) from error
 
 
 def distributions(scores: Sequence[Score]) -> list[str]:
-    """A histogram of each score's items, its mean marked."""
+    """A histogram of each score's items, with its mean."""
     drawings = []
     for score in scores:
         figure, axes = _panel()
@@ -50,8 +50,8 @@ def distributions(scores: Sequence[Score]) -> list[str]:
 
 
 def against(score: Score, quantities: dict[str, Sequence[float]]) -> list[str]:
-    """A score's items against each quantity, given by its name and unit; the means of groups of
-    clips of like quantity, with their 95 % intervals, over them."""
+    """A score's items against each quantity, by its name and unit; over them, the means of groups
+    of similar clips with 95 % intervals."""
     drawings = []
     for name, values in quantities.items():
         figure, axes = _panel()
@@ -66,7 +66,7 @@ def against(score: Score, quantities: dict[str, Sequence[float]]) -> list[str]:
 
 
 def draw_reliability(found: Reliability, title: str, path: Path) -> None:
-    """The reliability diagram as PNG: stated against observed, with 95 % intervals.
+    """Draw the reliability diagram as PNG: stated against observed, with 95 % intervals.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -138,7 +138,7 @@ def _panel() -> tuple[Figure, Axes]:
 
 
 def _svg(figure: Figure) -> str:
-    """The <svg> element alone, for a page to hold; the same for the same figures."""
+    """The <svg> element for a page; equal for equal figures."""
     import matplotlib
 
     file = io.StringIO()

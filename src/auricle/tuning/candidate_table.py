@@ -1,4 +1,4 @@
-"""The candidates of all clips as one table, in which weights choose captions by looking up."""
+"""The candidates of all clips in one table, where weights choose captions by lookup."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from auricle.tuning.clips import ClipCandidates
 from auricle.tuning.worth import Worth
 
 _DISFLUENT = 1e6  # more than any difference of scores
-_AT_ONCE = 64  # settings of weights tried together
+_AT_ONCE = 64  # weight settings that are tried together
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,11 +21,11 @@ class CandidateTable:
     """C clips of at most N candidates and T terms, padded.
 
     Attributes:
-        names: of the T terms, those that any candidate has.
-        terms: [C, N, T] float64, 0 where nobody knows.
-        handicap: [C, N] what keeps a candidate back: padding, and disfluency.
+        names: names of the T terms that any candidate has.
+        terms: [C, N, T] float64, 0 if missing.
+        handicap: [C, N] subtracted from the score, for padding and disfluency.
         worth: [C, N] the metric of each candidate, 0 in padding.
-        counts: [C, N] how often each was drawn, 0 in padding.
+        counts: [C, N] draws of each candidate, 0 in padding.
     """
 
     names: tuple[str, ...]
@@ -35,17 +35,17 @@ class CandidateTable:
     counts: np.ndarray
 
     @classmethod
-    def of(cls, heard: Sequence[ClipCandidates], worth: Worth) -> CandidateTable:
+    def of(cls, clips: Sequence[ClipCandidates], worth: Worth) -> CandidateTable:
         names = tuple(
             name
             for name, term in TERMS.items()
-            if any(getattr(c, term.field) is not None for clip in heard for c in clip.candidates)
+            if any(getattr(c, term.field) is not None for clip in clips for c in clip.candidates)
         )
-        shape = len(heard), max(len(clip.candidates) for clip in heard)
+        shape = len(clips), max(len(clip.candidates) for clip in clips)
         terms = np.zeros((*shape, len(names)))
         handicap = np.full(shape, np.inf)
         values, counts = np.zeros(shape), np.zeros(shape)
-        for row, (clip, found) in enumerate(zip(heard, worth, strict=True)):
+        for row, (clip, found) in enumerate(zip(clips, worth, strict=True)):
             for slot, candidate in enumerate(clip.candidates):
                 terms[row, slot] = [getattr(candidate, TERMS[n].field) or 0.0 for n in names]
                 handicap[row, slot] = _DISFLUENT if candidate.fluent is False else 0.0
@@ -57,12 +57,12 @@ class CandidateTable:
         return len(self.terms)
 
     def of_clips(self, rows: np.ndarray) -> CandidateTable:
-        """The pool of the clips ``rows``, a mask or indices."""
+        """The table of the clips ``rows``, a mask or indices."""
         parts = (self.terms, self.handicap, self.worth, self.counts)
         return CandidateTable(self.names, *(part[rows] for part in parts))
 
     def chosen(self, weights: np.ndarray) -> np.ndarray:
-        """[C] which candidate the weights [T] choose, as `auricle.decoding.rerank.choose` does."""
+        """[C] the candidate that the weights [T] choose, as in `auricle.decoding.rerank.choose`."""
         slots: np.ndarray = (self.terms @ weights - self.handicap).argmax(axis=1)
         return slots
 
@@ -80,7 +80,7 @@ class CandidateTable:
         return np.concatenate(means)
 
     def spread(self) -> np.ndarray:
-        """[T] how far a term varies among the candidates of a clip: its mean deviation there."""
+        """[T] the standard deviation of each term among a clip's candidates, mean over clips."""
         real = np.isfinite(self.handicap)[..., None]
         number = real.sum(axis=1)
         means = (self.terms * real).sum(axis=1) / number
@@ -89,16 +89,16 @@ class CandidateTable:
         return spread
 
     def row(self, weights: Mapping[str, float]) -> np.ndarray:
-        """[T] the weights of the terms here."""
+        """[T] the weights of the table's terms."""
         return np.array([weights.get(name, 0.0) for name in self.names])
 
     def weights(self, row: np.ndarray) -> RerankWeights:
-        """What `row` was made of; terms that are not here get 0."""
+        """The inverse of `row`; terms that the table lacks get 0."""
         none = dict.fromkeys(TERMS, 0.0)
         return RerankWeights(**none | dict(zip(self.names, map(float, row), strict=True)))
 
     def random(self) -> np.ndarray:
-        """[C] the metric to expect of a draw at random."""
+        """[C] the expected metric of a random draw."""
         mean: np.ndarray = (self.worth * self.counts).sum(axis=1) / self.counts.sum(axis=1)
         return mean
 

@@ -1,4 +1,4 @@
-"""Clips of a validation manifest, decoded once: of every clip all candidates with all terms."""
+"""Clips of a validation manifest, decoded once, with all candidates and all terms."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ClipCandidates:
-    """A clip's captions by people and by the model, best first.
+    """A clip's captions by people, and by the model (best first).
 
-    ``group`` is equal for clips of one recording, which cross-validation keeps together.
+    ``group`` is equal for clips of one recording; cross-validation keeps them together.
     """
 
     id: str
@@ -43,10 +43,10 @@ class ClipCandidates:
 
 
 def read_clips(path: str | os.PathLike[str], note: Note) -> list[Clip]:
-    """The clips of a manifest that have captions; lines and clips that cannot serve are noted.
+    """The clips of a manifest with captions; unusable lines and clips are noted.
 
     Raises:
-        DataError: no manifest, or no clip in it with captions.
+        DataError: there is no manifest, or no clip in it has captions.
     """
     clips, without = [], 0
     for _, clip in read_lines(path, lambda _, error: note(str(error))):
@@ -72,9 +72,9 @@ def decode_clips(
     seed: int = 0,
     watch: Watch | None = None,
 ) -> list[ClipCandidates]:
-    """Every clip decoded by the captioner's own settings, with every term.
+    """Decode every clip with the captioner's own settings, and compute every term.
 
-    What cannot be read, or is digital silence, is noted and left out.
+    Clips that cannot be read, or are digital silence, are noted and left out.
     """
     decoding = captioner.decoding(candidates=candidates, seed=seed, every_term=True)
     found = ((c.heard, c.caption) for c in captioner.stream(clips, decoding))
@@ -87,7 +87,7 @@ def decode_clips(
 def usable(
     found: Iterable[tuple[Heard[Clip], T | None]], total: int, watch: Watch
 ) -> Iterator[tuple[Clip, T]]:
-    """Clips in which something was heard, each with what was found; the others are noted."""
+    """Clips with their results; clips that are unreadable or silent are noted."""
     for done, (heard, result) in enumerate(found, 1):
         if heard.error:
             watch.note(str(heard.error))
@@ -99,12 +99,12 @@ def usable(
 
 
 def sampling(ensemble: Ensemble) -> DecodeOptions:
-    """The settings by which ``ensemble`` samples; of one that searches, the defaults."""
+    """The sampling settings of ``ensemble``; the defaults if it uses another method."""
     return ensemble.decoding if ensemble.decoding.method == "nucleus" else DecodeOptions()
 
 
 def write_candidates(path: Path, clips: Iterable[ClipCandidates]) -> None:
-    """One line of JSON per clip, every candidate with every term."""
+    """Write one line of JSON per clip, with every candidate and every term."""
     import json
 
     with atomic_writer(path) as file:

@@ -1,8 +1,8 @@
-"""Confidence fitted on a validation manifest: logistic regression, held-out reliability.
+"""The fit of confidence on a validation manifest: logistic regression, held-out reliability.
 
-A caption counts as right when its best cosine with a reference, by all-MiniLM-L6-v2 whatever the
-model's own text embedder, reaches a threshold: a judgement of sentences by sentences, which takes
-"a dog barks" and "a cat meows" for less different than they are.
+A caption counts as right if its best cosine with a reference reaches a threshold. The cosine is
+always by all-MiniLM-L6-v2, whatever the model's own text embedder. It compares sentences, and so
+underestimates the difference between "a dog barks" and "a cat meows".
 """
 
 from __future__ import annotations
@@ -28,45 +28,45 @@ from auricle.tuning.folds import folds
 from auricle.tuning.reliability import Reliability, reliability
 from auricle.tuning.worth import best_similarity
 
-RIGHT = 0.5  # cosine with a reference from which a caption counts as right
+RIGHT = 0.5  # a caption counts as right from this cosine with a reference
 RIDGE = 1.0  # a normal prior of deviation 1 on the weights of standardised features
 _ITERATIONS = 50
 
 
-def chosen(heard: Sequence[ClipCandidates]) -> list[Candidate]:
+def chosen(clips: Sequence[ClipCandidates]) -> list[Candidate]:
     """The caption of each clip."""
-    return [choose(clip.candidates) for clip in heard]
+    return [choose(clip.candidates) for clip in clips]
 
 
-def are_right(heard: Sequence[ClipCandidates], threshold: float = RIGHT) -> np.ndarray:
+def are_right(clips: Sequence[ClipCandidates], threshold: float = RIGHT) -> np.ndarray:
     """[N] bool: whether each clip's caption is right."""
-    captions = [replace(clip, candidates=(choose(clip.candidates),)) for clip in heard]
+    captions = [replace(clip, candidates=(choose(clip.candidates),)) for clip in clips]
     return np.array([worth[0] >= threshold for worth in best_similarity(captions)])
 
 
 def fit_confidence(
-    heard: Sequence[ClipCandidates],
+    clips: Sequence[ClipCandidates],
     data: str,
     method: str,
     threshold: float = RIGHT,
     fold_count: int = 5,
     seed: int = 0,
 ) -> tuple[Calibration, Reliability]:
-    """The calibration of all clips, and how reliable the same fit is on clips held out.
+    """The calibration of all clips, and the reliability of the same fit on held-out clips.
 
     Raises:
-        DataError: too few clips, or all of them right, or none.
+        DataError: there are too few clips, or all captions are right, or none.
     """
-    captions, right = chosen(heard), are_right(heard, threshold)
+    captions, right = chosen(clips), are_right(clips, threshold)
     if right.all() or not right.any():
         raise DataError(
             f"{data}: {'every' if right.all() else 'no'} caption counts as right at cosine "
             f"{threshold:g}; confidence is fitted on right and wrong ones: give other clips, or "
             "another --right"
         )
-    groups = [clip.group for clip in heard]
+    groups = [clip.group for clip in clips]
     fold = folds(groups, fold_count, seed)
-    sure, base = np.empty(len(heard)), np.empty(len(heard))
+    sure, base = np.empty(len(clips)), np.empty(len(clips))
     for number in range(fold_count):
         rest, held_out = fold != number, np.flatnonzero(fold == number)
         features, bias = regress([c for c, r in zip(captions, rest, strict=True) if r], right[rest])
@@ -83,29 +83,29 @@ def fit_confidence(
         auc=round(found.auc.value, 4),
     )
     share = round(float(right.mean()), 4)
-    calibration = Calibration(features, bias, method, threshold, data, len(heard), share, held)
+    calibration = Calibration(features, bias, method, threshold, data, len(clips), share, held)
     return calibration, found
 
 
 def measure_confidence(
-    heard: Sequence[ClipCandidates], calibration: Calibration, seed: int = 0
+    clips: Sequence[ClipCandidates], calibration: Calibration, seed: int = 0
 ) -> Reliability:
-    """How reliable a calibration is on clips that it was not fitted on."""
-    sure = np.array([confidence(calibration, caption) for caption in chosen(heard)])
-    groups = [clip.group for clip in heard]
-    return reliability(sure, are_right(heard, calibration.right), groups, seed=seed)
+    """The reliability of a calibration on clips that it was not fitted on."""
+    sure = np.array([confidence(calibration, caption) for caption in chosen(clips)])
+    groups = [clip.group for clip in clips]
+    return reliability(sure, are_right(clips, calibration.right), groups, seed=seed)
 
 
 def regress(
     captions: Sequence[Candidate], right: np.ndarray, names: Sequence[str] = FEATURES
 ) -> tuple[tuple[Feature, ...], float]:
-    """Logistic regression with a ridge penalty, by Newton's method; the features and the bias.
+    """The features and the bias of a logistic regression with a ridge penalty, by Newton's method.
 
-    A feature that no caption has, or that is equal in all, is left out; one that some do not have
-    counts as average there. So is one of negative weight: a caption is never the surer for being
-    less likely, similar or agreed on, and where features say much the same, chance makes one of
-    them say so. The bias is not penalised, so that the mean confidence over the captions is the
-    share of right ones.
+    A feature that no caption has, or that is equal in all, is left out; if only some captions have
+    it, it counts as average in the others. A feature with negative weight is also left out: a less
+    likely, similar or agreed caption is never more certain, and among correlated features chance
+    can give one a negative weight. The bias is not penalised, so the mean confidence equals the
+    share of right captions.
     """
     columns, found = [], []
     for name in names:
@@ -127,10 +127,10 @@ def regress(
 
 
 def logistic(x: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """[K] the weights of columns ``x`` [N, K] of which the first is 1, its weight the bias.
+    """[K] the weights of columns ``x`` [N, K]; the first column is 1, and its weight the bias.
 
-    They maximise the log-likelihood of ``right`` [N] less `RIDGE` / 2 times the squares of all but
-    the bias.
+    They maximise the log-likelihood of ``right`` [N] minus `RIDGE` / 2 times the squares of all
+    except the bias.
     """
     penalty = RIDGE * np.diag([0.0] + [1.0] * (x.shape[1] - 1))
     weights = np.zeros(x.shape[1])
@@ -141,7 +141,7 @@ def logistic(x: np.ndarray, right: np.ndarray) -> np.ndarray:
         gradient = x.T @ (right - p) - penalty @ weights
         curvature = (x * (p * (1 - p))[:, None]).T @ x + penalty + 1e-9 * np.eye(len(weights))
         step = np.linalg.solve(curvature, gradient)
-        weights += step / max(1.0, np.abs(step).max())  # far from the optimum it overshoots
+        weights += step / max(1.0, np.abs(step).max())  # far from the optimum, Newton overshoots
         if np.abs(step).max() < 1e-10:
             break
     return weights

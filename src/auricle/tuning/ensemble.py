@@ -1,4 +1,4 @@
-"""Weights of an ensemble's members, fitted on a validation manifest, and what they are worth."""
+"""The fit of ensemble weights on a validation manifest, and its gain on held-out clips."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from auricle.tuning.panel import Opinions, Panel, Row
 from auricle.tuning.simplex import DIVISIONS, search_simplex, simplex_grid
 from auricle.tuning.worth import Worth, metric
 
-GRID = 300  # settings of weights that are tried before the best is refined
+GRID = 300  # weight settings to try before the best one is refined
 MEAN, FITTED = "the mean of all", "fitted, on clips held out"
 ORACLE = "the best candidate (oracle)"
-DISAGREEMENT = 0.5  # between folds, in a member's share, that is worth a word
+DISAGREEMENT = 0.5  # a larger difference between folds in a member's share is reported
 LIKELIHOOD, SIMILARITY = ("likelihood", "summed_likelihood"), ("similarity", "agreement")
 
 
@@ -41,19 +41,19 @@ class Weights:
         return cls((1 / members,) * members, (1 / members,) * members)
 
     def row(self) -> np.ndarray:
-        """[2M + 1] as the tables of `Trials` have their terms."""
+        """[2M + 1] in the order of the terms of `Trials`."""
         return np.array([*self.likelihood, *self.similarity, 1.0])
 
 
 @dataclass(frozen=True, eq=False)
 class Trials:
-    """The candidates of all clips as tables, in which weights choose captions by looking up.
+    """The candidates of all clips in tables, where weights choose captions by lookup.
 
     Attributes:
-        tables: for each point of likelihood weights that was decoded. Their terms are the
-            likelihood by each of M members, the similarity by each, and all else, weighed as the
-            ensemble ranks.
-        free: whether the likelihood weights are free, or are those of the point.
+        tables: one per decoded point of likelihood weights. Their terms are the likelihood by each
+            of M members, the similarity by each, and the sum of the others with the ensemble's
+            weights.
+        free: whether the likelihood weights are free, or fixed to those of the point.
     """
 
     tables: dict[Row, CandidateTable]
@@ -62,16 +62,16 @@ class Trials:
     @classmethod
     def of(
         cls,
-        heard: Sequence[Opinions],
+        opinions: Sequence[Opinions],
         panel: Panel,
         worth: Sequence[Worth],
     ) -> Trials:
-        """``worth``: of the candidates that were found together, at each point."""
+        """``worth``: of the candidates that the members found together, per point."""
         rerank = panel.ensemble.decoding.rerank
-        clips = [opinions.clip for opinions in heard]
+        clips = [own.clip for own in opinions]
         tables = {}
         for number, point in enumerate(panel.points):
-            judged = [opinions.together[number] for opinions in heard]
+            judged = [own.together[number] for own in opinions]
             tables[point] = _table(clips, judged, worth[number], rerank)
         return cls(tables, panel.pool == "candidates")
 
@@ -86,13 +86,13 @@ class Trials:
         return best
 
     def fit(self, clips: np.ndarray) -> Weights:
-        """The weights under which the captions of ``clips``, a mask, earn most; of equals, those
-        near the mean."""
+        """The weights with the highest metric on ``clips``, a mask; of equals, those nearest to the
+        mean."""
         fitted = [self._fit(point, table.of_clips(clips)) for point, table in self.tables.items()]
         return max(fitted, key=lambda found: found[0])[1]
 
     def _fit(self, point: Row, table: CandidateTable) -> tuple[float, Weights]:
-        """Likelihood and similarity weights in turn, from the point, until neither gains."""
+        """Fit likelihood and similarity weights in turn, from the point, until neither gains."""
         members = len(point)
         row = replace(Weights.mean(members), likelihood=point).row()
         parts = [slice(0, members)] * self.free + [slice(members, 2 * members)]
@@ -111,15 +111,15 @@ class Trials:
 
 @dataclass(frozen=True)
 class EnsembleFit:
-    """What was fitted, and how it compares.
+    """Fitted weights and their comparison.
 
     Attributes:
-        weights: of the ensemble; where they were ``fitted``, on all clips.
-        metric: what they maximise, in words.
-        best: the member that does best alone, on these very clips.
+        weights: of the ensemble; if ``fitted``, fitted on all clips.
+        metric: the name of the metric that they maximise.
+        best: the best single member, chosen on these same clips.
         rows: the metric of each member alone and of ensembles, with 95 % intervals over the clips.
-        gains: of ensembles over the best member and over the mean, clip by clip.
-        by_fold: the weights that were fitted for each fold, on the others.
+        gains: of ensembles over the best member and over the mean, paired by clip.
+        by_fold: the weights for each fold, fitted on the other folds.
     """
 
     members: tuple[str, ...]
@@ -135,26 +135,26 @@ class EnsembleFit:
     by_fold: tuple[Weights, ...]
 
     def verdicts(self) -> list[str]:
-        """In one line for each comparison, whether there is a gain."""
-        said = []
+        """One line per comparison: whether there is a gain."""
+        lines = []
         for name, (value, low, high) in self.gains.items():
             kind = "a gain" if low > 0 else "a LOSS" if high < 0 else "no difference that shows"
             figures = f"{value:+.3f} (95 % interval {low:+.3f} to {high:+.3f})"
-            said.append(f"{name}: {kind}, {figures}")
+            lines.append(f"{name}: {kind}, {figures}")
         if self.by_fold and self._spread() > DISAGREEMENT:
-            said.append("the folds disagree about the shares: these clips hardly determine them")
+            lines.append("the folds disagree about the shares: these clips hardly determine them")
         ensembles = [self.rows[name].value for name in (MEAN, FITTED) if name in self.rows]
         if max(ensembles) <= self.rows[self.best].value:
-            said.append(f"no ensemble of these does better here than {self.best} alone")
-        return said
+            lines.append(f"no ensemble of these does better here than {self.best} alone")
+        return lines
 
     def _spread(self) -> float:
-        """How far the folds' shares of a member lie apart, at most."""
+        """The largest difference between folds in a member's share."""
         rows = np.array([weights.row() for weights in self.by_fold])
         return float(np.ptp(rows, axis=0).max())
 
     def to_json(self) -> dict[str, object]:
-        """For the report beside the ensemble."""
+        """The content of the report beside the ensemble."""
         return asdict(self) | {
             "rows": {name: row._asdict() for name, row in self.rows.items()},
             "gains": {name: row._asdict() for name, row in self.gains.items()},
@@ -162,14 +162,14 @@ class EnsembleFit:
         }
 
     def to_markdown(self) -> str:
-        """For the model card."""
+        """The section of the model card."""
         rows = (
             f"| {name} | {row.value:.3f} | {row.low:.3f} to {row.high:.3f} |"
             for name, row in self.rows.items()
         )
         fitted = (
             f" The shares above were fitted on all of them; those of the row `{FITTED}` "
-            f"{self.folds} times, always on other clips."
+            f"{self.folds} times, each time on the other clips."
         )
         return "\n".join(
             [
@@ -177,9 +177,9 @@ class EnsembleFit:
                 "|---|---|---|",
                 *rows,
                 "",
-                f"On {self.clips} validation clips, on which {self.best} was also found to be the "
-                f"best member.{fitted if self.fitted else ''} The intervals speak of the choice of "
-                "clips alone.",
+                f"Measured on {self.clips} validation clips; {self.best} was chosen as the best "
+                f"member on the same clips.{fitted if self.fitted else ''} The intervals cover the "
+                "choice of clips only.",
                 "",
                 *(f"* {verdict}" for verdict in self.verdicts()),
             ]
@@ -187,7 +187,7 @@ class EnsembleFit:
 
 
 def fit_ensemble(
-    heard: Sequence[Opinions],
+    opinions: Sequence[Opinions],
     panel: Panel,
     *,
     fitted: bool = True,
@@ -195,34 +195,34 @@ def fit_ensemble(
     fold_count: int = 5,
     seed: int = 0,
 ) -> EnsembleFit:
-    """Compare members and ensembles on the clips that ``panel`` has ``heard``.
+    """Compare members and ensembles by the ``opinions`` of ``panel``.
 
     Args:
-        fitted: fit the members' weights; else they stay the plain mean.
+        fitted: fit the members' weights; else they stay equal.
 
     Raises:
-        DataError: too few clips.
+        DataError: there are too few clips.
     """
-    if not heard:
+    if not opinions:
         raise DataError("no clip could be heard, so that nothing can be compared: give other clips")
     names = [member.name for member in panel.ensemble.config.members]
-    clips = [opinions.clip for opinions in heard]
+    clips = [own.clip for own in opinions]
     fold = folds([clip.group for clip in clips], fold_count, seed) if fitted else np.zeros(0)
     label, of = metric(metric_name)
-    # One call for everything, since some metrics start a program for each.
-    said = [
-        [tuple(choose(o.alone[m]) for m in range(len(names))) for o in heard],
-        *([o.together[at][0] for o in heard] for at in range(len(panel.points))),
+    # One call for all, because some metrics start a program per call.
+    candidates = [
+        [tuple(choose(o.alone[m]) for m in range(len(names))) for o in opinions],
+        *([o.together[at][0] for o in opinions] for at in range(len(panel.points))),
     ]
-    worth = _in_parts(of, clips, said)
-    trials, mean = Trials.of(heard, panel, worth[1:]), Weights.mean(len(names))
+    worth = _in_parts(of, clips, candidates)
+    trials, mean = Trials.of(opinions, panel, worth[1:]), Weights.mean(len(names))
     ways = dict(zip(names, np.stack(worth[0], axis=1), strict=True))
     best = max(names, key=lambda name: ways[name].mean())
     ways[MEAN] = trials.earned(mean)
     gains = {f"{MEAN} over {best}": ways[MEAN] - ways[best]}
     by_fold = [trials.fit(fold != number) for number in range(fold_count)] if fitted else []
     if fitted:
-        ways[FITTED] = np.empty(len(heard))
+        ways[FITTED] = np.empty(len(clips))
         for number, weights in enumerate(by_fold):
             ways[FITTED][fold == number] = trials.earned(weights)[fold == number]
         gains[f"{FITTED}, over {best}"] = ways[FITTED] - ways[best]
@@ -231,10 +231,10 @@ def fit_ensemble(
     return EnsembleFit(
         members=tuple(names),
         pool=panel.pool,
-        weights=trials.fit(np.ones(len(heard), dtype=bool)) if fitted else mean,
+        weights=trials.fit(np.ones(len(clips), dtype=bool)) if fitted else mean,
         fitted=fitted,
         metric=label,
-        clips=len(heard),
+        clips=len(clips),
         folds=fold_count,
         best=best,
         rows={name: bootstrap(values, seed=seed) for name, values in ways.items()},
@@ -244,8 +244,7 @@ def fit_ensemble(
 
 
 def finished(ensemble: Ensemble, found: EnsembleFit, decoding: DecodeOptions) -> Ensemble:
-    """``ensemble`` with the shares that were found under ``decoding``, and a card that tells what
-    they are worth."""
+    """``ensemble`` with the shares found under ``decoding``, and a card with their comparison."""
     weights = found.weights
     shares = zip(ensemble.config.members, weights.likelihood, weights.similarity, strict=True)
     members = tuple(
@@ -258,7 +257,7 @@ def finished(ensemble: Ensemble, found: EnsembleFit, decoding: DecodeOptions) ->
 
 
 def divisions(members: int) -> int:
-    """Into how many parts weights are divided, for a grid of at most `GRID` points."""
+    """The number of parts of a weight, for a grid of at most `GRID` points."""
     parts = DIVISIONS
     while parts > 1 and len(simplex_grid(members, parts)) > GRID:
         parts -= 1
@@ -273,17 +272,18 @@ def _means(table: CandidateTable, row: np.ndarray, part: slice, settings: np.nda
 
 
 def _table(
-    heard: Sequence[ClipCandidates],
+    clips: Sequence[ClipCandidates],
     judged: Sequence[tuple[tuple[Candidate, ...], ...]],
     worth: Worth,
     rerank: RerankWeights,
 ) -> CandidateTable:
-    """The terms of `Weights.row`, from what each member thinks of each clip's candidates."""
+    """A table with the terms of `Weights.row`, from each member's scores of all candidates."""
     weights = asdict(rerank)
     kinds = [{name: weights.pop(name) for name in kind} for kind in (LIKELIHOOD, SIMILARITY)]
     members = range(len(judged[0]))
     pools = [
-        CandidateTable.of(_saying(heard, [clip[m] for clip in judged]), worth) for m in members
+        CandidateTable.of(_with_candidates(clips, [clip[m] for clip in judged]), worth)
+        for m in members
     ]
     columns = [pool.terms @ pool.row(kind) for kind in kinds for pool in pools]
     columns.append(pools[0].terms @ pools[0].row(weights))
@@ -293,17 +293,19 @@ def _table(
 
 def _in_parts(
     of: Callable[[Sequence[ClipCandidates]], Worth],
-    heard: Sequence[ClipCandidates],
-    said: Sequence[Sequence[tuple[Candidate, ...]]],
+    clips: Sequence[ClipCandidates],
+    candidates: Sequence[Sequence[tuple[Candidate, ...]]],
 ) -> list[Worth]:
-    """The worth of several lists of candidates of each clip, by one call of the metric ``of``."""
-    all_of_it = [tuple(chain.from_iterable(parts)) for parts in zip(*said, strict=True)]
-    worth = of(_saying(heard, all_of_it))
-    ends = [np.cumsum([len(part) for part in parts])[:-1] for parts in zip(*said, strict=True)]
+    """The worth of several lists of candidates per clip, with one call of the metric ``of``."""
+    joined = [tuple(chain.from_iterable(parts)) for parts in zip(*candidates, strict=True)]
+    worth = of(_with_candidates(clips, joined))
+    ends = [
+        np.cumsum([len(part) for part in parts])[:-1] for parts in zip(*candidates, strict=True)
+    ]
     return list(map(list, zip(*map(np.split, worth, ends), strict=True)))
 
 
-def _saying(
-    heard: Sequence[ClipCandidates], candidates: Sequence[tuple[Candidate, ...]]
+def _with_candidates(
+    clips: Sequence[ClipCandidates], candidates: Sequence[tuple[Candidate, ...]]
 ) -> list[ClipCandidates]:
-    return [replace(clip, candidates=own) for clip, own in zip(heard, candidates, strict=True)]
+    return [replace(clip, candidates=own) for clip, own in zip(clips, candidates, strict=True)]

@@ -1,5 +1,5 @@
-"""Panel of an ensemble's members: what each finds in a clip, and what each thinks of what any has
-found."""
+"""The panel of an ensemble's members: the captions that each finds, and each member's scores of all
+captions."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from auricle.watch import Watch
 if TYPE_CHECKING:
     from auricle.pipeline import Captioner, Decoding
 
-DECODES = 10  # settings of likelihood weights that are decoded where tokens are pooled
+DECODES = 10  # settings of likelihood weights to decode if tokens are pooled
 
-Row = tuple[float, ...]  # a weight for each member, 1 in all
+Row = tuple[float, ...]  # a weight per member, sum 1
 
 
 @dataclass(frozen=True)
 class Opinions:
-    """Of the members on one clip.
+    """The members' candidates and scores for one clip.
 
     Attributes:
         clip: its references and the first member's candidates.
-        alone: of each member what it says by itself, best first.
-        together: at each point of likelihood weights, what is found together as each member judges
-            it, ordered by text.
+        alone: each member's own candidates, best first.
+        together: per point of likelihood weights, the candidates of all members as each member
+            scores them, ordered by text.
     """
 
     clip: ClipCandidates
@@ -45,14 +45,14 @@ class Opinions:
 
 
 class Panel:
-    """The members of a captioner's ensemble, each of which is asked about every clip.
+    """The members of a captioner's ensemble, which all decode and score every clip.
 
-    Each clip is encoded once, and decoded by every member alone and by all of them: once, or for
+    Each clip is encoded once, and decoded by each member alone and by all together: once, or for
     pool "tokens" at each of its points.
 
     Attributes:
-        points: the likelihood weights under which all decode together. Pool "candidates" has one,
-            the mean, for they do not change what it finds.
+        points: the likelihood weights of decoding together. Pool "candidates" has only the mean,
+            because its candidates do not depend on them.
     """
 
     def __init__(self, captioner: Captioner) -> None:
@@ -70,7 +70,7 @@ class Panel:
         seed: int = 0,
         watch: Watch | None = None,
     ) -> list[Opinions]:
-        """The opinions on every clip in which something can be heard; the others are noted."""
+        """The opinions on every clip; clips that are unreadable or silent are noted."""
         decoding = self.captioner.decoding(candidates=candidates, seed=seed)
         found = hear_each(self.captioner.models, clips, partial(self._ask, decoding=decoding))
         return [opinions for _, opinions in usable(found, len(clips), watch or Watch())]
@@ -114,8 +114,8 @@ class Panel:
 
 
 def token_points(members: int) -> list[Row]:
-    """The mean, and the finest grid of quarters or more that has at most `DECODES` points; those
-    near the mean first."""
+    """The mean, then the points of the finest grid (of quarters or coarser) with at most `DECODES`
+    points, nearest to the mean first."""
     mean = np.full(members, 1 / members)
     grid = next(
         grid

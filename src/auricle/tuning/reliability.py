@@ -9,13 +9,13 @@ import numpy as np
 
 from auricle.metrics.bootstrap import CONFIDENCE, RESAMPLES, Interval, wilson
 
-PER_BIN = 8  # clips at least
+PER_BIN = 8  # minimum of clips
 MOST_BINS = 10
 
 
 @dataclass(frozen=True)
 class Bin:
-    """Clips of like confidence: its mean, the share that was right, how many clips."""
+    """Clips of similar confidence: mean confidence, share of right captions, number of clips."""
 
     confidence: float
     right: float
@@ -28,16 +28,17 @@ class Bin:
 
 @dataclass(frozen=True)
 class Reliability:
-    """What probabilities are worth on N clips.
+    """The reliability of probabilities on N clips.
 
     Attributes:
-        right_share: how many were right.
-        brier: mean squared error of the probabilities; ``base_brier`` of the base rate in their
-            place, and ``gain`` the second less the first, clip by clip.
+        right_share: the share of right captions.
+        brier: mean squared error of the probabilities; ``base_brier`` is that of the base rate,
+            and ``gain`` the second minus the first, paired by clip.
         calibration_error: expected calibration error over ``bins`` of equal numbers of clips.
-        by_chance: what it would be if the probabilities were true, its mean and 95 % interval: so
-            few clips in a bin stray from them by chance alone.
-        auc: the probability that a right caption is surer than a wrong one; 0.5 says nothing.
+        by_chance: the calibration error of true probabilities, mean and 95 % interval; with few
+            clips per bin, chance alone causes it.
+        auc: the probability that a right caption has more confidence than a wrong one; 0.5 is
+            chance.
     """
 
     clips: int
@@ -52,7 +53,7 @@ class Reliability:
 
     @property
     def verdict(self) -> str:
-        """In one sentence, whether the confidence says more than the base rate."""
+        """One sentence: whether confidence is better than the base rate."""
         value, low, high = self.gain
         gain = f"{value:+.3f} (95 % interval {low:+.3f} to {high:+.3f})"
         if low > 0:
@@ -72,12 +73,13 @@ def reliability(
     base: np.ndarray | None = None,
     seed: int = 0,
 ) -> Reliability:
-    """Of probabilities [N] and outcomes [N] (0 or 1), with 95 % bootstrap intervals.
+    """The reliability of probabilities [N] for outcomes [N] (0 or 1), with 95 % bootstrap
+    intervals.
 
     Args:
         groups: equal for clips of one recording, which are drawn together.
-        base: [N] what the base rate was for whoever stated the probabilities; the share of
-            ``right`` itself by default.
+        base: [N] the base rate of the training clips of each fold; by default the share of
+            ``right``.
     """
     right = right.astype(np.float64)
     given = np.full(len(right), right.mean()) if base is None else base
@@ -101,7 +103,7 @@ def reliability(
 
 
 def bins(sure: np.ndarray, right: np.ndarray) -> tuple[Bin, ...]:
-    """Clips in order of confidence, in bins of equal numbers."""
+    """Clips ordered by confidence, in bins of equal size."""
     count = max(1, min(MOST_BINS, len(sure) // PER_BIN))
     parts = np.array_split(np.argsort(sure, kind="stable"), count)
     return tuple(Bin(float(sure[p].mean()), float(right[p].mean()), len(p)) for p in parts)
@@ -114,7 +116,7 @@ def calibration_error(sure: np.ndarray, right: np.ndarray) -> float:
 
 
 def auc(sure: np.ndarray, right: np.ndarray) -> float:
-    """Area under the ROC curve, ties counted half; NaN where all are right, or none."""
+    """Area under the ROC curve, ties count half; NaN if all captions are right, or none."""
     _, which, counts = np.unique(sure, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[which]
     positive = right > 0.5
@@ -125,7 +127,7 @@ def auc(sure: np.ndarray, right: np.ndarray) -> float:
 
 
 def _resamples(groups: Sequence[str], seed: int) -> Iterator[np.ndarray]:
-    """Indices of clips, whole groups drawn with replacement."""
+    """Indices of clips from whole groups, drawn with replacement."""
     which = np.unique(np.asarray(groups), return_inverse=True)[1]
     members = [np.flatnonzero(which == group) for group in range(which.max() + 1)]
     rng = np.random.default_rng(seed)

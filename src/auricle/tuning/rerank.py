@@ -1,4 +1,4 @@
-"""Reranking weights fitted on a validation manifest, and what they are worth on held-out clips."""
+"""The fit of reranking weights on a validation manifest, and its gain on held-out clips."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ FITTED, PAPERS, OWN = "fitted, on clips held out", "the paper's weights", "the m
 
 @dataclass(frozen=True)
 class RerankFit:
-    """What was fitted, and how it compares.
+    """Fitted weights and their comparison.
 
     Attributes:
         weights: fitted on all clips.
-        metric: what they maximise, in words.
+        metric: the name of the metric that they maximise.
         rows: the metric of several ways to choose, with 95 % intervals over the clips.
-        gain: of the fitted weights over the paper's on held-out clips, clip by clip.
-        by_fold: the weights that were fitted for each fold, on the others.
+        gain: of the fitted weights over the paper's on held-out clips, paired by clip.
+        by_fold: the weights for each fold, fitted on the other folds.
     """
 
     weights: RerankWeights
@@ -41,7 +41,7 @@ class RerankFit:
 
     @property
     def verdict(self) -> str:
-        """In one sentence, whether the fitted weights are better."""
+        """One sentence: whether the fitted weights are better."""
         value, low, high = self.gain
         gain = f"{value:+.3f} (95 % interval {low:+.3f} to {high:+.3f})"
         if low > 0:
@@ -54,7 +54,7 @@ class RerankFit:
         )
 
     def to_json(self) -> dict[str, object]:
-        """For the report beside a model."""
+        """The content of the report beside a model."""
         return asdict(self) | {
             "rows": {name: row._asdict() for name, row in self.rows.items()},
             "gain": self.gain._asdict(),
@@ -63,7 +63,7 @@ class RerankFit:
 
 
 def fit_rerank(
-    heard: Sequence[ClipCandidates],
+    clips: Sequence[ClipCandidates],
     metric_name: str = "cider_d",
     fold_count: int = 5,
     seed: int = 0,
@@ -72,14 +72,14 @@ def fit_rerank(
     """Fit the weights of all terms that the candidates have.
 
     Args:
-        own: the weights the model comes with; a row of their own where they are not the paper's.
+        own: the model's own weights; they get a row if they are not the paper's.
 
     Raises:
-        DataError: too few clips.
+        DataError: there are too few clips.
     """
-    fold = folds([clip.group for clip in heard], fold_count, seed)
+    fold = folds([clip.group for clip in clips], fold_count, seed)
     label, of = metric(metric_name)
-    pool = CandidateTable.of(heard, of(heard))
+    pool = CandidateTable.of(clips, of(clips))
     held_out, by_fold = np.empty(len(pool)), []
     for number in range(fold_count):
         row = fit_weights(pool.of_clips(fold != number))
@@ -104,9 +104,9 @@ def fit_rerank(
 
 
 def fit_weights(pool: CandidateTable) -> np.ndarray:
-    """[T] the weights, adding up to 1, under which the pool's captions earn most.
+    """[T] the weights, with sum 1, that give the pool's captions the highest metric.
 
-    The search goes over terms divided by their spread, so that a step means as much in each.
+    The search divides each term by its spread, so a step has the same size in all.
     """
     spread = pool.spread()
     useful = spread > 1e-9

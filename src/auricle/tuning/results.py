@@ -1,4 +1,4 @@
-"""Where tuning leaves its results: a copy of the model, and a report beside it."""
+"""Results of tuning: a copy of the model, and a report beside it."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ REPORT = "tuning.json"
 
 
 def check_output(folder: Path) -> None:
-    """Refuse, before hours are spent, a folder that a model must not be written over.
+    """Check, before hours of work, that the folder is free for a model.
 
     Raises:
-        ModelError: the folder holds something, or is a file.
+        ModelError: the folder is not empty, or is a file.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ModelError(f"{folder}: exists and is not empty; name a folder that is new")
+        raise ModelError(f"{folder}: exists and is not empty; name a new folder")
 
 
 def is_same(one: Path, other: Path) -> bool:
-    """Whether both are one folder."""
+    """Whether both are the same folder."""
     return one.exists() and other.exists() and one.samefile(other)
 
 
 def write_report(folder: Path, name: str, report: Mapping[str, Any]) -> None:
-    """Put ``report`` under ``name`` in the folder's `REPORT`; other tunings' stay."""
+    """Put ``report`` under ``name`` into the folder's `REPORT`; other entries stay."""
     path = folder / REPORT
     there = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     text = json.dumps(there | {name: report}, indent=1, ensure_ascii=False) + "\n"

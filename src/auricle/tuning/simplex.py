@@ -1,4 +1,4 @@
-"""A deterministic search over weights that are at least 0 and add up to 1."""
+"""A deterministic search over weights of 0 or more with sum 1."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from itertools import combinations, permutations
 
 import numpy as np
 
-DIVISIONS = 10  # of the grid: weights of 0.1
+DIVISIONS = 10  # grid steps of 0.1
 STEPS = (0.05, 0.02, 0.01)  # of the refinement
 
 
 def simplex_grid(size: int, divisions: int = DIVISIONS) -> np.ndarray:
-    """[S, size] every way to share 1 among ``size`` weights by 1/``divisions``."""
+    """[S, size] all ways to divide 1 among ``size`` weights in steps of 1/``divisions``."""
     bars = combinations(range(divisions + size - 1), size - 1)
     rows = [np.diff([-1, *places, divisions + size - 1]) - 1 for places in bars]
     return np.array(rows) / divisions
@@ -21,10 +21,11 @@ def simplex_grid(size: int, divisions: int = DIVISIONS) -> np.ndarray:
 def search_simplex(
     value: Callable[[np.ndarray], np.ndarray], start: np.ndarray, grid: np.ndarray | None = None
 ) -> np.ndarray:
-    """The weights [T] of greatest value: the best of a grid, then by moving weight between two.
+    """The weights [T] with the highest value: the best of a grid, refined by moving weight between
+    two.
 
-    ``value`` maps settings [S, T] to [S]. Of equals, the nearest to ``start`` is taken: few clips
-    leave wide plateaus, on which nothing should move without a reason.
+    ``value`` maps settings [S, T] to [S]. Of equals, the nearest to ``start`` wins: with few clips,
+    wide plateaus have equal values.
     """
     tried = np.concatenate([start[None], simplex_grid(len(start)) if grid is None else grid])
     best, most = _best(tried, value(tried), start)
