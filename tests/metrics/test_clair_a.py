@@ -4,7 +4,6 @@ import json
 import math
 
 import pytest
-from mixup_server import MixupServer
 from typer.testing import CliRunner
 
 from auricle.cli import app
@@ -13,6 +12,7 @@ from auricle.llm.client import ClientConfig
 from auricle.metrics import evaluate
 from auricle.metrics.clair_a import LlmJudge, Verdict, chat, judge_captions, read_verdict
 from auricle.metrics.registry import METRICS, chosen
+from tests.helpers.mixup_server import MixupServer
 
 pytest.importorskip("openai", reason="needs openai: pip install 'auricle[mixup]'")
 

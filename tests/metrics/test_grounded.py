@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from ensembles import captioner_of, make_bundle, make_ensemble
-from hash_embedder import HashEmbedder
 from torch.nn import functional as F
 from typer.testing import CliRunner
 
@@ -19,11 +17,13 @@ from auricle.evaluation.references import Reference
 from auricle.metrics import evaluate
 from auricle.metrics.fense import Judge
 from auricle.metrics.grounded import mace_like
-from auricle.metrics.inputs import Material
+from auricle.metrics.inputs import Inputs
 from auricle.metrics.registry import METRICS, chosen
 from auricle.metrics.space import Grounding, ModelSpace
 from auricle.model.captioner import AudioCaptioner
 from auricle.text.fluency import default_detector
+from tests.helpers.hash_embedder import HashEmbedder
+from tests.helpers.models import captioner_of, make_bundle, make_ensemble
 
 SAID = ["a dog barks and", "rain falls", "people talk"]
 MEANT = [["a dog", "it barks"], ["rain"], ["a crowd"]]
@@ -67,7 +67,7 @@ def test_audio_sim_is_the_cosine_with_the_models_embedding_of_the_sound(referenc
 
 
 def test_mace_like_by_its_formula(references, monkeypatch):
-    monkeypatch.setattr(Material, "judge", Judge(default_detector(), "auricle detector"))
+    monkeypatch.setattr(Inputs, "judge", Judge(default_detector(), "auricle detector"))
     captioner = captioner_of(make_bundle(0))
     grounding = Grounding(tuple(r.audio for r in references), space=space_of(captioner))
     found = evaluate(SAID, MEANT, ["audio-sim", "mace-like"], grounding=grounding)

@@ -1,14 +1,14 @@
 """Accuracy beside human judgements, where the shared data are there: no lower than was measured."""
 
 import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from auricle.text.fluency import default_detector
+from tests.helpers.paths import ROOT
 
-BENCHMARK = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks/human_judgement.py"))
+BENCHMARK = runpy.run_path(str(ROOT / "benchmarks/human_judgement.py"))
 Judged, Pair, Scores = (BENCHMARK[name] for name in ("Judged", "Pair", "Scores"))
 there = pytest.mark.skipif(not BENCHMARK["DATA"].is_dir(), reason="no FENSE-Eval beside the clone")
 
