@@ -1,12 +1,12 @@
 """What preference optimisation is worth: reward on held-out clips, with DPO and without.
 
-    python benchmarks/learning/preference.py [--seeds 3] [--start tiny] [--reward cider_d]
+    python benchmarks/learning/preference.py [--seeds 1 2 3] [--start tiny] [--reward cider_d]
 
 ESC-50 clips with captions of our own, a third of them held out by Freesound recording. The start
 is first fine-tuned on the training clips by likelihood alone. Then the same number of steps follow
 three times: by DPO on pairs of its own candidates with the likelihood kept, by likelihood alone in
 the same eval mode (the weight of DPO 0), and by likelihood as usual. Held-out clips are captioned
-by beam search and by sampling; rewards are those of `auricle.training.rewards`.
+by beam search, by sampling and reranking, and by plain sampling; rewards are those of `auricle.training.rewards`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ import torch
 from trained import TOLD, Values, changed
 
 from auricle.data.manifest import write_manifest
-from auricle.decoding.candidates import find_hypotheses
+from auricle.decoding.candidates import find_candidates, find_hypotheses
 from auricle.decoding.hypothesis import Scorer
 from auricle.decoding.options import DecodeOptions, with_method
+from auricle.decoding.rerank import choose
 from auricle.decoding.search import decode
 from auricle.hub.folder import Bundle, load_bundle
+from auricle.text.embedder import TextEmbedder
 from auricle.text.normalise import strip_punctuation
 from auricle.training.config import DataConfig
 from auricle.training.examples import Examples
@@ -83,13 +85,15 @@ def ran(recipe: Values) -> Path:
 
 @torch.no_grad()
 def measured(bundle: Bundle, manifest: Path, split: str = "val") -> dict[str, float]:
-    """The mean rewards of a split's captions: by beam search, and of samples."""
+    """The mean rewards of a split's captions: by beam search, by nucleus sampling and reranking as
+    the model decodes, and of samples at temperature 1."""
     model = bundle.model.eval()
     examples = Examples.read([manifest], split, model.config.max_duration_s)
     data = DataConfig(train=(str(manifest),), cache=str(CACHE))
     inputs, _ = inputs_of(data, model, examples, TOLD)
     rewards = {name: Reward(name, [clip.captions for clip in examples]) for name in REWARDS}
     scorer = Scorer("", model.decoder, bundle.tokenizer)
+    ranking = Scorer("", model.decoder, bundle.tokenizer, TextEmbedder("all-MiniLM-L6-v2"))
     beam = with_method(bundle.decoding, "beam")
     nucleus = DecodeOptions(candidates=CHECK, temperature=1.0)
     said = defaultdict[str, list[list[str]]](list)
@@ -101,6 +105,8 @@ def measured(bundle: Bundle, manifest: Path, split: str = "val") -> dict[str, fl
         said["beam"] += [[strip_punctuation(bundle.tokenizer.decode(c[0].ids))] for c in found]
         drawn = find_hypotheses([scorer], [cross], nucleus, 1)
         said["samples"] += [[h.text for h in clip for _ in range(h.count)] for clip in drawn]
+        reranked = find_candidates([ranking], [memory], bundle.decoding)
+        said["reranked"] += [[choose(clip).text] for clip in reranked]
         references += batch.captions
     scores: dict[str, float] = {}
     for name, reward in rewards.items():
@@ -111,15 +117,15 @@ def measured(bundle: Bundle, manifest: Path, split: str = "val") -> dict[str, fl
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--start", default="tiny")
     parser.add_argument("--reward", choices=REWARDS, default="cider_d")
     parser.add_argument("--beta", type=float, default=0.1)
-    parser.add_argument("--weight", type=float, default=1.0)
+    parser.add_argument("--weight", type=float, default=3.0)
     parser.add_argument("--candidates", type=int, default=8)
-    parser.add_argument("--learning-rate", type=float, default=1e-4)
+    parser.add_argument("--learning-rate", type=float, default=3e-4)
     parser.add_argument("--first-steps", type=int, default=150)
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=80)
     options = parser.parse_args()
     if not esc.DATA.is_dir():
         sys.exit(esc.MISSING)
@@ -128,7 +134,7 @@ def main() -> None:
         work = Path(folder)
         manifest = work / "esc.jsonl"
         write_manifest(manifest, esc.esc_clips())
-        for seed in range(options.seeds):
+        for seed in options.seeds:
             began = time.perf_counter()
             first = work / f"start-{seed}"
             ran(values(manifest, first, options.start, seed, options.first_steps, 3e-4))
