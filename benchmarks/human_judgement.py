@@ -24,6 +24,7 @@ import numpy as np
 
 from auricle.metrics import evaluate
 from auricle.metrics.fense import fense
+from auricle.metrics.grounded import MACE_PENALTY
 from auricle.metrics.spider import PENALTY, THRESHOLD
 from auricle.text.fluency import FluencyDetector, load_detector
 
@@ -189,6 +190,10 @@ class Scores:
         return np.array([fense(same, error, 0.5).items for same, error in sides])
 
     @cached_property
+    def mace_text(self) -> np.ndarray:
+        return self.sbert * (1 - MACE_PENALTY * self.errors)
+
+    @cached_property
     def fense_base(self) -> np.ndarray:
         sides = zip(self.sbert, self.judged.detector, strict=True)
         return np.array([fense(same, error, THRESHOLD).items for same, error in sides])
@@ -213,6 +218,7 @@ ROWS: dict[str, tuple[str, Callable[[Scores], np.ndarray]]] = {
     "sbert": ("SBERT (MiniLM)", lambda s: s.sbert),
     "fense": ("FENSE (MiniLM, our detector)", lambda s: s.fense),
     "fense-base": ("FENSE (MiniLM, published detector)", lambda s: s.fense_base),
+    "mace-text": ("MACE-like without the sound (MiniLM, our detector)", lambda s: s.mace_text),
 }
 
 
