@@ -36,7 +36,7 @@ from auricle.training.examples import Examples
 from auricle.training.initial import with_tokens
 from auricle.training.inputs import Inputs, StoredFeatures, Waveforms
 from auricle.training.loop import new_accelerator, train
-from auricle.training.monitor import Progress
+from auricle.training.monitor import StepReport
 from auricle.training.precompute import feature_store, precompute_features, weights_digest
 
 RATE_HZ = 44_100
@@ -88,7 +88,7 @@ def measure(
     training: TrainingConfig,
 ) -> tuple[float, float]:
     """Clips per second and the share of waiting, from the loop's own reports."""
-    config, reports = model.config, list[Progress]()
+    config, reports = model.config, list[StepReport]()
     embed = Embeddings(config.embedding.dim)
     tokens = config.decoder.max_positions
     data = PairedBatches(examples, inputs, tokenizer, embed, training, tokens)
