@@ -218,10 +218,9 @@ def test_the_key_is_nowhere(tmp_path, caplog, capfd):
     assert "chat/completions" in seen  # the log was looked at
 
 
-def test_an_answer_that_repeats_the_key_is_hidden(tmp_path, monkeypatch):
+def test_an_answer_that_repeats_the_key_is_hidden(tmp_path):
     pairs = CaptionPairs.read(manifest(tmp_path))
-    monkeypatch.setattr("tests.helpers.mixup_server.mixed", lambda messages: f"Your key is {KEY}.")
-    with MixupServer() as server:
+    with MixupServer(reply=lambda messages: f"Your key is {KEY}.") as server:
         generate(tmp_path / "o.jsonl", pairs, 3, config(server))
     assert {row.answer for row in read_rows(tmp_path / "o.jsonl")} == {"Your key is ***."}
 
