@@ -1,4 +1,4 @@
-"""What preference optimisation is worth: reward on held-out clips, with DPO and without.
+"""Preference optimisation measured: reward on held-out clips, with DPO and without.
 
     python benchmarks/learning/preference.py [--seeds 1 2 3] [--start tiny] [--reward cider_d]
 
@@ -6,7 +6,8 @@ ESC-50 clips with captions of our own, a third of them held out by Freesound rec
 is first fine-tuned on the training clips by likelihood alone. Then the same number of steps follow
 three times: by DPO on pairs of its own candidates with the likelihood kept, by likelihood alone in
 the same eval mode (the weight of DPO 0), and by likelihood as usual. Held-out clips are captioned
-by beam search, by sampling and reranking, and by plain sampling; rewards are those of `auricle.training.rewards`.
+by beam search, by sampling and reranking, and by plain sampling; rewards are those of
+`auricle.training.rewards`.
 """
 
 from __future__ import annotations

@@ -6,10 +6,10 @@ Scores go to stdout, everything else to stderr.
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -30,6 +30,7 @@ from auricle.cli.options import (
     ReferenceSplit,
     ScoreFormat,
     Seed,
+    spread,
 )
 from auricle.cli.progress import Display
 from auricle.watch import Watch
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from auricle.llm.cost import TokenCount
     from auricle.metrics.clair_a import LlmJudge
     from auricle.metrics.registry import Measured
-    from auricle.metrics.space import Grounding
+    from auricle.metrics.space import Grounding, Space
     from auricle.pipeline import Captioner, Decoding
 
 EPILOG = (
@@ -52,6 +53,86 @@ EPILOG = (
 )
 
 
+@dataclass(frozen=True)
+class SoundChoices:
+    """Where captions are compared with the recordings; None leaves the default."""
+
+    audio_model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="In whose space audio-sim and mace-like compare sounds with captions.",
+            show_default="the model evaluated, tiny",
+        ),
+    ] = None
+    clap: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="CLAP checkpoint of clap-sim and, where it is given, of mace-like: a folder or a"
+            " name on the Hub.",
+            show_default="laion/clap-htsat-unfused",
+        ),
+    ] = None
+
+    def grounding(self, pairs: Pairs, heard: Space | None) -> Grounding:
+        """The recordings of ``pairs``; ``heard``: the space of the model that captioned them."""
+        from auricle.metrics.space import MODEL, Grounding
+
+        recordings = tuple(clip.audio for clip in pairs.references)
+        space = None if self.audio_model else heard
+        return Grounding(recordings, self.audio_model or MODEL, self.clap, space)
+
+
+@dataclass(frozen=True)
+class JudgeChoices:
+    """The language model that judges; without one there is no clair-a."""
+
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Language model of clair-a, as its server calls it. The key is taken from"
+            " OPENAI_API_KEY.",
+        ),
+    ] = None
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Of the judge's server.", show_default="OPENAI_BASE_URL, OpenAI"
+        ),
+    ] = None
+    price: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar="IN OUT", help="Of a million tokens that the judge reads and writes."),
+    ] = None
+    verdicts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.jsonl",
+            help="Where the judge's verdicts are kept; those in it are not asked for again.",
+            show_default="in DIR, or PREDICTIONS-DATA-verdicts.jsonl",
+        ),
+    ] = None
+
+    def judge_model(self, kept: Path) -> LlmJudge | None:
+        """``kept``: where verdicts are kept, unless another file was chosen."""
+        from auricle.llm.client import ClientConfig
+        from auricle.metrics.clair_a import LlmJudge
+
+        if self.judge is None:
+            return None
+        config = ClientConfig(self.judge, self.base_url, temperature=0.0, option="--judge")
+        return LlmJudge(config, self.verdicts or kept, self._tell_cost)
+
+    def _tell_cost(self, tokens: TokenCount) -> None:
+        from auricle.cli.progress import spent
+        from auricle.llm.cost import Price
+
+        say("note", f"the judge took {spent(tokens, Price(*self.price) if self.price else None)}")
+
+
+@spread
 def evaluate(
     predictions: Annotated[
         str,
@@ -61,6 +142,7 @@ def evaluate(
             " captions the recordings first.",
         ),
     ],
+    *,
     references: ReferenceData,
     metrics: Metrics = None,
     format: Annotated[
@@ -93,49 +175,8 @@ def evaluate(
             show_default="in DIR, or MODEL-DATA.jsonl",
         ),
     ] = None,
-    audio_model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="In whose space audio-sim and mace-like compare sounds with captions.",
-            show_default="the model evaluated, tiny",
-        ),
-    ] = None,
-    clap: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="CLAP checkpoint of clap-sim and, where it is given, of mace-like: a folder or a"
-            " name on the Hub.",
-            show_default="laion/clap-htsat-unfused",
-        ),
-    ] = None,
-    judge: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Language model of clair-a, as its server calls it. The key is taken from"
-            " OPENAI_API_KEY.",
-        ),
-    ] = None,
-    base_url: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL", help="Of the judge's server.", show_default="OPENAI_BASE_URL, OpenAI"
-        ),
-    ] = None,
-    price: Annotated[
-        tuple[float, float] | None,
-        typer.Option(metavar="IN OUT", help="Of a million tokens that the judge reads and writes."),
-    ] = None,
-    verdicts: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.jsonl",
-            help="Where the judge's verdicts are kept; those in it are not asked for again.",
-            show_default="in DIR, or PREDICTIONS-DATA-verdicts.jsonl",
-        ),
-    ] = None,
+    sounds: SoundChoices,
+    judge: JudgeChoices,
     decode: DecodeMethod = None,
     candidates: Candidates = None,
     fluency: FluencyFilter = None,
@@ -153,10 +194,8 @@ def evaluate(
         stdout = sys.stdout
         with contextlib.redirect_stdout(sys.stderr):  # in case a library prints
             from auricle.evaluation.references import read_references
-            from auricle.llm.client import ClientConfig
-            from auricle.metrics.clair_a import LlmJudge
             from auricle.metrics.registry import chosen
-            from auricle.metrics.space import MODEL, Grounding, ModelSpace
+            from auricle.metrics.space import ModelSpace
             from auricle.pipeline import Captioner
 
             names = split_names(metrics)
@@ -181,16 +220,8 @@ def evaluate(
             known = None
             if training:
                 known = [t for clip in read_references(training).clips for t in clip.captions]
-            recordings = tuple(clip.audio for clip in pairs.references)
-            grounding = Grounding(
-                recordings, audio_model or MODEL, clap, None if audio_model else space
-            )
-            llm = None
-            if judge:
-                config = ClientConfig(judge, base_url, temperature=0.0, option="--judge")
-                beside = _kept(predictions, references, report, "verdicts")
-                tell = functools.partial(_tell_cost, price)
-                llm = LlmJudge(config, verdicts or beside, tell)
+            grounding = sounds.grounding(pairs, space)
+            llm = judge.judge_model(_kept(predictions, references, report, "verdicts"))
             found = assess(
                 predictions, pairs, data, names, device, seed, known, more, grounding, llm
             )
@@ -299,13 +330,6 @@ def _retrieval(captioner: Captioner, pairs: Pairs, said: ModelCaptions) -> list[
     except ModelError as error:
         say("note", f"no retrieval: {error}")
         return []
-
-
-def _tell_cost(price: tuple[float, float] | None, tokens: TokenCount) -> None:
-    from auricle.cli.progress import spent
-    from auricle.llm.cost import Price
-
-    say("note", f"the judge took {spent(tokens, Price(*price) if price else None)}")
 
 
 def _kept(system: str, references: Path, report: Path | None, what: str = "captions") -> Path:
