@@ -1,4 +1,4 @@
-"""What InfoNCE is worth: audio-to-text R@1 over real sounds, with it and without.
+"""InfoNCE measured: audio-to-text R@1 over real sounds, with it and without.
 
     python benchmarks/learning/retrieval.py [--seeds 3] [--epochs 30]
 

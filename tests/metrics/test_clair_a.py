@@ -125,8 +125,8 @@ def test_without_a_judge_and_without_a_server_it_is_missing():
         "clair-a"
     ]
     assert "--judge" in evaluate(SAID, MEANT, ["clair-a"]).missing[0].command
-    nobody = LlmJudge(ClientConfig("judge", "http://127.0.0.1:9/v1"))
-    missing = evaluate(SAID, MEANT, ["clair-a"], llm=nobody).missing[0]
+    absent = LlmJudge(ClientConfig("judge", "http://127.0.0.1:9/v1"))
+    missing = evaluate(SAID, MEANT, ["clair-a"], llm=absent).missing[0]
     assert "nothing answers there" in missing.reason
 
 

@@ -1,4 +1,4 @@
-"""Model cards: what a run knows is there, and nothing that nobody said."""
+"""Model cards: they hold what a run knows, and claim nothing else."""
 
 from collections import Counter
 from dataclasses import dataclass, fields, replace

@@ -1,4 +1,4 @@
-"""Which BEATs the paper's recipe takes: the one fine-tuned on AudioSet; another is said."""
+"""The BEATs of the paper's recipe: the one fine-tuned on AudioSet; another is noted."""
 
 from __future__ import annotations
 

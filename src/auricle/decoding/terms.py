@@ -43,7 +43,7 @@ class Evidence:
         verdicts: of the fluency detector; None where it is off.
         likelihoods: of each caption, by each scorer.
         shares: of the scorers in an average of likelihoods.
-        views: of the scorers with a text embedder; none where nobody asks for one.
+        views: of the scorers with a text embedder; empty if no term needs one.
     """
 
     hypotheses: Sequence[Hypothesis]

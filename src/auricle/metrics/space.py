@@ -25,7 +25,7 @@ Sound: TypeAlias = "tuple[str, float | None, float | None, Mix | None]"
 
 
 def sound_of(clip: Clip) -> Sound:
-    """What is heard of a clip: equal for clips that sound the same."""
+    """The sound of a clip as a key: equal for clips that sound the same."""
     return str(clip.audio), clip.start_s, clip.end_s, clip.mix
 
 

@@ -155,7 +155,7 @@ def split(captions: Sequence[str], options: FluencyTraining) -> tuple[list[str],
 def broken_captions(
     captions: Sequence[str], corruptor: Corruptor, seed: int = 0
 ) -> dict[str, list[str]]:
-    """Of each caption, `as_judged`, a broken copy for every kind of error it gives occasion for."""
+    """Broken copies of captions, `as_judged`, by kind of error; some captions lack a kind."""
     rng = random.Random(seed)
     found = {
         kind: [corruptor.corrupt(caption, kind, rng) for caption in captions] for kind in KINDS
@@ -166,7 +166,7 @@ def broken_captions(
 def detection(
     detector: FluencyDetector, whole: Sequence[str], broken: Mapping[str, Sequence[str]]
 ) -> dict[str, Found]:
-    """Of each kind of ``broken`` against all ``whole`` captions; "error" is all kinds together."""
+    """Detection of each kind of ``broken`` among all ``whole`` captions; "error": all kinds."""
     clean = detector.error(whole)
     errors = {kind: detector.error(texts) for kind, texts in broken.items()}
     errors["error"] = np.concatenate(list(errors.values()))
@@ -184,7 +184,7 @@ def false_alarms(detector: FluencyDetector, whole: Sequence[str]) -> float:
 def agreement(
     detector: FluencyDetector, texts: Sequence[str], theirs: np.ndarray, threshold: float
 ) -> Agreement:
-    """With another's error probabilities ``theirs`` [N], an error above ``threshold``."""
+    """Agreement with another detector: probabilities ``theirs`` [N], errors above ``threshold``."""
     from scipy.stats import spearmanr
 
     ours, errors = detector.error(texts), theirs > threshold

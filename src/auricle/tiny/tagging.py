@@ -166,7 +166,7 @@ class CaptionTagger:
     def _features(
         self, text: str, vector: np.ndarray, ridge: np.ndarray, neighbours: np.ndarray
     ) -> np.ndarray:
-        """What the trees read of one text and every class: [C, 11] float32."""
+        """The trees' features of one text and every class: [C, 11] float32."""
         parts = _parts(text)
         cosine = self.name_vectors @ vector
         best_part = (self.name_vectors @ self.embed(parts).T).max(axis=1)

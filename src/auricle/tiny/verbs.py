@@ -42,7 +42,7 @@ class VerbForms:
         return word in self._family
 
     def places(self, words: Sequence[str]) -> list[int]:
-        """Where ``words`` have a verb; "is" and "are" count where no participle follows."""
+        """Places of verbs in ``words``; "is" and "are" count if no participle follows."""
         found = []
         for i, word in enumerate(words):
             before = words[i - 1] if i else ""

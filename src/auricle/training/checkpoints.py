@@ -33,7 +33,7 @@ class Best:
 
     @classmethod
     def of(cls, values: Mapping[str, float], monitor: str, epoch: int) -> Best | None:
-        """What ``values`` say of what is monitored, None if nothing."""
+        """The monitored value among ``values``; None if it was not measured."""
         if monitor not in values:
             return None
         return cls(-values[monitor] if monitor in HIGHER_IS_BETTER else values[monitor], epoch)
@@ -53,7 +53,7 @@ class State:
     stopped: bool = False
 
     def improved_by(self, values: Mapping[str, float], monitor: str) -> bool:
-        """Whether ``values`` measure what is monitored, and it is better than ever."""
+        """Whether ``values`` hold a new best of the monitored value."""
         found = Best.of(values, monitor, 0)
         return found is not None and (not self.best or found.value < self.best[0].value)
 

@@ -292,7 +292,7 @@ def _append(file: Path, rows: Mapping[int, Sequence[Ranked]], ids: Mapping[int, 
 
 
 def _read(file: Path) -> Iterator[tuple[int, list[Ranked]]]:
-    """What ``file`` holds by index; a line torn by a kill is cut off."""
+    """The candidates in ``file`` by index; a line torn by a kill is cut off."""
     if not file.is_file():
         return
     for line in raw_lines(file, "candidates"):

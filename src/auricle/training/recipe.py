@@ -119,7 +119,7 @@ class Recipe:
 
     @property
     def folder(self) -> Path:
-        """Where checkpoints, logs and what a run prepares lie, beside the result."""
+        """The folder of checkpoints, logs and prepared data, beside the result."""
         return Path(self.out) / "training"
 
     def to_dict(self) -> dict[str, Any]:

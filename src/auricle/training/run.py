@@ -148,8 +148,8 @@ def _recipe_of(file: Path) -> dict[str, Any]:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise TrainingError(
-            f"{file}: cannot be read ({error}), so nobody knows whose run this is; put it back, or "
-            "give another folder by out=FOLDER"
+            f"{file}: cannot be read ({error}), and it says which recipe this run has; put it "
+            "back, or give another folder by out=FOLDER"
         ) from error
 
 

@@ -69,7 +69,7 @@ class Validation:
     accuracy: float | None = None
 
     def values(self) -> dict[str, float]:
-        """What `ValidationConfig.monitor` may name, as far as it was measured."""
+        """The measured values that `ValidationConfig.monitor` may name."""
         found = dict(self.losses)
         if self.accuracy is not None:
             found["accuracy"] = self.accuracy
