@@ -6,7 +6,8 @@ ESC-50 clips with captions of our own, a third of them held out by Freesound rec
 is first fine-tuned on the training clips by likelihood alone. Then the same number of steps follow
 three times: by DPO on pairs of its own candidates with the likelihood kept, by likelihood alone in
 the same eval mode (the weight of DPO 0), and by likelihood as usual. Held-out clips are captioned
-by beam search, by sampling and reranking, and by plain sampling; rewards are those of `auricle.training.rewards`.
+by beam search, by sampling and reranking, and by plain sampling; rewards are those of
+`auricle.training.rewards`.
 """
 
 from __future__ import annotations
