@@ -9,7 +9,7 @@ import pytest
 from auricle.cli import progress as module
 from auricle.cli.progress import Display, duration, size, validation_line
 from auricle.llm.cost import Price, TokenCount
-from auricle.mixup.cost import GenerationStatus
+from auricle.mixup.status import GenerationStatus
 from auricle.training.monitor import StepReport
 from auricle.training.validation import Validation
 

@@ -15,7 +15,7 @@ from auricle.evaluation.pairing import PairingError, pair
 from auricle.evaluation.predictions import Prediction
 from auricle.evaluation.references import References, read_references
 from auricle.metrics import Evaluation, evaluate
-from auricle.metrics.inputs import Inputs
+from auricle.metrics.inputs import MetricInputs
 
 REFERENCES = [
     ["a dog barks", "barking of a dog"],
@@ -75,7 +75,7 @@ def test_the_mean_counts_them(with_blanks: Evaluation) -> None:
 def test_an_empty_caption_is_an_error_of_fluency_by_any_detector(with_blanks: Evaluation) -> None:
     rate = next(s for s in with_blanks.scores if s.name.startswith("Fluency error rate"))
     assert rate.items[2:] == (1.0, 1.0)
-    inputs = Inputs(BLANK, REFERENCES)
+    inputs = MetricInputs(BLANK, REFERENCES)
     inputs.judge = inputs.judge._replace(detector=Blind())  # type: ignore[misc]
     assert inputs.errors[:, -1].tolist() == [0.0, 0.0, 1.0, 1.0]
 
@@ -89,7 +89,7 @@ class Blind:
 
 def test_similarities_of_empty_captions_are_no_average(with_blanks: Evaluation) -> None:
     alike = next(s for s in with_blanks.scores if s.name.startswith("Self-similarity"))
-    two = Inputs(SAID[:2], REFERENCES[:2]).vectors.candidates
+    two = MetricInputs(SAID[:2], REFERENCES[:2]).vectors.candidates
     assert alike.corpus == pytest.approx(2 * float(two[0] @ two[1]) / 12)
 
 

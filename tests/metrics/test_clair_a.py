@@ -10,7 +10,7 @@ from auricle.cli import app
 from auricle.llm import client as client_module
 from auricle.llm.client import ClientConfig
 from auricle.metrics import evaluate
-from auricle.metrics.clair_a import LlmJudge, Verdict, chat, judge_captions, read_verdict
+from auricle.metrics.clair_a import Judgement, LlmJudge, chat, judge_captions, read_judgement
 from auricle.metrics.registry import METRICS, chosen
 from tests.helpers.mixup_server import MixupServer
 
@@ -65,7 +65,7 @@ def judge(server, **more):
     ],
 )
 def test_a_verdict_is_read_from_any_answer_that_has_one(answer, score):
-    found = read_verdict(answer)
+    found = read_judgement(answer)
     assert (found.score if found else None) == score
 
 
@@ -115,7 +115,7 @@ def test_verdicts_are_kept_and_not_asked_for_again(tmp_path):
         again = judge_captions(judge(server, kept=kept), pairs)
         assert server.asked.total() == 4
     assert first.found.items() <= again.found.items()
-    assert again.found[pairs[0]] == Verdict(80.0, "the same dog")
+    assert again.found[pairs[0]] == Judgement(80.0, "the same dog")
     assert KEY not in kept.read_text()
 
 

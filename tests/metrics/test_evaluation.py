@@ -12,7 +12,7 @@ from auricle.errors import DataError, MissingDependencyError
 from auricle.metrics import evaluate
 from auricle.metrics.bootstrap import intervals, resample
 from auricle.metrics.fense import Judge, Sentences, fense, fluency_errors, similarities
-from auricle.metrics.inputs import Inputs
+from auricle.metrics.inputs import MetricInputs
 from auricle.metrics.retrieval import average_precisions
 from auricle.metrics.scores import Missing, MissingMetricError, Score
 from auricle.metrics.statistics import distinct, length_spread, novel, self_similarity, vocabulary
@@ -46,7 +46,7 @@ class FewWords:
 @pytest.fixture
 def words(monkeypatch):
     embedder = FewWords()
-    monkeypatch.setattr(Inputs, "sentences", Sentences(embedder, "MiniLM"))
+    monkeypatch.setattr(MetricInputs, "sentences", Sentences(embedder, "MiniLM"))
     return embedder
 
 
@@ -172,7 +172,7 @@ def test_similarity_is_the_mean_over_references():
 
 
 def test_named_errors_are_rates_by_kind(monkeypatch):
-    monkeypatch.setattr(Inputs, "judge", Judge(default_detector(), None))
+    monkeypatch.setattr(MetricInputs, "judge", Judge(default_detector(), None))
     found = evaluate(["a dog barks and", "a dog barks"], [["a dog"], ["a dog"]], ["fluency"])
     assert found["Fluency error rate"].items == (1.0, 0.0)
     assert found["Error: incomplete end"].items == (1.0, 0.0)

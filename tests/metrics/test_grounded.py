@@ -17,7 +17,7 @@ from auricle.evaluation.references import Reference
 from auricle.metrics import evaluate
 from auricle.metrics.fense import Judge
 from auricle.metrics.grounded import mace_like
-from auricle.metrics.inputs import Inputs
+from auricle.metrics.inputs import MetricInputs
 from auricle.metrics.registry import METRICS, chosen
 from auricle.metrics.space import Grounding, ModelSpace
 from auricle.model.captioner import AudioCaptioner
@@ -67,7 +67,7 @@ def test_audio_sim_is_the_cosine_with_the_models_embedding_of_the_sound(referenc
 
 
 def test_mace_like_by_its_formula(references, monkeypatch):
-    monkeypatch.setattr(Inputs, "judge", Judge(default_detector(), "auricle detector"))
+    monkeypatch.setattr(MetricInputs, "judge", Judge(default_detector(), "auricle detector"))
     captioner = captioner_of(make_bundle(0))
     grounding = Grounding(tuple(r.audio for r in references), space=space_of(captioner))
     found = evaluate(SAID, MEANT, ["audio-sim", "mace-like"], grounding=grounding)

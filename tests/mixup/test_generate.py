@@ -21,10 +21,10 @@ from auricle.llm import client as client_module
 from auricle.llm.client import ClientConfig
 from auricle.llm.cost import Price, TokenCount
 from auricle.mixup.answers import read_rows
-from auricle.mixup.cost import GenerationStatus
 from auricle.mixup.generate import estimate, generate, generate_by_grammar, missing
 from auricle.mixup.pairs import CaptionPairs
 from auricle.mixup.prompts import PAPER
+from auricle.mixup.status import GenerationStatus
 from tests.helpers.mixup_server import MixupServer, mixed
 
 pytest.importorskip("openai", reason="needs openai: pip install 'auricle[mixup]'")

@@ -23,8 +23,8 @@ from auricle.evaluation.table import markdown
 from auricle.metrics import evaluate
 from auricle.metrics.scores import Score
 from auricle.records import Candidate
-from auricle.report.clip import clip_player, duration_s
 from auricle.report.evaluation import ends, page, write_report
+from auricle.report.player import clip_player, duration_s
 from auricle.report.plots import against, distributions
 
 EVIL = "a dog & <script>alert('x')</script> $title"

@@ -19,8 +19,8 @@ from auricle.data.clip import Clip, Mix, load_clip
 from auricle.data.manifest import parse_mix, read_manifest, write_manifest
 from auricle.errors import DataError, MissingDependencyError
 from auricle.mixup.render import Rendering, mixups
-from auricle.report.clip import mark_height, picture, spectrogram
 from auricle.report.mixups import places, write_preview
+from auricle.report.player import mark_height, picture, spectrogram
 
 RATE = 16_000
 

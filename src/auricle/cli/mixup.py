@@ -16,9 +16,9 @@ from auricle.cli.progress import Display, spent
 if TYPE_CHECKING:
     from auricle.llm.client import ClientConfig
     from auricle.llm.cost import Price
-    from auricle.mixup.cost import Summary
     from auricle.mixup.filtering import Filtering
     from auricle.mixup.pairs import CaptionPairs
+    from auricle.mixup.status import Summary
 
 app = typer.Typer(
     help="Mix pairs of captions, and their recordings, for training.", no_args_is_help=True

@@ -13,7 +13,7 @@ from auricle.watch import Watch
 
 if TYPE_CHECKING:
     from auricle.llm.cost import Price, TokenCount
-    from auricle.mixup.cost import GenerationStatus
+    from auricle.mixup.status import GenerationStatus
     from auricle.training.monitor import StepReport, TrainingWatch
     from auricle.training.validation import Validation
 

@@ -52,7 +52,7 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judgement:
     """A model's judgement; ``score`` is from 0 to 100."""
 
     score: float
@@ -77,10 +77,10 @@ Judged = tuple[str, tuple[str, ...]]  # a caption, and its references
 
 
 @dataclass(eq=False)
-class Verdicts:
-    """Verdicts of a model on captions; ``failed``: captions without one, by the reason."""
+class Judgements:
+    """Judgements of a model on captions; ``failed``: captions without one, by the reason."""
 
-    found: dict[Judged, Verdict] = field(default_factory=dict)
+    found: dict[Judged, Judgement] = field(default_factory=dict)
     failed: Counter[str] = field(default_factory=Counter)
 
 
@@ -91,7 +91,7 @@ def chat(caption: str, references: Sequence[str]) -> Chat:
     return [{"role": "user", "content": asked}]
 
 
-def read_verdict(answer: str) -> Verdict | None:
+def read_judgement(answer: str) -> Judgement | None:
     """The verdict in a model's answer, in prose, a code block or broken JSON as well; None if there
     is none, or its score is not between 0 and 100."""
     for start in [match.start() for match in re.finditer("{", answer)]:
@@ -101,30 +101,30 @@ def read_verdict(answer: str) -> Verdict | None:
             continue
         if isinstance(found, dict) and "score" in found:
             reason = found.get("reason")
-            return _verdict(found["score"], reason if isinstance(reason, str) else "")
+            return _judgement(found["score"], reason if isinstance(reason, str) else "")
     if found := _SCORE.search(answer):
-        return _verdict(found["score"], "")
+        return _judgement(found["score"], "")
     return None
 
 
-def _verdict(score: Any, reason: str) -> Verdict | None:
+def _judgement(score: Any, reason: str) -> Judgement | None:
     if isinstance(score, str) and (number := _NUMBER.match(score.strip())):  # "85/100"
         score = float(number.group())
     if isinstance(score, bool) or not isinstance(score, int | float):
         return None
     if not 0 <= score <= 100 or 0 < score < 1:  # under 1: another scale
         return None
-    return Verdict(float(score), " ".join(reason.split()))
+    return Judgement(float(score), " ".join(reason.split()))
 
 
-def judge_captions(judge: LlmJudge, pairs: Sequence[Judged]) -> Verdicts:
-    """Verdicts on captions and their references; equal ones are asked for once.
+def judge_captions(judge: LlmJudge, pairs: Sequence[Judged]) -> Judgements:
+    """Judgements on captions and their references; equal ones are asked for once.
 
     Raises:
         ProviderError: the server cannot be used: see `auricle.llm.client`.
         DataError: ``judge.kept`` cannot be read or written.
     """
-    verdicts, spent = Verdicts(_kept(judge)), TokenCount()
+    verdicts, spent = Judgements(_kept(judge)), TokenCount()
     chats = {pair: chat(*pair) for pair in dict.fromkeys(pairs) if pair not in verdicts.found}
     again: dict[Judged, Chat] = {}
 
@@ -134,7 +134,7 @@ def judge_captions(judge: LlmJudge, pairs: Sequence[Judged]) -> Verdicts:
             verdicts.failed[str(answer)] += 1
             return
         spent = spent.plus(billed(answer, asked))
-        if verdict := read_verdict(answer.text):
+        if verdict := read_judgement(answer.text):
             verdicts.found[pair] = verdict
             _keep(judge, pair, verdict)
         else:
@@ -156,7 +156,9 @@ def judge_captions(judge: LlmJudge, pairs: Sequence[Judged]) -> Verdicts:
     return verdicts
 
 
-def clair_a(verdicts: Sequence[Verdict | None], similarities: Sequence[float], model: str) -> Score:
+def clair_a(
+    verdicts: Sequence[Judgement | None], similarities: Sequence[float], model: str
+) -> Score:
     """The mean of N judgements; of a caption without one the item is NaN, and it does not count.
 
     Args:
@@ -172,15 +174,15 @@ def clair_a(verdicts: Sequence[Verdict | None], similarities: Sequence[float], m
     return Score(labelled(CLAIR_A, model), mean, items, reasons=reasons)
 
 
-def _kept(judge: LlmJudge) -> dict[Judged, Verdict]:
-    found: dict[Judged, Verdict] = {}
+def _kept(judge: LlmJudge) -> dict[Judged, Judgement]:
+    found: dict[Judged, Judgement] = {}
     if judge.kept is None or not judge.kept.exists():
         return found
     for line, row in json_rows(judge.kept):
         try:
             if (row["model"], row["prompt"]) == (judge.config.model, PROMPT):
                 pair = (row["caption"], tuple(row["references"]))
-                found[pair] = Verdict(float(row["score"]), row["reason"])
+                found[pair] = Judgement(float(row["score"]), row["reason"])
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(
                 f"{judge.kept}:{line}: no verdict ({error!r}); give another file"
@@ -188,7 +190,7 @@ def _kept(judge: LlmJudge) -> dict[Judged, Verdict]:
     return found
 
 
-def _keep(judge: LlmJudge, pair: Judged, verdict: Verdict) -> None:
+def _keep(judge: LlmJudge, pair: Judged, verdict: Judgement) -> None:
     if judge.kept is None:
         return
     row = {

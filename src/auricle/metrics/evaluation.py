@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from auricle.errors import AuricleError, DataError
 from auricle.metrics.bootstrap import Interval, intervals
-from auricle.metrics.inputs import Inputs
-from auricle.metrics.registry import Measured, Metric, Outcome, chosen
+from auricle.metrics.inputs import MetricInputs
+from auricle.metrics.registry import Measured, Metric, MetricOutcome, chosen
 from auricle.metrics.scores import Missing, MissingMetricError, Score
 from auricle.watch import Progress, silent
 
@@ -104,7 +104,7 @@ def evaluate(
             unknown.
     """
     _check(candidates, references, rivals)
-    inputs = Inputs(candidates, references, rivals, training, device, grounding, llm)
+    inputs = MetricInputs(candidates, references, rivals, training, device, grounding, llm)
     wanted = chosen(metrics)
     measured: list[Measured] = []
     missing: list[Missing] = []
@@ -117,16 +117,16 @@ def evaluate(
     return Evaluation.of(len(candidates), measured, missing, seed)
 
 
-def _outcome(metric: Metric, inputs: Inputs) -> Outcome:
+def _outcome(metric: Metric, inputs: MetricInputs) -> MetricOutcome:
     """The outcome of one metric; its failure does not stop the others."""
     try:
         return metric.of(inputs)
     except MissingMetricError as error:
         absent = error.missing
         what = f"{absent.name}: " if absent.name != metric.title else ""
-        return Outcome([], [Missing(metric.title, what + absent.reason, absent.command)])
+        return MetricOutcome([], [Missing(metric.title, what + absent.reason, absent.command)])
     except AuricleError as error:  # such as a missing package, or a Java program that failed
-        return Outcome([], [Missing(metric.title, str(error), metric.remedy)])
+        return MetricOutcome([], [Missing(metric.title, str(error), metric.remedy)])
 
 
 def _check(

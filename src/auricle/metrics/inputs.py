@@ -1,5 +1,5 @@
-"""Inputs of the metrics: tokens, vectors and verdicts of one set of captions, each computed once,
-at its first use."""
+"""Inputs of the metrics: tokens, vectors and verdicts of one set of captions, each computed
+once, at its first use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from auricle.data.clip import Clip
-    from auricle.metrics.clair_a import LlmJudge, Verdicts
+    from auricle.metrics.clair_a import Judgements, LlmJudge
     from auricle.metrics.fense import Judge, Sentences
     from auricle.metrics.space import Grounding, Space
 
@@ -45,7 +45,7 @@ class Spice(NamedTuple):
     missing: Missing | None
 
 
-class Inputs:
+class MetricInputs:
     """N captions with their references, and values that metrics share.
 
     Attributes:
@@ -204,7 +204,7 @@ class Inputs:
         return similarities(space.texts(self.candidates), space.texts(flat), counts)
 
     @cached_property
-    def verdicts(self) -> Verdicts:
+    def verdicts(self) -> Judgements:
         """Raises MissingMetricError: no language model is given."""
         from auricle.metrics.clair_a import CLAIR_A, judge_captions
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from auricle.errors import DataError
 from auricle.metrics.bootstrap import Sums
-from auricle.metrics.inputs import Inputs
+from auricle.metrics.inputs import MetricInputs
 from auricle.metrics.java import INSTALL
 from auricle.metrics.scores import Missing, Score, labelled
 
@@ -33,7 +33,7 @@ class Measured:
     better: int = 1
 
 
-class Outcome(NamedTuple):
+class MetricOutcome(NamedTuple):
     """The scores of a metric, and the notes on missing ones."""
 
     measured: list[Measured]
@@ -46,7 +46,7 @@ class Metric(NamedTuple):
     do where it fails."""
 
     title: str
-    of: Callable[[Inputs], Outcome]
+    of: Callable[[MetricInputs], MetricOutcome]
     asked: bool = False
     remedy: str = INSTALL
 
@@ -66,7 +66,7 @@ def _alone(score: Score) -> Measured:
     return Measured(score, None, 0)
 
 
-def _bleu(inputs: Inputs) -> Outcome:
+def _bleu(inputs: MetricInputs) -> MetricOutcome:
     from auricle.metrics.bleu import BleuCounts, bleu, bleu_counts
 
     counts = bleu_counts(*inputs.tokens)
@@ -89,35 +89,35 @@ def _bleu(inputs: Inputs) -> Outcome:
         return value
 
     scores = bleu(*inputs.tokens)
-    return Outcome([Measured(s, Sums(each, of(n))) for n, s in enumerate(scores)], [])
+    return MetricOutcome([Measured(s, Sums(each, of(n))) for n, s in enumerate(scores)], [])
 
 
-def _rouge_l(inputs: Inputs) -> Outcome:
+def _rouge_l(inputs: MetricInputs) -> MetricOutcome:
     from auricle.metrics.rouge import rouge_l
 
-    return Outcome(_means([rouge_l(*inputs.tokens)]), [])
+    return MetricOutcome(_means([rouge_l(*inputs.tokens)]), [])
 
 
-def _meteor(inputs: Inputs) -> Outcome:
+def _meteor(inputs: MetricInputs) -> MetricOutcome:
     from auricle.metrics.meteor import meteor_of, meteor_score, meteor_statistics
 
     statistics = meteor_statistics(*inputs.tokens)
-    return Outcome([Measured(meteor_score(statistics), Sums(statistics, meteor_of))], [])
+    return MetricOutcome([Measured(meteor_score(statistics), Sums(statistics, meteor_of))], [])
 
 
-def _cider_d(inputs: Inputs) -> Outcome:
-    return Outcome(_means([inputs.cider_d]), [])
+def _cider_d(inputs: MetricInputs) -> MetricOutcome:
+    return MetricOutcome(_means([inputs.cider_d]), [])
 
 
-def _spice(inputs: Inputs) -> Outcome:
-    return Outcome(_means([inputs.spice.score]), _instead(inputs, "SPICE"))
+def _spice(inputs: MetricInputs) -> MetricOutcome:
+    return MetricOutcome(_means([inputs.spice.score]), _instead(inputs, "SPICE"))
 
 
-def _spider(inputs: Inputs) -> Outcome:
-    return Outcome(_means([inputs.spider]), _instead(inputs, "SPIDEr"))
+def _spider(inputs: MetricInputs) -> MetricOutcome:
+    return MetricOutcome(_means([inputs.spider]), _instead(inputs, "SPIDEr"))
 
 
-def _spider_fl(inputs: Inputs) -> Outcome:
+def _spider_fl(inputs: MetricInputs) -> MetricOutcome:
     from auricle.metrics.fense import missing
     from auricle.metrics.spider import spider_fl
     from auricle.text.fluency.detector import ERROR
@@ -127,35 +127,35 @@ def _spider_fl(inputs: Inputs) -> Outcome:
     score = spider_fl(inputs.spider, errors, detector.threshold, standin or "")
     lacking = _instead(inputs, "SPIDEr-FL")
     absent = missing("SPIDEr-FL", standin)
-    return Outcome(_means([score]), lacking or ([absent] if absent else []))
+    return MetricOutcome(_means([score]), lacking or ([absent] if absent else []))
 
 
-def _spider_max(inputs: Inputs) -> Outcome:
+def _spider_max(inputs: MetricInputs) -> MetricOutcome:
     from auricle.metrics.spider import spider_max
 
     if inputs.rivals is None:
-        return Outcome([], [])
+        return MetricOutcome([], [])
     score = spider_max(inputs.spider_of_rivals, [len(texts) for texts in inputs.rivals])
-    return Outcome(_means([score]), _instead(inputs, "SPIDEr-max"))
+    return MetricOutcome(_means([score]), _instead(inputs, "SPIDEr-max"))
 
 
-def _instead(inputs: Inputs, name: str) -> list[Missing]:
+def _instead(inputs: MetricInputs, name: str) -> list[Missing]:
     """The note on ``name`` if spice-py replaces SPICE."""
     absent = inputs.spice.missing
     return [replace(absent, name=name)] if absent else []
 
 
-def _sbert(inputs: Inputs) -> Outcome:
+def _sbert(inputs: MetricInputs) -> MetricOutcome:
     from auricle.metrics.fense import SIMILARITY, missing
 
     standin = inputs.sentences.standin
     items = inputs.similarities
     score = Score(labelled(SIMILARITY, standin), float(np.mean(items)), items)
     absent = missing(SIMILARITY, standin)
-    return Outcome(_means([score]), [absent] if absent else [])
+    return MetricOutcome(_means([score]), [absent] if absent else [])
 
 
-def _fense(inputs: Inputs) -> Outcome:
+def _fense(inputs: MetricInputs) -> MetricOutcome:
     from auricle.metrics.fense import FENSE, fense, missing
     from auricle.text.fluency.detector import ERROR
 
@@ -164,10 +164,10 @@ def _fense(inputs: Inputs) -> Outcome:
     score = fense(inputs.similarities, errors, judge.detector.threshold)
     absent = missing(FENSE, *standins)
     named = replace(score, name=labelled(FENSE, *standins))
-    return Outcome(_means([named]), [absent] if absent else [])
+    return MetricOutcome(_means([named]), [absent] if absent else [])
 
 
-def _fluency(inputs: Inputs) -> Outcome:
+def _fluency(inputs: MetricInputs) -> MetricOutcome:
     from auricle.metrics.fense import ERRORS, fluency_errors, missing
 
     judge = inputs.judge
@@ -176,10 +176,10 @@ def _fluency(inputs: Inputs) -> Outcome:
         for score in fluency_errors(inputs.errors, judge.detector.threshold)
     ]
     absent = missing(ERRORS, judge.standin)
-    return Outcome(_rates(scores, better=-1), [absent] if absent else [])
+    return MetricOutcome(_rates(scores, better=-1), [absent] if absent else [])
 
 
-def _statistics(inputs: Inputs) -> Outcome:
+def _statistics(inputs: MetricInputs) -> MetricOutcome:
     from auricle.metrics.statistics import distinct, length_spread, lengths, novel, vocabulary
 
     said = inputs.tokens.candidates
@@ -188,35 +188,35 @@ def _statistics(inputs: Inputs) -> Outcome:
     measured += [*_means([lengths(said)], better=0), Measured(spread, sums, 0)]
     if inputs.training is not None:
         measured += _rates([novel(inputs.candidates, inputs.training)], better=0)
-    return Outcome(measured, [])
+    return MetricOutcome(measured, [])
 
 
-def _self_similarity(inputs: Inputs) -> Outcome:
+def _self_similarity(inputs: MetricInputs) -> MetricOutcome:
     from auricle.metrics.statistics import self_similarity
 
     score = self_similarity(inputs.vectors.candidates)
     label = inputs.sentences.standin or "TinyBERT"
-    return Outcome([_alone(replace(score, name=labelled(score.name, label)))], [])
+    return MetricOutcome([_alone(replace(score, name=labelled(score.name, label)))], [])
 
 
-def _audio_sim(inputs: Inputs) -> Outcome:
+def _audio_sim(inputs: MetricInputs) -> MetricOutcome:
     from auricle.metrics.grounded import AUDIO_SIM, grounded
 
     space = inputs.model_space
     similarity = inputs.sound_similarities(AUDIO_SIM, space)
-    return Outcome(_means([grounded(AUDIO_SIM, similarity, space.name)]), [])
+    return MetricOutcome(_means([grounded(AUDIO_SIM, similarity, space.name)]), [])
 
 
-def _clap_sim(inputs: Inputs) -> Outcome:
+def _clap_sim(inputs: MetricInputs) -> MetricOutcome:
     from auricle.metrics.grounded import CLAP_SIM, grounded
 
     inputs.recordings(CLAP_SIM)  # asked before half a gigabyte is loaded
     space = inputs.clap_space
     similarity = inputs.sound_similarities(CLAP_SIM, space)
-    return Outcome(_means([grounded(CLAP_SIM, similarity, space.name)]), [])
+    return MetricOutcome(_means([grounded(CLAP_SIM, similarity, space.name)]), [])
 
 
-def _mace_like(inputs: Inputs) -> Outcome:
+def _mace_like(inputs: MetricInputs) -> MetricOutcome:
     """By CLAP where a checkpoint is named, else by the model's own space."""
     from auricle.metrics.grounded import MACE_LIKE, mace_like
     from auricle.text.fluency.detector import ERROR
@@ -228,10 +228,10 @@ def _mace_like(inputs: Inputs) -> Outcome:
     errors = (inputs.errors[:, ERROR] > detector.threshold).tolist()
     sound = inputs.sound_similarities(MACE_LIKE, space)
     text = inputs.text_similarities(space)
-    return Outcome(_means([mace_like(sound, text, errors, space.name, standin)]), [])
+    return MetricOutcome(_means([mace_like(sound, text, errors, space.name, standin)]), [])
 
 
-def _clair_a(inputs: Inputs) -> Outcome:
+def _clair_a(inputs: MetricInputs) -> MetricOutcome:
     from auricle.metrics.clair_a import CLAIR_A, clair_a
 
     found = inputs.verdicts
@@ -246,10 +246,10 @@ def _clair_a(inputs: Inputs) -> Outcome:
             Missing(CLAIR_A, f"captions without a verdict: {reasons}", "run the same command again")
         ]
     if not known.any():
-        return Outcome([], missing)
+        return MetricOutcome([], missing)
     score = clair_a(each, inputs.similarities, inputs.llm.config.model)
     sums = Sums.mean(np.nan_to_num(score.items), known)
-    return Outcome([Measured(score, sums)], missing)
+    return MetricOutcome([Measured(score, sums)], missing)
 
 
 METRICS: dict[str, Metric] = {

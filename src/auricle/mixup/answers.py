@@ -31,7 +31,7 @@ from auricle.files import atomic_writer, parse_json, raw_lines
 Provider = Literal["openai", "local", "published"]
 MixRelation = Literal["together", "followed by"]
 Section = tuple[float | None, float | None]
-Texts = tuple[str | None, str | None]
+TwoTexts = tuple[str | None, str | None]
 
 _START = b'{"pair": '  # of every line
 
@@ -56,8 +56,8 @@ class MixupRow:
     seed: int
     answer: str
     sections: tuple[Section, Section] | None = None
-    licences: Texts = (None, None)
-    sources: Texts = (None, None)
+    licences: TwoTexts = (None, None)
+    sources: TwoTexts = (None, None)
     relation: MixRelation | None = None
 
 

@@ -12,10 +12,10 @@ from auricle.errors import DataError
 from auricle.llm.client import Answer, Chat, ClientConfig, GivenUp, ask
 from auricle.llm.cost import TokenCount, billed, chat_tokens
 from auricle.mixup.answers import Provider, appending, read_rows
-from auricle.mixup.cost import Meter, OnProgress, Summary
 from auricle.mixup.grammar import VERSION, NotMixed, mix_captions
 from auricle.mixup.pairs import CaptionPairs
 from auricle.mixup.prompts import MAX_WORDS, PAPER, Prompt
+from auricle.mixup.status import Meter, OnProgress, Summary
 from auricle.watch import silent
 
 ANSWER_TOKENS = round(MAX_WORDS * 4 / 3)  # OpenAI's rule of thumb: 75 words are 100 tokens

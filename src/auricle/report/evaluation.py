@@ -15,8 +15,8 @@ from auricle.evaluation.table import COLUMNS, figure, heading, markdown, remarks
 from auricle.files import atomic_writer
 from auricle.metrics.scores import Score
 from auricle.records import Candidate
-from auricle.report.clip import clip_player, duration_s
 from auricle.report.page import html_page
+from auricle.report.player import clip_player, duration_s
 from auricle.report.plots import against, distributions, require_matplotlib
 from auricle.watch import Progress, silent
 

@@ -13,8 +13,8 @@ from auricle.data.clip import FOLLOWED_BY, Clip, Mix, Mixed
 from auricle.errors import AudioError, DataError
 from auricle.files import atomic_writer
 from auricle.mixup.render import Rendering, mixups
-from auricle.report.clip import player
 from auricle.report.page import html_page
+from auricle.report.player import player
 from auricle.report.plots import require_matplotlib
 from auricle.watch import OnSkip, Progress, silent
 

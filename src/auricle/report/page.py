@@ -52,7 +52,7 @@ td {{ padding: .1rem 1rem .1rem 0; vertical-align: top }}
 .panels svg {{ width: 18rem; max-width: 100%; height: auto }}
 """
 
-# In each <section> with a player (`auricle.report.clip`), the script draws the time into the
+# In each <section> with a player (`auricle.report.player`), the script draws the time into the
 # picture; a click in the picture jumps to that time; one sound plays at a time.
 _SCRIPT = """\
 for (const audio of document.querySelectorAll("section audio")) {

@@ -27,7 +27,7 @@ from auricle.training.batch import (
 from auricle.training.config import TrainingConfig
 from auricle.training.examples import Examples
 from auricle.training.inputs import Embed, Inputs
-from auricle.training.preference import Pair, Preferences
+from auricle.training.preference import PreferencePair, Preferences
 from auricle.watch import silent
 
 CLIP_STREAM = 2  # second word of a clip's seed; 0 is the order's, 1 that of pseudo-recordings
@@ -101,7 +101,7 @@ class PairedBatches:
 
     def _batch(self, indices: np.ndarray, epoch: int) -> Batch:
         heard, written, replaced = list[np.ndarray](), list[str](), list[str]()
-        pairs = list[Pair | None]()
+        pairs = list[PreferencePair | None]()
         for wanted in indices.tolist():
             index, clip, audio, lost = self._readable(wanted, epoch)
             rng = np.random.default_rng((self.training.seed, CLIP_STREAM, epoch, wanted))
@@ -123,7 +123,7 @@ class PairedBatches:
         assert self.tokenizer.eos_id is not None
         return pad_labels(ids, self.tokenizer.eos_id, self.max_tokens)
 
-    def _pair_batch(self, pairs: Sequence[Pair | None]) -> PairBatch | None:
+    def _pair_batch(self, pairs: Sequence[PreferencePair | None]) -> PairBatch | None:
         drawn = [(row, pair) for row, pair in enumerate(pairs) if pair]
         if not drawn:
             return None

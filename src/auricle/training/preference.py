@@ -57,7 +57,7 @@ class Ranked:
 
 
 @dataclass(frozen=True)
-class Pair:
+class PreferencePair:
     """A chosen and a rejected candidate of one clip."""
 
     chosen: Ranked
@@ -72,10 +72,10 @@ class Pair:
 class Preferences:
     """The pairs of examples by their index, which may have none."""
 
-    def __init__(self, pairs: Mapping[int, Sequence[Pair]]) -> None:
+    def __init__(self, pairs: Mapping[int, Sequence[PreferencePair]]) -> None:
         self.pairs = pairs
 
-    def draw(self, index: int, clip: Clip, seed: int, epoch: int) -> Pair | None:
+    def draw(self, index: int, clip: Clip, seed: int, epoch: int) -> PreferencePair | None:
         """The pair that example ``index`` shows in an epoch."""
         some = self.pairs.get(index, ())
         if not some:
@@ -90,18 +90,18 @@ class StandIns(Preferences):
     def __init__(self) -> None:
         super().__init__({})
 
-    def draw(self, index: int, clip: Clip, seed: int, epoch: int) -> Pair | None:
+    def draw(self, index: int, clip: Clip, seed: int, epoch: int) -> PreferencePair | None:
         same = Ranked(clip.captions[0], 0.0, 0.0)
-        return Pair(same, same)
+        return PreferencePair(same, same)
 
 
-def pairs_of(candidates: Sequence[Ranked], config: PreferenceConfig) -> list[Pair]:
+def pairs_of(candidates: Sequence[Ranked], config: PreferenceConfig) -> list[PreferencePair]:
     """The best candidate against the worst, the second best against the second worst, and so on:
     up to ``config.pairs``, whose rewards differ by ``config.min_gap`` at least, and differ."""
     ranked = sorted(candidates, key=lambda candidate: (-candidate.reward, candidate.text))
     found = []
     for place in range(min(config.pairs, len(ranked) // 2)):
-        pair = Pair(ranked[place], ranked[-1 - place])
+        pair = PreferencePair(ranked[place], ranked[-1 - place])
         gap = pair.chosen.reward - pair.rejected.reward
         if gap > 0 and gap >= config.min_gap:
             found.append(pair)
@@ -172,7 +172,9 @@ def preferences(
 
 
 def _summary(
-    pairs: Mapping[int, Sequence[Pair]], found: Mapping[int, Sequence[Ranked]], reward: Reward
+    pairs: Mapping[int, Sequence[PreferencePair]],
+    found: Mapping[int, Sequence[Ranked]],
+    reward: Reward,
 ) -> str:
     flat = [pair for some in pairs.values() for pair in some]
     sampled = fmean(c.reward for candidates in found.values() for c in candidates)
