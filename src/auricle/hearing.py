@@ -5,6 +5,7 @@ sources ──► load (threads, ahead) ──► batches of similar length ─�
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -25,6 +26,7 @@ Source: TypeAlias = "AudioInput | np.ndarray | Tensor | Clip | Recording"
 
 BATCH_SIZE = 8
 WINDOW = 4  # batches whose recordings are sorted by length together
+LOADERS = max(1, (os.cpu_count() or 1) // 2)  # threads; the models need the other processors
 SILENCE_PEAK = 10 ** (-80 / 20)  # -80 dBFS: about the last bits of a 16-bit recording
 
 S = TypeVar("S")
@@ -120,7 +122,7 @@ def hear_each(
     """
     rate_hz = models[0].encoder.sample_rate_hz
     limit_s = min(model.config.max_duration_s for model in models)
-    loaded = in_order(partial(_load, audio, rate_hz, limit_s), sources)
+    loaded = in_order(partial(_load, audio, rate_hz, limit_s), sources, LOADERS)
     while window := list(islice(loaded, WINDOW * batch_size)):
         results: dict[int, R] = {}
         place = 0
