@@ -8,7 +8,7 @@ import io
 import json
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TextIO
@@ -144,3 +144,46 @@ def json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             yield line.number, parse_json(line.content)
         except DataError as error:
             raise DataError(f"{path}:{line.number}: {error}") from error
+
+
+def kept_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """`json_rows` of a file that `append_rows` fills; none if there is no file yet.
+
+    A last line torn by a kill is cut off, or completed if only its line end is missing.
+
+    Raises DataError: the file or a whole line cannot be read; the message names the line.
+    """
+    for line in raw_lines(path) if path.exists() else ():
+        whole = line.content.endswith(b"\n")
+        try:
+            row = parse_json(line.content)
+        except DataError as error:
+            if whole or not line.content.startswith(b"{"):
+                raise DataError(f"{path}:{line.number}: {error}") from error
+            os.truncate(path, line.offset)
+            return
+        if not whole:
+            _append(path, b"\n")
+        yield line.number, row
+
+
+def append_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Add a line of JSON for each of ``rows``; they are on the disk when this returns.
+
+    Raises DataError: they cannot be written.
+    """
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    _append(path, lines.encode("utf-8", "backslashreplace"))
+
+
+def _append(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            file.write(content)
+            _to_disk(file)
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be written ({error.strerror}); make room and run the same again, what "
+            "the file holds stays"
+        ) from error

@@ -112,6 +112,8 @@ def test_verdicts_are_kept_and_not_asked_for_again(tmp_path):
     with MixupServer(reply=verdict) as server:
         first = judge_captions(judge(server, kept=kept), pairs[:2])
         assert server.asked.total() == 2
+        with kept.open("a") as file:
+            file.write('{"model": "judge", "pro')  # a kill in the middle of a line
         again = judge_captions(judge(server, kept=kept), pairs)
         assert server.asked.total() == 4
     assert first.found.items() <= again.found.items()

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from auricle.errors import DataError
-from auricle.files import json_rows
+from auricle.files import append_rows, kept_rows
 from auricle.llm.client import Answer, Chat, ClientConfig, GivenUp, ask
 from auricle.llm.cost import TokenCount, billed
 from auricle.metrics.scores import Score, labelled
@@ -176,9 +176,7 @@ def clair_a(
 
 def _kept(judge: LlmJudge) -> dict[Judged, Judgement]:
     found: dict[Judged, Judgement] = {}
-    if judge.kept is None or not judge.kept.exists():
-        return found
-    for line, row in json_rows(judge.kept):
+    for line, row in kept_rows(judge.kept) if judge.kept else ():
         try:
             if (row["model"], row["prompt"]) == (judge.config.model, PROMPT):
                 pair = (row["caption"], tuple(row["references"]))
@@ -201,9 +199,4 @@ def _keep(judge: LlmJudge, pair: Judged, verdict: Judgement) -> None:
         "score": verdict.score,
         "reason": verdict.reason,
     }
-    try:
-        judge.kept.parent.mkdir(parents=True, exist_ok=True)
-        with judge.kept.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    except OSError as error:
-        raise DataError(f"{judge.kept}: cannot be written ({error.strerror})") from error
+    append_rows(judge.kept, [row])

@@ -1,4 +1,4 @@
-"""Inputs of the metrics: tokens, vectors and verdicts of one set of captions, each computed
+"""Inputs of the metrics: tokens, vectors and judgements of one set of captions, each computed
 once, at its first use."""
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ class MetricInputs:
         return similarities(space.texts(self.candidates), space.texts(flat), counts)
 
     @cached_property
-    def verdicts(self) -> Judgements:
+    def judgements(self) -> Judgements:
         """Raises MissingMetricError: no language model is given."""
         from auricle.metrics.clair_a import CLAIR_A, judge_captions
 

@@ -234,7 +234,7 @@ def _mace_like(inputs: MetricInputs) -> MetricOutcome:
 def _clair_a(inputs: MetricInputs) -> MetricOutcome:
     from auricle.metrics.clair_a import CLAIR_A, clair_a
 
-    found = inputs.verdicts
+    found = inputs.judgements
     assert inputs.llm is not None
     pairs = zip(inputs.candidates, inputs.references, strict=True)
     each = [found.found.get((text, tuple(meant))) for text, meant in pairs]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,7 +24,7 @@ from auricle.decoding.hypothesis import Scorer
 from auricle.decoding.likelihood import log_likelihoods
 from auricle.decoding.options import DecodeOptions, with_method
 from auricle.errors import AudioError, DataError
-from auricle.files import parse_json, raw_lines
+from auricle.files import append_rows, kept_rows
 from auricle.model.captioner import AudioCaptioner, AudioMemory
 from auricle.text.tokenizer import CaptionTokenizer
 from auricle.training.batch import pad_audio
@@ -198,13 +197,12 @@ def _sampled(
     watch: Watch,
 ) -> dict[int, list[Ranked]]:
     """The candidates of every example that can be heard, of which ``file`` gets what it lacks."""
-    found = dict(_read(file))
+    found = _read(file)
     order = np.argsort(inputs.lengths, kind="stable")
     todo = [index for index in order.tolist() if inputs.lengths[index] > 0 and index not in found]
     total = len(todo) + len(found)
     was_training = model.training
     scorer = Scorer("", model.decoder, tokenizer)
-    file.parent.mkdir(parents=True, exist_ok=True)
     model.eval()
     try:
         for together in _parts(todo, TOGETHER):
@@ -222,7 +220,13 @@ def _sampled(
                 index: [Ranked(text, r, p) for (text, p), r in zip(said, values, strict=True)]
                 for (index, _, said), values in zip(heard, rewards, strict=True)
             }
-            _append(file, rows, {index: clip.id for index, clip, _ in heard})
+            append_rows(
+                file,
+                (
+                    {"index": index, "id": clip.id, "candidates": list(map(asdict, rows[index]))}
+                    for index, clip, _ in heard
+                ),
+            )
             found |= rows
     finally:
         model.train(was_training)
@@ -275,34 +279,9 @@ def _parts(indices: Sequence[int], size: int) -> Iterator[Sequence[int]]:
     return (indices[start : start + size] for start in range(0, len(indices), size))
 
 
-def _append(file: Path, rows: Mapping[int, Sequence[Ranked]], ids: Mapping[int, str]) -> None:
-    """Add a line for each example, whole on the disk before the next ones are sampled."""
-    lines = [
-        json.dumps({"index": index, "id": ids[index], "candidates": list(map(asdict, ranked))})
-        for index, ranked in rows.items()
-    ]
-    try:
-        with file.open("a", encoding="utf-8") as out:
-            out.writelines(f"{line}\n" for line in lines)
-            out.flush()
-            os.fsync(out.fileno())
-    except OSError as error:
-        raise DataError(
-            f"{file}: cannot be written ({error.strerror}); make room and start again, what was "
-            "sampled stays"
-        ) from error
-
-
-def _read(file: Path) -> Iterator[tuple[int, list[Ranked]]]:
-    """The candidates in ``file`` by index; a line torn by a kill is cut off."""
-    if not file.is_file():
-        return
-    for line in raw_lines(file, "candidates"):
-        try:
-            row = parse_json(line.content) if line.content.endswith(b"\n") else {}
-        except DataError:
-            row = {}
-        if not row:
-            os.truncate(file, line.offset)
-            return
-        yield row["index"], [Ranked(**candidate) for candidate in row["candidates"]]
+def _read(file: Path) -> dict[int, list[Ranked]]:
+    """The candidates in ``file`` by index."""
+    return {
+        row["index"]: [Ranked(**candidate) for candidate in row["candidates"]]
+        for _, row in kept_rows(file)
+    }
