@@ -23,7 +23,8 @@ from tests.helpers.paths import GOLDEN, ROOT
 
 # Installs the stub and runs the program, in a process of its own.
 PROGRAM = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
 sys.path.insert(0, {root!r})
 from tests.cli.test_cli import install_stub
 install_stub(sys.modules.__setitem__, pause_s={pause_s})
