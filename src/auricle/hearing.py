@@ -5,7 +5,6 @@ sources ──► load (threads, ahead) ──► batches of similar length ─�
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -21,12 +20,13 @@ from auricle.audio.lookahead import in_order
 from auricle.data.clip import Clip, load_recording
 from auricle.errors import AudioError
 from auricle.model.captioner import AudioCaptioner, AudioMemory, padded
+from auricle.processors import usable
 
 Source: TypeAlias = "AudioInput | np.ndarray | Tensor | Clip | Recording"
 
 BATCH_SIZE = 8
 WINDOW = 4  # batches whose recordings are sorted by length together
-LOADERS = max(1, (os.cpu_count() or 1) // 2)  # threads; the models need the other processors
+LOADERS = max(1, usable() // 2)  # threads; the models need the other processors
 SILENCE_PEAK = 10 ** (-80 / 20)  # -80 dBFS: about the last bits of a 16-bit recording
 
 S = TypeVar("S")

@@ -21,6 +21,7 @@ from auricle.cli import (
     tune,
 )
 from auricle.cli.console import quiet_libraries, use_utf8
+from auricle.processors import share
 
 app = typer.Typer(
     name="auricle",
@@ -66,4 +67,5 @@ def main() -> None:
     """Entry point of the command `auricle`."""
     use_utf8()
     quiet_libraries()
+    share()
     app()

@@ -20,6 +20,7 @@ from auricle.cli.options import (
     Precision,
     PrecisionName,
     Seed,
+    Threads,
     spread,
 )
 from auricle.cli.progress import Display
@@ -74,6 +75,7 @@ def caption(
         ),
     ] = 0.0,
     device: DeviceName = "auto",
+    threads: Threads = None,
     precision: PrecisionName = Precision.float32,
     batch_size: BatchSize = 8,
 ) -> None:

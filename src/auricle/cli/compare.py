@@ -20,6 +20,7 @@ from auricle.cli.options import (
     ReferenceData,
     ReferenceSplit,
     ScoreFormat,
+    Threads,
 )
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def compare(
     split: ReferenceSplit = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the bootstrap.")] = 0,
     device: DeviceName = "auto",
+    threads: Threads = None,
 ) -> None:
     """Compare two systems' captions of the same clips by the paired bootstrap.
 

@@ -15,6 +15,7 @@ from auricle.cli.options import (
     FitMetric,
     FitSeed,
     Folds,
+    Threads,
     ValidationData,
 )
 from auricle.cli.progress import Display
@@ -66,6 +67,7 @@ def fit(
     seed: FitSeed = 0,
     candidates: FitCandidates = None,
     device: DeviceName = "auto",
+    threads: Threads = None,
 ) -> None:
     """Combine models, and measure whether the ensemble is better than each alone.
 

@@ -30,6 +30,7 @@ from auricle.cli.options import (
     ReferenceSplit,
     ScoreFormat,
     Seed,
+    Threads,
     spread,
 )
 from auricle.cli.progress import Display
@@ -182,6 +183,7 @@ def evaluate(
     fluency: FluencyFilter = None,
     seed: Seed = 0,
     device: DeviceName = "auto",
+    threads: Threads = None,
     batch_size: BatchSize = 8,
 ) -> None:
     """Score captions against captions by people, with 95 % intervals.

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from auricle.processors import share
+
 if TYPE_CHECKING:
     from auricle.pipeline import Captioner, Decoding
 
@@ -56,6 +58,12 @@ def positive(value: float | None) -> float | None:
 def probability(value: float | None) -> float | None:
     if value is not None and not 0 < value <= 1:
         raise typer.BadParameter(f"{value} is not in the range 0<x<=1.")
+    return value
+
+
+def use_threads(value: int | None) -> int | None:
+    if value:
+        share(value)
     return value
 
 
@@ -141,6 +149,16 @@ DeviceName = Annotated[
 ]
 PrecisionName = Annotated[
     Precision, typer.Option(help="Number format; auto picks the fastest reliable one.")
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        callback=use_threads,
+        help="Processors to compute on.",
+        show_default="those that this process may use",
+    ),
 ]
 BatchSize = Annotated[int, typer.Option(metavar="N", min=1, help="Recordings per pass.")]
 

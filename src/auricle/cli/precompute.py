@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from auricle.cli.console import SOME_FAILED, exit_codes
+from auricle.cli.options import Threads
 from auricle.cli.progress import Display
 
 EPILOG = "Values in the cache are not computed again: an interrupted run continues."
@@ -22,6 +23,7 @@ def precompute(
             help="Changed values, such as data.cache=FOLDER, or further TOML files.",
         ),
     ] = None,
+    threads: Threads = None,
 ) -> None:
     """Fill the cache of `auricle train` for a recipe, without training."""
     with exit_codes():

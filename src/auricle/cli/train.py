@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auricle.cli.console import exit_codes
+from auricle.cli.options import Threads
 from auricle.cli.progress import Display
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def train(
             help="Check all, measure a few steps, and estimate a run's time and memory.",
         ),
     ] = False,
+    threads: Threads = None,
 ) -> None:
     """Train a model from a recipe; the result is a model folder for `auricle caption --model`."""
     with exit_codes():

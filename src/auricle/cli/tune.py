@@ -16,6 +16,7 @@ from auricle.cli.options import (
     FitMetric,
     FitSeed,
     Folds,
+    Threads,
     ValidationData,
 )
 from auricle.cli.progress import Display
@@ -47,6 +48,7 @@ def rerank(
     candidates: FitCandidates = None,
     output: TunedModel = None,
     device: DeviceName = "auto",
+    threads: Threads = None,
 ) -> None:
     """Fit the weights that rank a model's candidates.
 
@@ -120,6 +122,7 @@ def confidence(
         bool, typer.Option("--check", help="Fit nothing: measure the model's own calibration.")
     ] = False,
     device: DeviceName = "auto",
+    threads: Threads = None,
 ) -> None:
     """Fit the confidence of captions: a probability from likelihood, similarity and agreement.
 
