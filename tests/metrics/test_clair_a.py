@@ -12,6 +12,7 @@ from auricle.llm.client import ClientConfig
 from auricle.metrics import evaluate
 from auricle.metrics.clair_a import Judgement, LlmJudge, chat, judge_captions, read_judgement
 from auricle.metrics.registry import METRICS, chosen
+from tests.helpers.hostile_server import HostileServer, endless
 from tests.helpers.mixup_server import MixupServer
 
 pytest.importorskip("openai", reason="needs openai: pip install 'auricle[mixup]'")
@@ -104,6 +105,12 @@ def test_captions_without_a_verdict_do_not_count_and_are_named():
     with MixupServer(reply=lambda _: "?") as server:
         found = evaluate(SAID, MEANT, ["clair-a"], llm=judge(server))
     assert (found.scores, len(found.missing)) == ((), 1)
+
+
+def test_a_server_that_does_not_end_its_reply_costs_only_its_captions():
+    with HostileServer(endless) as server:
+        found = evaluate(SAID[:2], MEANT[:2], ["clair-a"], llm=judge(server))
+    assert "2 a reply of more than 1 MB" in found.missing[0].reason
 
 
 def test_verdicts_are_kept_and_not_asked_for_again(tmp_path):

@@ -80,7 +80,7 @@ def test_results_become_rows_and_the_rest_is_requested_again(tmp_path, pairs):
     path = write_lines(tmp_path / "results.jsonl", results)
 
     summary = read_results(path, output, pairs, 12, CONFIG)
-    reasons = {"500": 1, "batch_expired": 1, "no chat completion in the result": 1}
+    reasons = {"500": 1, "batch_expired": 1, "no chat completion in the reply": 1}
     assert (summary.made, summary.found, summary.failed, summary.left) == (8, 0, reasons, 4)
     rows = list(read_rows(output))
     assert [row.pair for row in rows] == [0, 1, 3, 4, 6, 8, 10, 11]
@@ -117,9 +117,47 @@ def test_large_batches_are_split(tmp_path, pairs, monkeypatch):
         ([], "not a result of a batch of mix-ups"),
         ({"custom_id": "mixup-4-1"}, "is of seed 4; give --seed 4"),
         ({"custom_id": "mixup--3-100000"}, "is of seed -3"),
+        ({"custom_id": "mixup--3-" + "9" * 5_000}, "not a result of a batch of mix-ups"),
     ],
 )
 def test_other_files_are_refused(tmp_path, pairs, line, message):
     path = write_lines(tmp_path / "results.jsonl", [line])
     with pytest.raises(DataError, match=message):
         read_results(path, tmp_path / "o.jsonl", pairs, 12, CONFIG)
+
+
+def test_deep_lines_are_refused(tmp_path, pairs):
+    path = tmp_path / "results.jsonl"
+    path.write_text('{"custom_id": "mixup--3-0", "x": ' + "[" * 100_000 + "\n")
+    with pytest.raises(DataError, match="not a result of a batch of mix-ups"):
+        read_results(path, tmp_path / "o.jsonl", pairs, 12, CONFIG)
+
+
+def test_what_a_stranger_made_of_the_results_does_no_harm(tmp_path, pairs):
+    requests, output = tmp_path / "r.jsonl", tmp_path / "o.jsonl"
+    write_requests(requests, output, pairs, 12, CONFIG)
+    results = [result(request) for request in read_lines(requests)]
+    messages = [line["response"]["body"]["choices"][0]["message"] for line in results]
+    messages[0]["content"] = "x" * 10**7
+    messages[1]["content"] = ["A dog barks"]
+    messages[2]["content"] = 7
+    messages[3]["content"] = {"text": "A dog"}
+    messages[4]["content"] = "A dog barks \ud800 loudly"
+    results[5] |= {"response": None, "error": {"code": "\x1b[2J" + "z" * 10**6}}
+    results[6]["response"] |= {"status_code": {"a": 1}}
+    results[7]["response"]["body"] = [[]]
+    second = json.loads(json.dumps(results[8]))
+    second["response"]["body"]["choices"][0]["message"]["content"] = "Another answer"
+    path = write_lines(tmp_path / "results.jsonl", [*results, second])
+
+    summary = read_results(path, output, pairs, 12, CONFIG)
+    assert summary.failed == {
+        "an answer of more than 4,000 characters": 1,
+        "no chat completion in the reply": 4,
+        "no response": 2,
+    }
+    assert (summary.made, summary.found, summary.left) == (5, 1, 7)
+    rows = {row.pair: row.answer for row in read_rows(output)}
+    assert rows[4] == "A dog barks \N{REPLACEMENT CHARACTER} loudly"
+    assert rows[8] == " and ".join(pairs[8].captions)
+    assert output.stat().st_size < 10_000

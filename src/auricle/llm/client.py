@@ -1,21 +1,28 @@
 """Client of a language model behind an OpenAI-compatible server: hosted, vLLM, Ollama, llama.cpp.
 
 It uses the openai package, but with our own retries, because all requests share them: while a
-server asks for a pause, no request is sent.
+server asks for a pause, no request is sent. A server is not trusted: its replies are read up to
+`MOST_BYTES`, uncompressed and within the time of a request, and no redirect is followed, so the key
+stays with the host that the user named.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import os
 import random
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, NoReturn, TypeAlias, TypeVar
+from urllib.parse import urljoin
 
 from auricle.errors import MissingDependencyError, ProviderError
+from auricle.llm.completion import Answer, NoAnswer, Unusable, read_completion
 
 KEY, ADDRESS = "OPENAI_API_KEY", "OPENAI_BASE_URL"  # environment variables
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0  # back-off, doubled each time
@@ -23,6 +30,9 @@ LONGEST_PAUSE_S = 600.0  # the run ends if a server asks for a longer pause
 REFUSALS = 3  # so many in a row before any answer: the request is wrong, not the pair
 GIVEN_UP = 25  # so many failures in a row: the server is gone
 PASSING = (408, 409, 425, 429)  # statuses under 500 that a retry may fix
+MOST_BYTES = 1_000_000  # of a reply; the thoughts of a model have some ten thousand
+MOST_SHOWN = 300  # characters of a server's own message
+ENDPOINT = "/chat/completions"
 
 Chat: TypeAlias = list[dict[str, str]]
 K = TypeVar("K")
@@ -50,21 +60,8 @@ class ClientConfig:
     option: str = "--model"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The model's text, and the billed tokens; None if the server does not count them."""
-
-    text: str
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-
-
 class GivenUp(Exception):  # noqa: N818  (no failure of the run)
     """A request without an answer, and the reason in a few words."""
-
-
-class _Garbage(Exception):  # noqa: N818
-    """A reply that is not a chat completion."""
 
 
 class Client:
@@ -80,7 +77,7 @@ class Client:
 
     def __init__(self, config: ClientConfig) -> None:
         try:
-            from openai import AsyncOpenAI
+            from openai import AsyncOpenAI, DefaultAsyncHttpxClient
         except ImportError as error:
             raise MissingDependencyError(
                 'language models need the package openai: pip install "auricle[mixup]"'
@@ -95,7 +92,7 @@ class Client:
             )
         if self._address and not self._address.startswith(("http://", "https://")):
             raise ProviderError(
-                f"{self._hide(self._address)}: not an address; it must start with http:// or"
+                f"{self._shown(self._address)}: not an address; it must start with http:// or"
                 " https:// (http://localhost:8000/v1, for example)"
             )
         self._client = AsyncOpenAI(
@@ -103,6 +100,12 @@ class Client:
             base_url=self._address or None,
             timeout=config.timeout_s,
             max_retries=0,
+            default_headers={"Accept-Encoding": "identity"},
+            http_client=DefaultAsyncHttpxClient(
+                follow_redirects=False,
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # keeps none
+                event_hooks={"response": [_limit]},
+            ),
         )
         self._resume_s = 0.0  # time.monotonic() until which nothing is sent
         self._answered, self._failed = 0, 0  # answers, and failures since the last one
@@ -133,6 +136,8 @@ class Client:
                 reason, status = self._reason(error), getattr(error, "status_code", None)
                 if status is not None and status < 500 and status not in PASSING:
                     self._give_up(f"refused ({reason})", refused=True)
+                if isinstance(_of_ours(error), Unusable):
+                    break
                 if attempt + 1 < self.config.tries:
                     await self._wait(error, attempt, reason)
         self._give_up(reason)
@@ -142,23 +147,11 @@ class Client:
         request: dict[str, Any] = {"model": self.config.model, "messages": messages}
         request |= {name: value for name, value in options.items() if value is not None}
         try:
-            reply: Any = await self._client.chat.completions.create(**request)
-        except ValueError as error:  # the body is not JSON
-            raise _Garbage("no chat completion in the reply") from error
-        return self._read(reply)
-
-    def _read(self, reply: Any) -> Answer:
-        try:
-            message = reply.choices[0].message
-            text = message.content or getattr(message, "refusal", None) or ""
-            usage = getattr(reply, "usage", None)
-            counts = [
-                count if isinstance(count := getattr(usage, name, None), int) else None
-                for name in ("prompt_tokens", "completion_tokens")
-            ]
-            return Answer(self._hide(text), *counts)
-        except (AttributeError, IndexError, KeyError, TypeError) as error:
-            raise _Garbage("no chat completion in the reply") from error
+            reply = await self._client.chat.completions.with_raw_response.create(**request)
+            answer = read_completion(json.loads(reply.http_response.content))
+        except (ValueError, RecursionError):
+            raise NoAnswer("no chat completion in the reply") from None
+        return replace(answer, text=self._hide(answer.text))
 
     def _reason(self, error: Exception) -> str:
         """Why a request failed, in a few words; ProviderError if every other one will fail too."""
@@ -169,21 +162,23 @@ class Client:
         if isinstance(error, openai.APIStatusError):
             self._stop(error)
             return str(error.status_code)
+        if isinstance(ours := _of_ours(error), NoAnswer):
+            return str(ours)
         if isinstance(error, openai.APIConnectionError):
             if not self._answered and type(error.__cause__).__name__ == "ConnectError":
                 raise ProviderError(
-                    f"{self._server}: nothing answers there ({self._hide(str(error.__cause__))});"
+                    f"{self._server}: nothing answers there ({self._shown(str(error.__cause__))});"
                     " start the server, or correct --base-url"
                 ) from None
             return "connection lost"
-        if isinstance(error, _Garbage | openai.APIError):
-            return "no chat completion in the reply"
         raise error
 
     def _stop(self, error: Any) -> None:
         """Raise ProviderError for a status that no other pair and no retry can fix."""
         status, code = error.status_code, getattr(error, "code", None)
-        message = self._hide(" ".join(str(error.message).split()))[:300]
+        message = self._shown(str(error.message))
+        if 300 <= status < 400:
+            raise ProviderError(f"{self._server}: {self._redirect(error.response)}") from None
         if status == 401:
             fix = f"set {KEY} to a key that it accepts" if self._key else f"set {KEY}"
             raise ProviderError(f"{self._server}: the key is refused ({message}); {fix}") from None
@@ -226,7 +221,7 @@ class Client:
         asked_s = _retry_after_s(error)
         if asked_s is not None and asked_s > LONGEST_PAUSE_S:
             raise ProviderError(
-                f"{self._server}: asks for a pause of {asked_s / 60:.0f} min ({reason}); run the"
+                f"{self._server}: asks for a pause of {asked_s / 60:.3g} min ({reason}); run the"
                 " same command again then, and it continues where it stopped"
             ) from None
         if asked_s is not None or getattr(error, "status_code", None) == 429:
@@ -235,9 +230,27 @@ class Client:
         else:
             await asyncio.sleep(wait_s)
 
+    def _redirect(self, response: Any) -> str:
+        """What to do about a redirect, which is not followed: it may lead to another host."""
+        target = response.headers.get("location", "")
+        if not target:
+            return f"answers with status {response.status_code}; correct --base-url"
+        with contextlib.suppress(ValueError):  # not an address
+            target = urljoin(str(response.url), target)
+        address = self._shown(target.removesuffix(ENDPOINT))
+        return (
+            f"redirects to {address}; redirects are not followed: if you trust that server, give"
+            " its address to --base-url"
+        )
+
     @property
     def _server(self) -> str:
-        return self._hide(self._address.split("@")[-1]) or "OpenAI"
+        return self._shown(self._address.split("@")[-1]) or "OpenAI"
+
+    def _shown(self, text: str) -> str:
+        """A text of the server's for a message: on one line, short, without the key."""
+        line = "".join(filter(str.isprintable, " ".join(text.split())))
+        return self._hide(line)[:MOST_SHOWN]
 
     def _hide(self, text: str) -> str:
         """``text`` without the key, in case the server repeats it."""
@@ -280,6 +293,28 @@ def ask(
         raise errors.exceptions[0] from None
 
 
+async def _limit(response: Any) -> None:
+    """Read ``response`` to `MOST_BYTES` and no further; compressed, few bytes could become many."""
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Unusable("a compressed reply, which was not asked for")
+    read = response.aiter_raw
+
+    async def aiter_raw(chunk_size: int | None = None) -> AsyncIterator[bytes]:
+        size = 0
+        async for part in read(chunk_size):
+            size += len(part)
+            if size > MOST_BYTES:
+                raise Unusable(f"a reply of more than {MOST_BYTES // 10**6} MB")
+            yield part
+
+    response.aiter_raw = aiter_raw
+
+
+def _of_ours(error: Exception) -> BaseException:
+    """``error``, or its cause where openai wraps it."""
+    return error.__cause__ if isinstance(error.__cause__, NoAnswer) else error
+
+
 def _key() -> str:
     """The environment's key, "" if there is none."""
     key = os.environ.get(KEY, "").strip()
@@ -299,6 +334,6 @@ def _retry_after_s(error: Exception) -> float | None:
             pass
         try:
             return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-        except (TypeError, ValueError):
+        except (OSError, OverflowError, TypeError, ValueError):
             pass
     return None

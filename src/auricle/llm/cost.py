@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from auricle.llm.client import Answer, Chat
+from auricle.llm.client import Chat
+from auricle.llm.completion import Answer
 
 CHARACTERS_PER_TOKEN = 4.0  # OpenAI's rule of thumb for English text
 MESSAGE_TOKENS = 8  # around the text of a chat of one message

@@ -19,7 +19,8 @@ from typing import Any
 
 from auricle.errors import DataError
 from auricle.files import append_rows, kept_rows
-from auricle.llm.client import Answer, Chat, ClientConfig, GivenUp, ask
+from auricle.llm.client import Chat, ClientConfig, GivenUp, ask
+from auricle.llm.completion import Answer
 from auricle.llm.cost import TokenCount, billed
 from auricle.metrics.scores import Score, labelled
 from auricle.watch import silent

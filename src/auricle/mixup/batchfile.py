@@ -20,19 +20,21 @@ from typing import Any
 from auricle.errors import DataError
 from auricle.files import atomic_writer, parse_json, raw_lines
 from auricle.llm.client import ClientConfig
+from auricle.llm.completion import NoAnswer, read_completion
 from auricle.mixup.answers import appending
 from auricle.mixup.generate import missing
 from auricle.mixup.pairs import CaptionPairs
 from auricle.mixup.prompts import PAPER, Prompt
 
 ENDPOINT = "/v1/chat/completions"
+_CODE = re.compile(r"\w{1,40}", re.ASCII)  # of an error: "batch_expired"; or a status: 500
 MOST_REQUESTS, MOST_BYTES = 50_000, 200_000_000  # per file: OpenAI's batch reference
 
 
 @dataclass(frozen=True, slots=True)
 class BatchSummary:
-    """Counts of results: rows ``made``, results whose row was already ``found`` in the file, pairs
-    that ``failed`` by reason; ``left``: pairs still without a row."""
+    """Counts of results: rows ``made``, results of pairs whose row was already ``found`` in the
+    file, pairs that ``failed`` by reason; ``left``: pairs still without a row."""
 
     made: int
     found: int
@@ -82,8 +84,8 @@ def read_results(
 ) -> BatchSummary:
     """Add the answers of the file ``results`` to ``output``, and sort it.
 
-    A file may be read twice, and several files in turn. A pair without an answer is counted by
-    reason, and the next `write_requests` requests it again.
+    A file may be read twice, and several files in turn: the first answer to a pair counts. A pair
+    without an answer is counted by reason, and the next `write_requests` requests it again.
 
     Raises:
         DataError: ``results`` is not a result file of a batch, or has other pairs.
@@ -93,18 +95,21 @@ def read_results(
     made, found, failed = 0, 0, Counter[str]()
     with appending(output) as append:
         for number, result in _results(results, pairs):
-            answer, reason = _answer(result)
             if number not in lacking:
                 found += 1
-            elif answer is None:
-                failed[reason] += 1
-            else:
-                pair = pairs[number]
-                append(
-                    pair.row(answer, prompt=prompt.version, model=config.model, provider="openai")
+                continue
+            try:
+                answer = _answer(result)
+            except NoAnswer as reason:
+                failed[str(reason)] += 1
+                continue
+            append(
+                pairs[number].row(
+                    answer, prompt=prompt.version, model=config.model, provider="openai"
                 )
-                lacking.remove(number)
-                made += 1
+            )
+            lacking.remove(number)
+            made += 1
     return BatchSummary(made, found, failed, len(lacking))
 
 
@@ -129,10 +134,12 @@ def _results(path: Path, pairs: CaptionPairs) -> Iterator[tuple[int, dict[str, A
     """(pair, result) of each line; DataError: a line is no result of these pairs."""
     for line in raw_lines(path, "results"):
         result: dict[str, Any] = {}
-        with contextlib.suppress(DataError):
+        with contextlib.suppress(DataError, RecursionError):
             result = parse_json(line.content)
         name = result.get("custom_id")
-        found = re.fullmatch(r"mixup-(-?\d+)-(\d+)", name) if isinstance(name, str) else None
+        found = (
+            re.fullmatch(r"mixup-(-?\d{1,18})-(\d{1,18})", name) if isinstance(name, str) else None
+        )
         if not found:
             raise DataError(
                 f"{path}:{line.number}: not a result of a batch of mix-ups; give the file that the"
@@ -147,17 +154,15 @@ def _results(path: Path, pairs: CaptionPairs) -> Iterator[tuple[int, dict[str, A
         yield number, result
 
 
-def _answer(result: dict[str, Any]) -> tuple[str | None, str]:
-    """(answer, ""), or None and the reason."""
-    response = result.get("response")
-    try:
-        if isinstance(response, dict) and response.get("status_code") == 200:
-            message = response["body"]["choices"][0]["message"]
-            return message.get("content") or message.get("refusal") or "", ""
-    except (AttributeError, IndexError, KeyError, TypeError):
-        return None, "no chat completion in the result"
-    error = result.get("error")
-    if isinstance(error, dict) and error.get("code"):
-        return None, str(error["code"])
-    status = response.get("status_code") if isinstance(response, dict) else None
-    return None, str(status or "no response")
+def _answer(result: dict[str, Any]) -> str:
+    """The text of the answer. Raises NoAnswer: there is none that can be used."""
+    response, error = result.get("response"), result.get("error")
+    response = response if isinstance(response, dict) else {}
+    status = response.get("status_code")
+    if status == 200:
+        return read_completion(response.get("body")).text
+    code = error.get("code") if isinstance(error, dict) else None
+    for name in (code, status):
+        if isinstance(name, int | str) and _CODE.fullmatch(str(name)):
+            raise NoAnswer(str(name))
+    raise NoAnswer("no response")

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from auricle.errors import DataError
-from auricle.llm.client import Answer, Chat, ClientConfig, GivenUp, ask
+from auricle.llm.client import Chat, ClientConfig, GivenUp, ask
+from auricle.llm.completion import Answer
 from auricle.llm.cost import TokenCount, billed, chat_tokens
 from auricle.mixup.answers import Provider, appending, read_rows
 from auricle.mixup.grammar import VERSION, NotMixed, mix_captions
