@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from auricle.mixup.cleaning import REASONS, clean, unpacked
-from auricle.mixup.stems import content, distinctive, order, speaks_of_both
+from auricle.mixup.stems import content, distinctive, order
 
 CAPTIONS = ("A dog barks repeatedly", "Rain falls on a metal roof as thunder rumbles")
 GOOD = "A dog barks repeatedly while rain falls on a metal roof"
@@ -52,7 +54,7 @@ def test_packing_is_taken_off(answer):
     "answer",
     [
         f"{GOOD}.",
-        'A man says "hello" as a dog barks',
+        'A man says "hello" as a dog barks in the rain',
         "A dog's bark echoes in the rain",
         "Rain falls... then a dog barks on a roof",
         "Rain at 5.30 in the morning, and a dog barks",
@@ -83,8 +85,15 @@ def test_a_caption_stays_as_it_is(answer):
         ("Rainy barks", "too few words"),
         (CAPTIONS[0], "copy of one caption"),
         (f"“{CAPTIONS[1].lower()}.”", "copy of one caption"),
-        ("A dog is barking repeatedly", "nearly a copy of one caption"),
-        ("As thunder is rumbling, the rain falls on a roof", "nearly a copy of one caption"),
+        ("A dog is barking repeatedly", "names only one recording"),
+        ("As thunder is rumbling, the rain falls on a roof", "names only one recording"),
+        ("A hound woofs as a cat meows at a man", "names only one recording"),
+        ("Birds sing in a quiet forest", "names neither recording"),
+        ("Various sounds can be heard in the background", "names neither recording"),
+        (
+            "Rain falls, a dog barks, choirs, trains, bells, harps, cars, guns, clocks",
+            "names other sounds",
+        ),
         ("A mixed audio caption of rain and a dog", "talk of the task"),
         ("Rain falls while a dog barks at <b>you</b>", "broken text"),
         ('{"caption": "Rain falls while a dog barks"}', "broken text"),
@@ -98,11 +107,21 @@ def test_what_is_no_mix_has_a_reason(answer, reason):
     assert clean(answer, CAPTIONS).reason == reason
 
 
+def test_long_answers_are_not_read():
+    assert clean("A dog barks in the rain " * 1_000, CAPTIONS).reason == "too many words"
+    start_s = time.monotonic()
+    for part in (" ", "- ", "1. ", "(", '"', " (1 words", "\n", "sure! ", "<think>", "a. note "):
+        clean(f"a{part * (4_000 // len(part))}b", CAPTIONS)
+        clean(part * (4_000 // len(part)), CAPTIONS)
+    assert time.monotonic() - start_s < 4
+
+
 def test_words_are_counted_to_the_limit():
-    words = "rain falls while a dog barks".split() + list("abcdefghijklmnopqrs")
+    words = "rain falls while a dog barks".split()
+    words += "a the and or but while as with of to at from for into in on by near off".split()
     assert len(words) == 25
     assert clean(" ".join(words), CAPTIONS).reason is None
-    assert clean(" ".join([*words, "t"]), CAPTIONS).reason == "too many words"
+    assert clean(" ".join([*words, "out"]), CAPTIONS).reason == "too many words"
     assert clean(" ".join(words), CAPTIONS, max_words=24).reason == "too many words"
 
 
@@ -111,7 +130,7 @@ def test_captions_decide_what_is_a_fault_of_the_answer():
     assert clean('A man says "I\'m sorry" as a кошка meows', spoken).reason is None
     alike = ("A man speaks", "A man is speaking and birds sing")
     assert clean("A man speaks as birds sing", alike).reason is None  # lacks nothing
-    assert clean("Un chat dort et miaule", alike).reason is None
+    assert clean("Un chat dort et miaule", alike).reason == "names neither recording"
 
 
 def test_unpacked_is_settled():
@@ -128,9 +147,6 @@ def test_content():
         set(),
         {"dog", "bark"},
     )
-    assert speaks_of_both("dogs in the rain", CAPTIONS)
-    assert not speaks_of_both("dogs are barking", CAPTIONS)
-    assert not speaks_of_both("", ("a man", "men"))
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,54 @@ def test_rejected_rows_are_kept_with_their_reason(tmp_path, row):
     assert broken["detail"].startswith("\"pair\" is 'x'")
 
 
+def pairs(row, answer):
+    """A row per pair of captions of eight recordings; ``answer`` makes the text of two names."""
+    names = "dog cat train bell horse river clock drum".split()
+    made = [(one, other) for one in names for other in names if one < other]
+    return [
+        replace(
+            row,
+            pair=number,
+            captions=(f"A {one} in a room", f"A {other} in the rain"),
+            answer=answer(one, other, number),
+        )
+        for number, (one, other) in enumerate(made)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reasons"),
+    [
+        (lambda *_: "A man speaks and birds sing", {"one answer for many pairs"}),
+        (
+            lambda one, other, n: ("A man speaks and birds sing", "Cars pass by on a road")[n % 2],
+            {"one answer for many pairs"},
+        ),
+        (
+            lambda one, other, n: f"A man speaks and birds sing. Number {n}",
+            {"one answer for many pairs"},
+        ),
+        (lambda *_: "I'm sorry, I cannot do that", {"refusal"}),
+        (
+            lambda one, other, n: f"A symphony of {one} and {other} fills the evening air",
+            {"one form of words for many pairs"},
+        ),
+        (lambda one, other, n: f"A {one} makes a {'long ' * n} noise", None),
+        (lambda one, other, n: f"A {one} is heard in the rain with a {other} in a room", set()),
+    ],
+)
+def test_answers_are_compared_with_their_captions_and_with_each_other(
+    tmp_path, row, answer, reasons
+):
+    path = write(tmp_path / "m.jsonl", pairs(row, answer))
+    found = filter_mixups(path, tmp_path / "k.jsonl", None)
+    if reasons is None:  # of one recording alone, in any words
+        assert found.kept == 0
+    else:
+        assert set(found.rejected) == reasons
+        assert found.kept == (0 if reasons else 28)
+
+
 def test_a_pair_may_be_answered_better_later(tmp_path, row):
     rows = [replace(row, answer=""), row]
     found = filter_mixups(write(tmp_path / "m.jsonl", rows), tmp_path / "k.jsonl", None)

@@ -8,20 +8,19 @@ out sounds. Joining the sentences would be writing captions, not cleaning.
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from auricle.data.captions import CaptionLimits, faults
+from auricle.llm.completion import LONGEST_ANSWER, without_thoughts
+from auricle.mixup.events import NEITHER, ONE, OTHERS, Likeness, mismatch
 from auricle.mixup.prompts import MAX_WORDS
-from auricle.mixup.stems import content, distinctive, speaks_of_both
-from auricle.text.normalise import as_compared, words
+from auricle.text.normalise import as_compared
 
+WRAPPINGS = 20  # one in another at most
 MIN_WORDS = 4  # "dogs bark, rain falls"
-ALIKE = 0.9  # a mix with this difflib ratio of words is nearly a copy of a caption
-COVERED = 0.85  # or if one caption has this share of its content, and nothing is the other's
 
 EMPTY = "empty"
 REFUSAL = "refusal"
@@ -30,17 +29,16 @@ SENTENCES = "several sentences"
 TOO_LONG = "too many words"
 TOO_SHORT = "too few words"
 COPY = "copy of one caption"
-NEAR_COPY = "nearly a copy of one caption"
 TALK = "talk of the task"
 BROKEN = "broken text"
 SCRIPT = "another script"
 REPETITION = "repetition"
 REASONS = (
-    EMPTY, REFUSAL, PROMPT, SENTENCES, BROKEN, REPETITION, TALK, SCRIPT, COPY, NEAR_COPY, TOO_SHORT,
-    TOO_LONG,
+    EMPTY, REFUSAL, PROMPT, SENTENCES, BROKEN, REPETITION, TALK, SCRIPT, COPY, TOO_SHORT, TOO_LONG,
+    NEITHER, ONE, OTHERS,
 )  # fmt: skip
 
-_THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
+_SPACE = re.compile(r"\s+")
 _MARKS = re.compile(r"```\w*|`|\*\*|__")
 _BULLET = re.compile(r"^(?:[-*•>#]+|\(?\d{1,2}[.):])\s+")
 _YES = r"(?:sure|certainly|of course|absolutely|okay|ok|yes|alright|great)"
@@ -79,6 +77,7 @@ _TALK = re.compile(
     re.IGNORECASE,
 )
 _NO_LIMITS = CaptionLimits(0, 10**6)
+NO_LIKENESS = Likeness()
 _FAULTS = {"talk of a language model": TALK, "repetition": REPETITION}  # others: BROKEN
 
 
@@ -91,30 +90,47 @@ class CleanedAnswer:
     reason: str | None = None
 
 
-def clean(answer: str, captions: tuple[str, str], max_words: int = MAX_WORDS) -> CleanedAnswer:
-    """The caption in the ``answer`` to a request to mix ``captions``."""
-    text = unpacked(answer)
-    if _PROMPT.search(_THOUGHT.sub("", answer)):
+def clean(
+    answer: str,
+    captions: tuple[str, str],
+    max_words: int = MAX_WORDS,
+    likeness: Likeness = NO_LIKENESS,
+) -> CleanedAnswer:
+    """The caption in the ``answer`` to a request to mix ``captions``; ``likeness`` decides where
+    words leave open what it names."""
+    said = without_thoughts(answer)
+    if len(said) > LONGEST_ANSWER:
+        return CleanedAnswer(f"{said[:LONGEST_ANSWER]}…", TOO_LONG)
+    text = unpacked(said)
+    if _PROMPT.search(said):
         return CleanedAnswer(text, PROMPT)
     if not text:
         return CleanedAnswer(text, EMPTY)
     if _REFUSAL.search(text) and not any(map(_REFUSAL.search, captions)):
         return CleanedAnswer(text, REFUSAL)
-    first, *others = (part for part in map(_unquoted, _SENTENCE_END.split(text)) if part)
-    if others and not speaks_of_both(first, captions):
+    first, *others = sentences(text)
+    wrong = mismatch(first, captions, likeness)
+    if others and wrong:
         return CleanedAnswer(" ".join(text.split()), SENTENCES)
-    first = " ".join(first.split())
-    return CleanedAnswer(first, next(_reasons(first, captions, max_words), None))
+    return CleanedAnswer(first, next(_reasons(first, captions, max_words, wrong), None))
+
+
+def sentences(answer: str) -> list[str]:
+    """The sentences of an answer without its wrapping, each on one line."""
+    parts = map(_unquoted, _SENTENCE_END.split(unpacked(answer)))
+    return [" ".join(part.split()) for part in parts if part]
 
 
 def unpacked(answer: str) -> str:
     """``answer`` without its wrapping; "" if nothing else is left."""
-    text = _MARKS.sub("", _THOUGHT.sub("", unicodedata.normalize("NFC", answer))).strip()
-    before = None
-    while text != before:  # a bullet may precede a lead, and a quote follow it
+    text = _MARKS.sub("", without_thoughts(unicodedata.normalize("NFC", answer)))
+    text = _SPACE.sub(lambda space: "\n" if "\n" in space[0] else " ", text).strip()
+    for _ in range(WRAPPINGS):  # a bullet may precede a lead, and a quote follow it
         before = text
         text = _unquoted(_LEAD.sub("", _BULLET.sub("", text), count=1).strip())
         text = _COUNT.sub("", _AFTER.sub("", text)).strip()
+        if text == before:
+            break
     return text if any(map(str.isalnum, text)) else ""
 
 
@@ -134,7 +150,9 @@ def _unquoted(text: str) -> str:
     return text[1:].strip()  # never closed: the answer is cut off
 
 
-def _reasons(text: str, captions: tuple[str, str], max_words: int) -> Iterator[str]:
+def _reasons(
+    text: str, captions: tuple[str, str], max_words: int, wrong: str | None
+) -> Iterator[str]:
     found = text.split()
     inherited = {fault for caption in captions for fault in faults(caption, _NO_LIMITS)}
     for fault in faults(text, _NO_LIMITS):
@@ -147,25 +165,12 @@ def _reasons(text: str, captions: tuple[str, str], max_words: int) -> Iterator[s
         yield SCRIPT
     if as_compared(text) in map(as_compared, captions):
         yield COPY
-    if _nearly_a_copy(text, captions):
-        yield NEAR_COPY
     if len(found) < MIN_WORDS:
         yield TOO_SHORT
     if len(found) > max_words:
         yield TOO_LONG
-
-
-def _nearly_a_copy(text: str, captions: tuple[str, str]) -> bool:
-    """Whether ``text`` is one caption with few changes, or its words in another order."""
-    found, own = content(text), distinctive(captions)
-    for caption, others in zip(captions, reversed(own), strict=True):
-        if not others or found & others:
-            continue  # it contains content of the other one
-        if difflib.SequenceMatcher(None, words(text), words(caption), False).ratio() >= ALIKE:
-            return True
-        if found and len(found & content(caption)) >= COVERED * len(found):
-            return True
-    return False
+    if wrong:
+        yield wrong
 
 
 def _scripts(text: str) -> set[str]:

@@ -1,14 +1,14 @@
 """Filtering of generated mix-ups into a manifest for training; rejects, with reasons, beside it.
 
-mixups.jsonl ─► cleaned ─► fluent ─► kept.jsonl
-                   └─────────┴─────► kept.rejected.jsonl
+mixups.jsonl ─► cleaned ─► of both captions ─► not repeated ─► fluent ─► kept.jsonl
+                   └──────────────┴──────────────────┴───────────┴─────► kept.rejected.jsonl
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,8 +20,11 @@ from auricle.errors import DataError
 from auricle.files import atomic_writer, raw_lines
 from auricle.mixup.answers import MixupRow, read_rows
 from auricle.mixup.answers import to_json as row_to_json
-from auricle.mixup.cleaning import REASONS, CleanedAnswer, clean
+from auricle.mixup.cleaning import REASONS, SENTENCES, CleanedAnswer, clean
+from auricle.mixup.events import NEITHER, ONE, OTHERS, Likeness
+from auricle.mixup.pairs import digest
 from auricle.mixup.prompts import MAX_WORDS
+from auricle.mixup.repeats import FRAMED, REPEATED, Repeats
 from auricle.mixup.stems import order
 from auricle.watch import Progress, silent
 
@@ -31,9 +34,11 @@ if TYPE_CHECKING:
 DISFLUENT = "disfluent"
 AGAIN = "pair there already"
 BROKEN_ROW = "broken row"
-ALL_REASONS = (BROKEN_ROW, *REASONS, DISFLUENT, AGAIN)  # in the order of the checks
+ALL_REASONS = (BROKEN_ROW, *REASONS, REPEATED, FRAMED, DISFLUENT, AGAIN)
+UNLIKE = (None, SENTENCES, NEITHER, ONE, OTHERS)  # a repeated answer is the better reason
 EXAMPLES = 3  # answers per reason
 READ_AT_ONCE = 512  # rows whose captions are judged together
+OTHER_CAPTIONS = 256  # that an answer is compared with
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,8 @@ def filter_mixups(
     a clip whose "mix" is the other recording (`auricle.audio.mixing`), with the id "mixup-<pair>"
     in the split "train"; its key "mixup" records its sources. If an answer has no relation, the
     caption decides whether one recording follows the other (`auricle.mixup.stems.order`). Without a
-    ``detector``, no caption is disfluent. ``progress`` gets the number of finished rows.
+    ``detector``, no caption is disfluent. ``progress`` gets the number of finished rows. The file
+    is read several times, row by row.
 
     Raises DataError: ``mixups`` cannot be read, or is ``output``.
     """
@@ -69,6 +75,9 @@ def filter_mixups(
     if mixups.resolve() in (output.resolve(), listed.resolve()):
         raise DataError(f"{mixups}: would be overwritten; give another output")
     total = sum(1 for _ in raw_lines(mixups, "mix-ups"))
+    checks = RowFilter(
+        detector, max_words, Likeness(_captions(_rows(mixups))), Repeats(_rows(mixups))
+    )
     kept = in_turn = done = 0
     seen: set[int] = set()
     rejected: Counter[str] = Counter()
@@ -87,7 +96,7 @@ def filter_mixups(
 
         rows = read_rows(mixups, broken)
         while chunk := list(islice(rows, READ_AT_ONCE)):
-            for row, cleaned, error in _judged(chunk, detector, max_words):
+            for row, cleaned, error in checks.judged(chunk):
                 reason = cleaned.reason or (AGAIN if row.pair in seen else None)
                 if reason:
                     found: dict[str, Any] = {"text": cleaned.text}
@@ -132,18 +141,48 @@ def to_clip(row: MixupRow, caption: str) -> Clip:
     )
 
 
-def _judged(
-    rows: Sequence[MixupRow], detector: FluencyDetector | None, max_words: int
-) -> Iterator[tuple[MixupRow, CleanedAnswer, float | None]]:
-    """Each row with its caption, and the error probability if there is a detector."""
-    cleaned = [clean(row.answer, row.captions, max_words) for row in rows]
-    texts = [one.text for one in cleaned if one.reason is None]
-    errors = iter(map(float, detector.error(texts)) if detector and texts else ())
-    for row, one in zip(rows, cleaned, strict=True):
-        error = next(errors, None) if one.reason is None else None
-        if detector and error is not None and error > detector.threshold:
-            one = CleanedAnswer(one.text, DISFLUENT)
-        yield row, one, error
+@dataclass(frozen=True)
+class RowFilter:
+    """The checks of the rows of one file."""
+
+    detector: FluencyDetector | None
+    max_words: int
+    likeness: Likeness
+    repeats: Repeats
+
+    def judged(
+        self, rows: Sequence[MixupRow]
+    ) -> Iterator[tuple[MixupRow, CleanedAnswer, float | None]]:
+        """Each row with its caption, and the error probability if there is a detector."""
+        cleaned = [self._cleaned(row) for row in rows]
+        texts = [one.text for one in cleaned if one.reason is None]
+        detector = self.detector
+        errors = iter(map(float, detector.error(texts)) if detector and texts else ())
+        for row, one in zip(rows, cleaned, strict=True):
+            error = next(errors, None) if one.reason is None else None
+            if detector and error is not None and error > detector.threshold:
+                one = CleanedAnswer(one.text, DISFLUENT)
+            yield row, one, error
+
+    def _cleaned(self, row: MixupRow) -> CleanedAnswer:
+        one = clean(row.answer, row.captions, self.max_words, self.likeness)
+        repeated = self.repeats.fault(row) if one.reason in UNLIKE else None
+        return CleanedAnswer(one.text, repeated) if repeated else one
+
+
+def _rows(mixups: Path) -> Iterator[MixupRow]:
+    """Those that can be read."""
+    return read_rows(mixups, silent)
+
+
+def _captions(rows: Iterable[MixupRow]) -> list[str]:
+    """`OTHER_CAPTIONS` of ``rows``, drawn by their digests: the same in any order of rows."""
+    found: dict[int, str] = {}
+    for row in rows:
+        found |= {digest(caption): caption for caption in row.captions}
+        if len(found) > 2 * OTHER_CAPTIONS:
+            found = dict(sorted(found.items())[:OTHER_CAPTIONS])
+    return [caption for _, caption in sorted(found.items())[:OTHER_CAPTIONS]]
 
 
 def _licence(licences: Sequence[str | None]) -> str | None:

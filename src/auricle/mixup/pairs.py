@@ -114,7 +114,7 @@ class CaptionPairs:
                 # Paths relative to the manifest: a moved data set keeps its order.
                 file = os.path.relpath(clip.audio, path.parent)
                 recording = clip.source or repr((file, clip.start_s, clip.end_s))
-                clips.append((line.offset, captions, _digest(recording), _digest(clip.id)))
+                clips.append((line.offset, captions, digest(recording), digest(clip.id)))
         pairs = cls(path, seed, np.array(clips, _CLIP), ids.numbers)
         if not len(pairs):
             there = ", ".join(f"{name or '(empty)'} ({count})" for name, count in splits.items())
@@ -142,7 +142,7 @@ class CaptionPairs:
         if row.seed != self.seed or not 0 <= row.pair < len(self):
             return False
         return all(
-            self._ids[clip] == _digest(id_)
+            self._ids[clip] == digest(id_)
             for (clip, _), id_ in zip(self._places(row.pair), row.ids, strict=True)
         )
 
@@ -165,7 +165,7 @@ class CaptionPairs:
                 file.seek(offset := int(self._offsets[number]))
                 clip = parse_clip(file.readline(), self.manifest.parent)
             clip = with_id(clip, self._numbers.get(offset, 1))
-            if _digest(clip.id) == self._ids[number]:
+            if digest(clip.id) == self._ids[number]:
                 return clip
         except (OSError, DataError):
             pass
@@ -196,10 +196,11 @@ def _captions(clip: Clip) -> list[str]:
 
 
 def _hash(*parts: int | str) -> int:
-    return _digest(repr(parts))
+    return digest(repr(parts))
 
 
-def _digest(text: str) -> int:
+def digest(text: str) -> int:
+    """64 bits that stand for ``text``."""
     data = text.encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest())
 

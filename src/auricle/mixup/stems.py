@@ -16,8 +16,11 @@ _COMMON = frozenset(
     " were be being been has have having that which who it its it's his her he she they their them"
     " there this these another other some several multiple various one two three sound sounds"
     " sounding noise noises background foreground distance distant nearby heard hear hears can"
-    " audible accompanied together meanwhile simultaneously also very".split()
+    " audible accompanied together meanwhile simultaneously also very amid over past through across"
+    " around under inside outside between against along onto near still start begin continue plus"
+    " blend mix fill occur emit make do being just something sometimes".split()
 )
+LAST_LATIN = "\N{LATIN SMALL LETTER TURNED H WITH FISHHOOK AND TAIL}"
 _SUFFIXES = ("ing", "ed", "ly", "es", "s")
 _JOINT = re.compile(
     r"\b(?:followed by|and then|then|before|after which|(?P<after>after))\b",
@@ -27,25 +30,19 @@ _JOINT = re.compile(
 
 def content(text: str) -> frozenset[str]:
     """The stems of the content words of ``text``."""
-    return frozenset(_stem(word) for word in words(text) if word not in _COMMON)
+    return frozenset(stem for found in stems(text) for stem in found)
+
+
+def stems(text: str) -> list[frozenset[str]]:
+    """The stem of each content word of ``text``. In a script without such endings as English has,
+    these are all pairs of neighbouring letters of the word."""
+    return [_stems(word) for word in words(text) if word not in _COMMON]
 
 
 def distinctive(captions: tuple[str, str]) -> tuple[frozenset[str], frozenset[str]]:
     """The content of only the first of two captions, and of only the second."""
     first, second = map(content, captions)
     return first - second, second - first
-
-
-def speaks_of_both(text: str, captions: tuple[str, str]) -> bool:
-    """Whether ``text`` has distinctive content of both captions.
-
-    For a caption without distinctive content, common content is enough.
-    """
-    found = content(text)
-    return all(
-        found & (own or content(caption))
-        for own, caption in zip(distinctive(captions), captions, strict=True)
-    )
 
 
 def order(text: str, captions: tuple[str, str]) -> tuple[int, int] | None:
@@ -68,6 +65,12 @@ def _only(found: frozenset[str], own: tuple[frozenset[str], frozenset[str]]) -> 
     """The only caption with distinctive content in ``found``, or None."""
     first, second = (bool(found & words) for words in own)
     return None if first == second else int(second)
+
+
+def _stems(word: str) -> frozenset[str]:
+    if word[0] <= LAST_LATIN:
+        return frozenset({_stem(word)})
+    return frozenset(word[at : at + 2] for at in range(max(1, len(word) - 1)))
 
 
 def _stem(word: str) -> str:
