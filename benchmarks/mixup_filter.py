@@ -1,24 +1,31 @@
-"""The filter of `auricle mixup filter` on 2,000 good mix-ups and 1,000 answers broken on purpose.
+"""The filter of `auricle mixup filter` on 2,000 good mix-ups, 1,000 answers broken on purpose, and
+the answers of bad servers.
 
     python benchmarks/mixup_filter.py CAPTIONS_CSV [--fluency NAME] [--mixups FILE] [--show]
 
 CAPTIONS_CSV has the column "caption", for example AudioCaps' train.csv of the project's shared data
-folder. Good mix-ups are mixed by grammar, or are the rows of FILE; broken ones are made from others
-of the same source. The table shows, for each kind, the rejected answers, the reasons and, for
-answers that are only wrapped, how many come out unchanged. --show prints one answer of each kind
-that passed.
+folder. Good mix-ups are mixed by grammar, or are the rows of FILE (a language model's, or the
+published ones from `auricle mixup import`); broken ones are made from others of the same source.
+
+The first table shows, for each kind, the rejected answers, the reasons and, for answers that are
+only wrapped, how many come out unchanged; --show prints one answer of each kind that passed. The
+second shows what of the good answers, and of answers to other pairs, counts as a mix of its two
+captions: by their words alone, with synonyms, and with MiniLM where words leave it open. Where
+CAPTIONS_CSV has several captions of a recording (columns "youtube_id" or "file_name"), it also has
+mixes of what other people said of the same two recordings. The third has a file per bad server.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import json
 import os
 import random
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -27,12 +34,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from auricle.data.clip import Clip
 from auricle.data.manifest import read_manifest, write_manifest
+from auricle.mixup import events
 from auricle.mixup.answers import MixupRow, read_rows, to_json
-from auricle.mixup.filtering import filter_mixups
+from auricle.mixup.filtering import Filtering, filter_mixups
 from auricle.mixup.generate import generate_by_grammar
+from auricle.mixup.grammar import NotMixed, mix_captions
 from auricle.mixup.pairs import CaptionPairs
 from auricle.mixup.prompts import PAPER
-from auricle.text.fluency import load_detector
+from auricle.text.fluency import FluencyDetector, load_detector
 
 GOOD, PACKED = 2_000, "packed: "
 
@@ -177,6 +186,91 @@ def good_rows(captions: Path, folder: Path, count: int) -> list[MixupRow]:
     return list(read_rows(folder / "rows.jsonl"))
 
 
+SAME = ("A man speaks while birds sing", "A dog barks as cars pass by on a road")
+GENERAL = (
+    "Various sounds can be heard in the background",
+    "Several noises overlap in a busy place",
+    "A mix of sounds of nature and of people",
+    "A person speaks while something makes a noise",
+)
+SERVERS: dict[str, Callable[[int, Sequence[MixupRow]], str]] = {
+    "one answer": lambda n, rows: SAME[0],
+    "two answers": lambda n, rows: SAME[n % 2],
+    "one answer, numbered": lambda n, rows: f"{SAME[0]} ({n})",
+    "one answer and a word": lambda n, rows: f"{SAME[0]} {rows[n].captions[0].split()[-1]}",
+    "general answers": lambda n, rows: GENERAL[n % len(GENERAL)],
+    "answers to other pairs": lambda n, rows: rows[n - 1].answer,
+    "one caption's frame": lambda n, rows: f"A symphony of {lower(rows[n].captions[0])} in the air",
+    "one frame": lambda n, rows: (
+        f"A symphony of {lower(rows[n].captions[0])} and {lower(rows[n].captions[1])} in the"
+        " evening air"
+    ),
+}
+
+
+class WordsAlone(events.Likeness):
+    """Without MiniLM."""
+
+    def to_both(self, text: str, captions: tuple[str, str]) -> bool:
+        return False
+
+
+def other_words(captions: Path, rows: Sequence[MixupRow]) -> list[MixupRow]:
+    """``rows`` with mixes of other captions of two recordings than theirs."""
+    said = defaultdict(list)
+    with captions.open(newline="") as file:
+        for row in csv.DictReader(file):
+            said[row.get("youtube_id") or row.get("file_name")].append(row["caption"])
+    several = [texts for name, texts in said.items() if name and len(texts) > 1]
+    rng, found = random.Random(0), []
+    for row in rows if several else ():
+        with contextlib.suppress(NotMixed):
+            (one, same), (other, too) = (rng.sample(texts, 2) for texts in rng.sample(several, 2))
+            mix = mix_captions((same, too), row.pair).text
+            found.append(replace(row, captions=(one, other), answer=mix))
+    return found
+
+
+def show_rules(captions: Path, rows: Sequence[MixupRow]) -> None:
+    sets = {
+        "good": rows,
+        "answers to other pairs": [
+            replace(row, answer=rows[n - 1].answer) for n, row in enumerate(rows)
+        ],
+        "other people's words": other_words(captions, rows),
+    }
+    some = [caption for row in rows[:128] for caption in row.captions]
+    groups, likeness = dict(events._GROUPS_OF), events.Likeness(some)
+    rules = {"words": ({}, WordsAlone()), "synonyms": (groups, WordsAlone())}
+    rules["MiniLM"] = (groups, likeness)
+    print(f"\n{'a mix of its captions by':<26}" + "".join(f"{name:>10}" for name in rules))
+    for kind, made in sets.items():
+        shares = []
+        for known, judge in rules.values():
+            events._GROUPS_OF = known
+            fit = sum(events.mismatch(row.answer, row.captions, judge) is None for row in made)
+            shares.append(f"{fit / len(made):>10.1%}" if made else f"{'-':>10}")
+        print(f"{kind:<26}" + "".join(shares))
+
+
+def show_servers(rows: Sequence[MixupRow], folder: Path) -> None:
+    print(f"\n{'server':<26} {'answers':>8} {'rejected':>9}  reasons")
+    for name, reply in SERVERS.items():
+        made = [replace(row, answer=reply(n, rows), pair=n) for n, row in enumerate(rows)]
+        found = filter_rows(made, folder, None)
+        reasons = ", ".join(f"{reason} {count}" for reason, count in found.rejected.most_common())
+        share = f"{found.rejected.total() / len(made):.1%}"
+        print(f"{name:<26} {len(made):8} {share:>9}  {reasons}")
+
+
+def filter_rows(
+    rows: Sequence[MixupRow], folder: Path, detector: FluencyDetector | None
+) -> Filtering:
+    mixups = folder / "mixups.jsonl"
+    mixups.write_text("".join(to_json(row, folder) + "\n" for row in rows))
+    return filter_mixups(mixups, folder / "kept.jsonl", detector)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("captions", type=Path)
@@ -201,15 +295,27 @@ def main() -> None:
             answers.append(row.answer)
             made.append(replace(row, answer=KINDS[kind](rng, row)))
         made = [replace(row, pair=number) for number, row in enumerate(made)]
-        mixups = folder / "mixups.jsonl"
-        mixups.write_text("".join(to_json(row, folder) + "\n" for row in made))
-        found = filter_mixups(mixups, folder / "kept.jsonl", detector)
+        found = filter_rows(made, folder, detector)
         rejected = {row["pair"]: row["reason"] for row in map(json.loads, found.listed.open())}
         kept = {
             int(clip.id.removeprefix("mixup-")): clip.captions[0]
             for clip in read_manifest(folder / "kept.jsonl")
         }
-    assert len(kept) + len(rejected) == len(made)
+        assert len(kept) + len(rejected) == len(made)
+        show_kinds(detector, kinds, answers, made, kept, rejected, options.show)
+        show_rules(options.captions, good)
+        show_servers(good, folder)
+
+
+def show_kinds(
+    detector: FluencyDetector,
+    kinds: Sequence[str],
+    answers: Sequence[str],
+    made: Sequence[MixupRow],
+    kept: Mapping[int, str],
+    rejected: Mapping[int, str],
+    show: bool,
+) -> None:
     print(f"{detector.name}, threshold {detector.threshold:.3f}")
     print(f"{'kind':<22} {'rows':>5} {'rejected':>9} {'as it went in':>14}  reasons")
     places: dict[str, list[int]] = defaultdict(list)
@@ -224,7 +330,7 @@ def main() -> None:
         reasons = ", ".join(f"{reason} {count}" for reason, count in out.most_common())
         share = f"{out.total() / len(numbers):.1%}"
         print(f"{kind:<22} {len(numbers):5} {share:>9} {whole:>14}  {reasons}")
-        if options.show:
+        if show:
             wrong = out if whole != "-" else [n for n in numbers if n in kept]
             if whole != "-":
                 wrong = [n for n in numbers if bare(kept.get(n, "")) != bare(answers[n])]

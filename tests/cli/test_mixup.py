@@ -145,6 +145,7 @@ def test_what_is_rejected_is_shown(run, manifest, tmp_path, monkeypatch):
     rows[0]["answer"] = "I'm sorry,\nI cannot."
     rows[1]["answer"] = "[bold] an engine | idles"
     rows[2]["answer"] = rows[2]["captions"][0]
+    rows[3]["answer"] = "\x1b[2J\x07 Ducks quack in a pond"
     mixups.write_text("".join(json.dumps(row) + "\n" for row in rows))
     result = run("filter", mixups, "-o", kept, "--fluency", "some-detector")
     assert asked == ["some-detector"]
@@ -154,9 +155,11 @@ def test_what_is_rejected_is_shown(run, manifest, tmp_path, monkeypatch):
         "broken text",
         "[bold] an engine | idles",
         "copy of one caption",
+        "\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER} Ducks quack",
         "disfluent: of these tests, over 0.5",
     ):
         assert text in result.stdout
+    assert "\x1b[2J" not in result.stdout
     listed = (tmp_path / "kept.rejected.jsonl").read_text().splitlines()
     assert len(listed) + len(kept.read_text().splitlines()) == 8
     result = run("filter", mixups, "-o", kept, "--threshold", 0.3)

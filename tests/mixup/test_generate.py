@@ -225,6 +225,14 @@ def test_an_answer_that_repeats_the_key_is_hidden(tmp_path):
     assert {row.answer for row in read_rows(tmp_path / "o.jsonl")} == {"Your key is ***."}
 
 
+def test_a_key_that_is_no_secret_changes_no_answer(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "a")
+    pairs = CaptionPairs.read(manifest(tmp_path))
+    with MixupServer(reply=lambda messages: "A dog barks") as server:
+        generate(tmp_path / "o.jsonl", pairs, 3, config(server))
+    assert {row.answer for row in read_rows(tmp_path / "o.jsonl")} == {"A dog barks"}
+
+
 def test_another_run_is_not_continued(tmp_path):
     path = manifest(tmp_path)
     pairs = CaptionPairs.read(path)

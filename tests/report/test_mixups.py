@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import math
 import re
 import sys
@@ -75,6 +76,29 @@ def test_the_page_holds_what_is_mixed(manifest: Path, tmp_path: Path) -> None:
         if name[0] != "after":
             assert "dogs &amp; cats" in card
             assert "some-model" in card
+
+
+def test_rejects_are_counted_by_reason(manifest: Path, tmp_path: Path) -> None:
+    rejects = tmp_path / "kept.rejected.jsonl"
+    lines = [
+        {"reason": "names only one recording", "text": "A <b>dog</b>"},
+        {"reason": "empty", "text": ""},
+        {"reason": "names only one recording", "text": "Rain"},
+        {"reason": "broken row", "line": 7, "detail": "not a line of JSON"},
+    ]
+    rejects.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    page = tmp_path / "p.html"
+    assert write_preview(manifest, page, 1, rejects=rejects) == 1
+    text = page.read_text()
+    assert "kept of 10 answers" in text
+    assert "<tr><td>kept<div class=facts></div><td>6<td>60.0 %" in text
+    assert (
+        "<td>names only one recording<div class=facts>A &lt;b&gt;dog&lt;/b&gt;</div><td>2<td>20"
+        in text
+    )
+    assert "<td>broken row<div class=facts>not a line of JSON</div><td>1<td>10.0 %" in text
+    assert write_preview(manifest, page, 1, rejects=tmp_path / "gone") == 1
+    assert "kept of" not in page.read_text()
 
 
 def test_the_seed_draws_the_rows(manifest: Path, tmp_path: Path) -> None:

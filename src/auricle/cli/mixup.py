@@ -170,7 +170,8 @@ def filter_(
     ] = None,
     max_words: Annotated[int, typer.Option(metavar="N", min=4, help="Per caption.")] = 25,
 ) -> None:
-    """Clean the answers, and reject those that are not a mix or not fluent.
+    """Clean the answers, and reject those that do not name the sounds of both captions, repeat one
+    text or form of words for many pairs, or are not fluent.
 
     FILE.rejected.jsonl lists every rejected answer with its reason.
     """
@@ -221,6 +222,7 @@ def render(
     Exit status: 0, or 1 if some could not be mixed; they are named.
     """
     with exit_codes():
+        from auricle.mixup.filtering import rejects_of
         from auricle.mixup.render import Rendering, refer
         from auricle.mixup.render import render as render_mixups
         from auricle.report.mixups import write_preview
@@ -245,7 +247,14 @@ def render(
             # From the manifest that still has mixes: for rendered files, their source.
             source = done.manifest if on_the_fly else manifest
             with Display() as display:
-                shown = write_preview(source, page, preview, rendering, progress=display.progress)
+                shown = write_preview(
+                    source,
+                    page,
+                    preview,
+                    rendering,
+                    progress=display.progress,
+                    rejects=rejects_of(manifest),
+                )
             say("note", f"{page}: {shown} to listen to")
         if done.failed:
             raise typer.Exit(SOME_FAILED)
@@ -310,5 +319,8 @@ def _share(number: int, total: int) -> str:
 
 def _short(answer: str) -> str:
     """An answer on one line, with line breaks as "\\n"."""
-    line = answer.strip().replace("\n", "\\n")
+    line = answer.strip().replace("\n", "\\n")[: SHOWN + 1]
+    line = "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line
+    )
     return (line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…") or '""'

@@ -32,6 +32,7 @@ GIVEN_UP = 25  # so many failures in a row: the server is gone
 PASSING = (408, 409, 425, 429)  # statuses under 500 that a retry may fix
 MOST_BYTES = 1_000_000  # of a reply; the thoughts of a model have some ten thousand
 MOST_SHOWN = 300  # characters of a server's own message
+SECRET = 12  # characters of the shortest key that is one
 ENDPOINT = "/chat/completions"
 
 Chat: TypeAlias = list[dict[str, str]]
@@ -253,8 +254,9 @@ class Client:
         return self._hide(line)[:MOST_SHOWN]
 
     def _hide(self, text: str) -> str:
-        """``text`` without the key, in case the server repeats it."""
-        return text.replace(self._key, "***") if self._key else text
+        """``text`` without the key, in case the server repeats it. A key of a few letters, as local
+        servers take, is no secret, and may be a part of words."""
+        return text.replace(self._key, "***") if len(self._key) >= SECRET else text
 
 
 def ask(

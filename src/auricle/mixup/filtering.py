@@ -71,7 +71,7 @@ def filter_mixups(
 
     Raises DataError: ``mixups`` cannot be read, or is ``output``.
     """
-    listed = output.with_suffix(".rejected.jsonl")
+    listed = rejects_of(output)
     if mixups.resolve() in (output.resolve(), listed.resolve()):
         raise DataError(f"{mixups}: would be overwritten; give another output")
     total = sum(1 for _ in raw_lines(mixups, "mix-ups"))
@@ -112,6 +112,11 @@ def filter_mixups(
             progress("filtering", done + rejected[BROKEN_ROW], total)
     by_reason = Counter({name: rejected[name] for name in ALL_REASONS if rejected[name]})
     return Filtering(kept, in_turn, by_reason, dict(examples), listed)
+
+
+def rejects_of(manifest: Path) -> Path:
+    """The file of the rows that were rejected when ``manifest`` was filtered."""
+    return manifest.with_suffix(".rejected.jsonl")
 
 
 def to_clip(row: MixupRow, caption: str) -> Clip:

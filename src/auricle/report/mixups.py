@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from auricle.data.clip import FOLLOWED_BY, Clip, Mix, Mixed
 from auricle.errors import AudioError, DataError
-from auricle.files import atomic_writer
+from auricle.files import atomic_writer, json_rows
 from auricle.mixup.render import Rendering, mixups
 from auricle.report.page import html_page
 from auricle.report.player import player
@@ -30,6 +31,16 @@ ROW = Template(
     "<td class=file>$file</td></tr>"
 )
 
+REJECTED = Template("""<section>
+<h2>What the filter kept of $total answers</h2>
+<div class=wide><table class=figures>
+<tr><th>and the first answer of each kind<th>answers<th>share$rows
+</table></div>
+</section>""")
+
+REASON = Template("\n<tr><td>$reason<div class=facts>$example</div><td>$number<td>$share")
+EXAMPLE = 200  # characters
+
 
 def write_preview(
     manifest: Path,
@@ -38,12 +49,14 @@ def write_preview(
     rendering: Rendering | None = None,
     on_skip: OnSkip = silent,
     progress: Progress = silent,
+    rejects: Path | None = None,
 ) -> int:
     """Write ``count`` random mix-ups of ``manifest``, mixed by ``rendering``, to the HTML file
     ``page``; return their number. The seed of ``rendering`` also draws them.
 
     Rows that cannot be mixed go to ``on_skip`` and are replaced. ``progress`` gets the number of
-    finished mix-ups.
+    finished mix-ups. If there is a file ``rejects`` (`auricle.mixup.filtering`), the page also
+    shows how many answers the filter rejected, by reason.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -66,13 +79,16 @@ def write_preview(
         progress("preview", len(cards), min(count, len(rows)))
     if not cards:
         raise DataError(f"{manifest}: no mix-up that can be mixed")
+    shown = len(cards)
     facts = (
-        f"{len(cards)} of {len(rows):,}, drawn by seed {rendering.seed}. Does the caption name all"
+        f"{shown} of {len(rows):,}, drawn by seed {rendering.seed}. Does the caption name all"
         " the sounds, and in this order?"
     )
+    if rejects is not None and rejects.is_file():
+        cards.append(_rejected(rejects, len(rows)))
     with atomic_writer(page) as file:
         file.write(html_page(f"Mix-ups of {manifest.name}", facts, "\n".join(cards)))
-    return len(cards)
+    return shown
 
 
 def places(mixed: Mixed) -> Iterator[tuple[float, float]]:
@@ -83,6 +99,26 @@ def places(mixed: Mixed) -> Iterator[tuple[float, float]]:
     for number, length_s in enumerate(mixed.seconds):
         begin_s = start_s if number == later else 0.0
         yield begin_s, begin_s + length_s
+
+
+def _rejected(rejects: Path, kept: int) -> str:
+    """A table of the reasons in the file ``rejects``, each with its number and first answer."""
+    numbers, examples = Counter[str](), dict[str, str]()
+    for _, row in json_rows(rejects):
+        reason = str(row.get("reason"))
+        numbers[reason] += 1
+        examples.setdefault(reason, str(row.get("text", row.get("detail")))[:EXAMPLE])
+    total = kept + numbers.total()
+    lines = "".join(
+        REASON.substitute(
+            reason=escape(reason),
+            number=f"{number:,}",
+            share=f"{100 * number / total:.1f} %",
+            example=escape(examples.get(reason, "")),
+        )
+        for reason, number in [("kept", kept), *numbers.most_common()]
+    )
+    return REJECTED.substitute(total=f"{total:,}", rows=lines)
 
 
 def _card(clip: Clip, mixed: Mixed, rate_hz: int) -> str:
