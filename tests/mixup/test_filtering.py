@@ -46,7 +46,8 @@ def row(tmp_path: Path) -> MixupRow:
 
 
 def write(path: Path, rows) -> Path:
-    path.write_text("".join(to_json(row, path.parent) + "\n" for row in rows))
+    lines = "".join(to_json(row, path.parent) + "\n" for row in rows)
+    path.write_text(lines, errors="backslashreplace")
     return path
 
 
@@ -192,6 +193,14 @@ def test_answers_are_compared_with_their_captions_and_with_each_other(
     else:
         assert set(found.rejected) == reasons
         assert found.kept == (0 if reasons else 28)
+
+
+def test_halves_of_characters_are_broken_text(tmp_path, row):
+    broken = "A hound barks \ud800 in a downpour"
+    rows = [replace(row, answer=broken), replace(row, pair=1, captions=("A \udc00 dog", "Rain"))]
+    found = filter_mixups(write(tmp_path / "m.jsonl", rows), tmp_path / "k.jsonl", None)
+    assert found.rejected["broken text"] == 1
+    found.listed.read_text(encoding="utf-8")
 
 
 def test_a_pair_may_be_answered_better_later(tmp_path, row):

@@ -14,7 +14,7 @@ _THOUGHT = re.compile(
     r"|<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
-_HALF = re.compile("[\ud800-\udfff]")  # half of a character, which no file can hold
+_HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def read_completion(reply: Any) -> Answer:
         text = None
     if not isinstance(text, str):
         raise NoAnswer("no chat completion in the reply")
-    text = _HALF.sub("\N{REPLACEMENT CHARACTER}", without_thoughts(text))
+    text = whole_characters(without_thoughts(text))
     if len(text) > LONGEST_ANSWER:
         raise Unusable(f"an answer of more than {LONGEST_ANSWER:,} characters")
     usage = usage if isinstance(usage, dict) else {}
@@ -61,6 +61,12 @@ def read_completion(reply: Any) -> Answer:
 def without_thoughts(text: str) -> str:
     """``text`` without what a model wrote between <think> and </think>."""
     return _THOUGHT.sub("", text)
+
+
+def whole_characters(text: str) -> str:
+    """``text`` with the replacement character for halves of characters, which no tokenizer or
+    UTF-8 file takes."""
+    return _HALF.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _tokens(count: Any) -> int | None:

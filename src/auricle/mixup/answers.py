@@ -27,6 +27,7 @@ from typing import Any, Literal, get_args
 from auricle.data.manifest import portable, section
 from auricle.errors import DataError
 from auricle.files import atomic_writer, parse_json, raw_lines
+from auricle.llm.completion import whole_characters
 
 Provider = Literal["openai", "local", "published"]
 MixRelation = Literal["together", "followed by"]
@@ -98,16 +99,17 @@ def parse_row(line: bytes, folder: Path) -> MixupRow:
     _one_of(row, "provider", get_args(Provider))
     _one_of(row, "relation", (None, *get_args(MixRelation)))
     first, second = _two(row, "audio", str)
+    caption, other = map(whole_characters, _two(row, "captions", str))
     return MixupRow(
         pair=row["pair"],
         ids=_two(row, "ids", str),
         audio=(folder / first, folder / second),
-        captions=_two(row, "captions", str),
+        captions=(caption, other),
         prompt=row["prompt"],
         model=row["model"],
         provider=row["provider"],
         seed=row["seed"],
-        answer=row["answer"],
+        answer=whole_characters(row["answer"]),
         sections=_sections(row),
         licences=_two(row, "licences", str | None),
         sources=_two(row, "sources", str | None),

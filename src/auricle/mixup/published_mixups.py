@@ -105,7 +105,7 @@ def _entries(path: Path) -> list[Any]:
         content = json.loads(path.read_bytes())
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({error}); download it again") from error
     entries = content.get("dataset") if isinstance(content, dict) else None
     if not isinstance(entries, list):
