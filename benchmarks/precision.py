@@ -17,7 +17,7 @@ from statistics import mean
 
 import torch
 
-from auricle.audio.find import find_audio_files
+from auricle.audio.find import audio_files
 from auricle.decoding.steps import DecoderSteps
 from auricle.hub.ensemble import Ensemble
 from auricle.hub.folder import load_bundle
@@ -50,7 +50,7 @@ def main() -> None:
 
 def compare_captions(name: str, seeds: int) -> None:
     """The share of recordings with the same best caption, and the shift of its terms."""
-    recordings, _ = find_audio_files([folder for folder in RECORDINGS if folder.is_dir()])
+    recordings = [path for folder in RECORDINGS for path in audio_files(folder)]
     print(f"{name}, {len(recordings)} recordings; against float32 as loaded")
     terms = {"score": 10, "log_likelihood": 18, "similarity": 14}
     heads = "".join(f"{'|' + term + '|':>{width}}" for term, width in terms.items())

@@ -20,7 +20,7 @@ SOURCE = Path(auricle.__file__).parent
 # line do not know each other.
 FLOORS = """
 errors
-records files watch schema processors
+printable records files watch schema processors
 fetch writers llm
 audio
 model

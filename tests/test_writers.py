@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -84,6 +85,68 @@ def test_csv_is_the_dcase_submission_format():
         ["dog.wav", "a dog barks"],
     ]
     assert written("csv") == "file_name,caption_predicted\n"
+
+
+def rows(text: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text, newline="")))
+
+
+def test_the_table_has_a_row_for_every_recording():
+    stream = io.StringIO()
+    with WRITERS["table"](stream) as writer:
+        writer.write(replace(RAIN, confidence=0.61803))
+        writer.fail("bad.wav", 'damaged, "whole" copy needed')
+        writer.write(DOG, partial=True)
+    text = stream.getvalue()
+    assert text.encode().startswith(b"\xef\xbb\xbfpath,")
+    assert text.count("\r\n") == text.count("\n") == 4
+    assert rows(text.removeprefix("\ufeff")) == [
+        ["path", "start", "end", "caption", "confidence", "status", "error"],
+        ["소리/비 one.wav", "0.0", "4.5", RAIN.caption, "0.618", "ok", ""],
+        ["bad.wav", "", "", "", "", "failed", 'damaged, "whole" copy needed'],
+        ["dog.wav", "0.0", "1.0", "a dog barks", "", "partial", ""],
+    ]
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "'", "＝"])
+def test_a_spreadsheet_computes_no_cell_of_the_table(sign):
+    formula = sign + 'HYPERLINK("http://x")'
+    stream = io.StringIO()
+    with WRITERS["table"](stream) as writer:
+        writer.write(replace(DOG, audio=formula, caption=formula))
+        writer.fail(formula, formula)
+    for row in rows(stream.getvalue())[1:]:
+        assert row[0] == f"'{formula}"
+        assert row.count(f"'{formula}") == 2
+    for before in "\t\r":
+        assert rows(written("table", replace(DOG, audio=f"{before}=1")))[1][0][0] == "\\"
+    assert rows(written("csv", replace(DOG, audio=formula)))[1][0] == formula.split("/")[-1]
+
+
+NASTY = "new\nline\x1b[31m\u202egnp.\udcff.wav"  # a line end, colour, right to left, not Unicode
+
+
+def test_names_that_do_not_print():
+    nasty = replace(DOG, audio=NASTY)
+    shown = r"new\nline\x1b[31m\u202egnp.\xff.wav"
+    assert written("text", nasty) == f"{shown}\ta dog barks\n"
+    assert rows(written("table", nasty))[1][0] == shown
+    assert rows(written("csv", nasty))[1][0] == NASTY  # the scorer's key
+    for format in ("json", "jsonl"):
+        text = written(format, nasty)
+        assert text.replace("\n", "").isprintable()
+        value = json.loads(text)
+        assert (value if format == "jsonl" else value[0])["audio"] == NASTY
+
+
+def test_csv_on_a_terminal_escapes_what_does_not_print():
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    with WRITERS["csv"](Terminal()) as writer:
+        writer.write(replace(DOG, audio=NASTY))
+        assert "\x1b" not in writer.stream.getvalue()
 
 
 @pytest.mark.parametrize("format", WRITERS)

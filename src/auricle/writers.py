@@ -1,8 +1,8 @@
-"""Writers of caption records: text, JSON Lines, JSON or CSV, one record at a time.
+"""Writers of caption records: text, JSON Lines, JSON, a table or DCASE's CSV, one at a time.
 
-A writer is a context manager around a text stream that it does not close. It flushes every record,
-so an interrupted run keeps its finished captions. The end of the block completes the document, also
-after an error.
+A writer is a context manager around a text stream that it does not close. It flushes after every
+caption, so an interrupted run keeps its finished captions. The end of the block completes the
+document, also after an error; it does not flush.
 """
 
 from __future__ import annotations
@@ -14,49 +14,52 @@ from dataclasses import asdict
 from pathlib import PurePath
 from typing import Self, TextIO
 
+from auricle.printable import printable, printable_json
 from auricle.records import Caption
 
 
 class Writer:
-    """Base of the formats: ``begin``, ``write`` per record and ``end`` on one stream."""
+    """Base of the formats: ``begin``, ``record`` per caption and ``end`` on one stream."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
 
     def __enter__(self) -> Self:
         self.begin()
-        self.stream.flush()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.end()
-        self.stream.flush()
 
-    def write(self, caption: Caption) -> None:
-        self.record(caption)
+    def write(self, caption: Caption, partial: bool = False) -> None:
+        """``partial``: only a part of the recording was heard."""
+        self.record(caption, partial)
         self.stream.flush()
 
     def begin(self) -> None:
         """Write the text before the first record."""
 
-    def record(self, caption: Caption) -> None:
+    def record(self, caption: Caption, partial: bool) -> None:
         raise NotImplementedError
+
+    def fail(self, name: str, reason: str) -> None:
+        """Write that a recording has no caption, where the format has a place for it."""
 
     def end(self) -> None:
         """Write the text after the last record."""
 
 
 class TextWriter(Writer):
-    """One line ``path<TAB>caption`` per record."""
+    """One line ``path<TAB>caption`` per record; what does not print is escaped."""
 
-    def record(self, caption: Caption) -> None:
-        self.stream.write(f"{caption.audio}\t{caption.caption}\n")
+    def record(self, caption: Caption, partial: bool) -> None:
+        self.stream.write(f"{printable(caption.audio)}\t{printable(caption.caption)}\n")
 
 
 class JsonLinesWriter(Writer):
     """One JSON object per line, with the fields of ``Caption`` as keys."""
 
-    def record(self, caption: Caption) -> None:
+    def record(self, caption: Caption, partial: bool) -> None:
         self.stream.write(to_json(caption) + "\n")
 
 
@@ -66,33 +69,71 @@ class JsonWriter(Writer):
     def begin(self) -> None:
         self._before = "[\n"
 
-    def record(self, caption: Caption) -> None:
-        self.stream.write(self._before + to_json(caption))
-        self._before = ",\n"
+    def record(self, caption: Caption, partial: bool) -> None:
+        before, self._before = self._before, ",\n"  # first: an interruption may end the writing
+        self.stream.write(before + to_json(caption))
 
     def end(self) -> None:
         self.stream.write("[]\n" if self._before == "[\n" else "\n]\n")
 
 
 class CsvWriter(Writer):
-    """The submission format of DCASE's captioning task: ``file_name,caption_predicted``."""
+    """The submission format of DCASE's captioning task: ``file_name,caption_predicted``.
+
+    It is for the programs that score it, which know a clip by its file name: names stay as they
+    are, even if one begins with =, which a spreadsheet takes for a formula. Only on a terminal is
+    what does not print escaped.
+    """
 
     def begin(self) -> None:
         self._rows = csv.writer(self.stream, lineterminator="\n")
         self._rows.writerow(("file_name", "caption_predicted"))
 
-    def record(self, caption: Caption) -> None:
-        self._rows.writerow((PurePath(caption.audio).name, caption.caption))
+    def record(self, caption: Caption, partial: bool) -> None:
+        row = (PurePath(caption.audio).name, caption.caption)
+        self._rows.writerow(map(printable, row) if self.stream.isatty() else row)
+
+
+class TableWriter(Writer):
+    """A table for people, with a row for every recording, also for one without a caption.
+
+    ``start`` and ``end`` are the seconds that were heard; ``status`` is `STATUS`. It opens in every
+    spreadsheet: CSV as in RFC 4180, UTF-8 with a byte order mark, without which Excel misreads it.
+    A cell that begins with = + - @ (or their wide forms) or ' has a ' before it: the spreadsheet
+    then shows the text and computes nothing. What does not print is escaped.
+    """
+
+    COLUMNS = ("path", "start", "end", "caption", "confidence", "status", "error")
+    STATUS = ("ok", "partial", "failed")  # partial: only a part of the recording was heard
+
+    def begin(self) -> None:
+        self.stream.write("\ufeff")
+        self._rows = csv.writer(self.stream, lineterminator="\r\n")
+        self._rows.writerow(self.COLUMNS)
+
+    def record(self, caption: Caption, partial: bool) -> None:
+        place = (_cell(caption.audio), caption.start_s, caption.end_s)
+        confidence = "" if caption.confidence is None else f"{caption.confidence:.3f}"
+        self._rows.writerow((*place, _cell(caption.caption), confidence, self.STATUS[partial], ""))
+
+    def fail(self, name: str, reason: str) -> None:
+        self._rows.writerow((_cell(name), "", "", "", "", self.STATUS[2], _cell(reason)))
 
 
 WRITERS: dict[str, Callable[[TextIO], Writer]] = {
     "text": TextWriter,
     "jsonl": JsonLinesWriter,
     "json": JsonWriter,
+    "table": TableWriter,
     "csv": CsvWriter,
 }
 
 
 def to_json(caption: Caption) -> str:
-    """The record as one line of JSON, text unescaped."""
-    return json.dumps(asdict(caption), ensure_ascii=False)
+    """The record as one line of JSON; text is unescaped, unless it does not print."""
+    return printable_json(json.dumps(asdict(caption), ensure_ascii=False))
+
+
+def _cell(text: str) -> str:
+    text = printable(text)  # also a tab or a line end before a formula
+    return f"'{text}" if text.startswith(tuple("=+-@'＝＋－＠")) else text

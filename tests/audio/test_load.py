@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from auricle.audio.find import find_audio_files
 from auricle.audio.load import load_audio, source_name
 from auricle.errors import AudioError
 from tests.helpers.sounds import tone
@@ -210,20 +209,6 @@ def test_a_playlist_opens_nothing(tmp_path, write_tone):
 )
 def test_bad_inputs_are_refused(source, words):
     assert words in refusal(source)
-
-
-def test_find_audio_files(tmp_path, write_tone, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in ("b.WAV", "a.wav", "sub/c.flac", ".hidden.wav", ".git/d.wav", "sub/공원 e.ogg"):
-        write_tone(name)
-    Path("notes.txt").write_text("x")
-    Path("bare").mkdir()
-    found, problems = find_audio_files(["notes.txt", ".", "gone.wav", "./a.wav", "bare", "a.wav"])
-    names = ["notes.txt", "a.wav", "b.WAV", "sub/c.flac", "sub/공원 e.ogg"]
-    assert [str(path) for path in found] == names
-    assert [str(problem).split(":")[0] for problem in problems] == ["gone.wav", "bare"]
-    assert "no such file" in str(problems[0])
-    assert "no audio file" in str(problems[1])
 
 
 def test_the_module_imports_without_numpy():

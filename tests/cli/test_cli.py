@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
 from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
-from auricle.audio.load import load_audio
+from auricle.audio.load import AudioInput, load_audio
 from auricle.cli import app
 from auricle.errors import AudioError, ModelError
 from auricle.records import Candidate, Caption
@@ -48,22 +48,22 @@ class StubCaptioner:
         cls.settings = {"device": device, "precision": precision}
         return cls()
 
-    def decoding(self, decode: str | None, **settings: object) -> str:
+    def decoding(self, decode: str | None, **settings: object) -> SimpleNamespace:
         if settings["min_length"] == 40:
             raise ValueError("min_length=40: must be below max_length")
         type(self).settings |= {"decode": decode, **settings}
-        return "as asked for"
+        return SimpleNamespace(options=SimpleNamespace(method=decode or "nucleus"))
 
-    def speak(self, source: Path, decoding: str, *, on_note: Callable) -> Iterator[str]:
-        assert decoding == "as asked for"
+    def speak(self, source: AudioInput, decoding: SimpleNamespace, *, on_note) -> Iterator[str]:
+        assert decoding.options.method
         load_audio(source, 16_000, end_s=2.0)
         on_note(f"{source}: a note")
         yield from ("a tone,", " 삐")
 
     def stream(
-        self, sources: list[Path], decoding: str, *, batch_size: int
+        self, sources: Iterable[AudioInput], decoding: SimpleNamespace, *, batch_size: int
     ) -> Iterator[SimpleNamespace]:
-        assert decoding == "as asked for"
+        assert decoding.options.method
         type(self).settings |= {"batch_size": batch_size}
         for source in sources:
             try:
@@ -77,7 +77,7 @@ class StubCaptioner:
             text = f"a tone of {end_s:.0f} s, 삐"
             candidate = Candidate(text, -1.0, 0.5, 0.05, True)
             caption = Caption(
-                str(source), 0.0, end_s, text, 0.05, (candidate,), "tiny", "nucleus", 0
+                recording.name, 0.0, end_s, text, 0.05, (candidate,), "tiny", "nucleus", 0
             )
             yield SimpleNamespace(heard=SimpleNamespace(note=note), caption=caption, error=None)
             time.sleep(self.pause_s)
@@ -161,6 +161,94 @@ def test_formats(run, write_tone, tmp_path, to_file):
     assert json.loads(outputs["json"]) == [record]
     assert outputs["csv"] == 'file_name,caption_predicted\none.wav,"a tone of 1 s, 삐"\n'
     assert outputs["text"].count("\n") == 1
+
+
+def test_the_table_has_a_row_for_every_input_in_order(run, write_tone, tmp_path):
+    good, bad, long = write_tone("=1.wav"), tmp_path / "bad.wav", write_tone("long.wav", 5.0)
+    bad.write_text("no sound", encoding="utf-8")
+    output = tmp_path / "out.csv"
+    result = run("caption", good, bad, "gone.wav", long, "--format", "table", "--output", output)
+    assert result.exit_code == 1
+    rows = list(csv.DictReader(output.open(encoding="utf-8-sig", newline="")))
+    names = [str(good), str(bad), "gone.wav", str(long)]
+    assert [row["path"] for row in rows] == names
+    assert [row["status"] for row in rows] == ["ok", "failed", "failed", "partial"]
+    assert rows[3]["end"] == "2.0"
+    assert rows[2]["error"] == "no such file or folder; check the path"
+    assert bad.name not in rows[1]["error"]
+    nothing = run("caption", "gone.wav", "--format", "table")
+    assert nothing.stdout.splitlines()[1].startswith("gone.wav,,,,,failed,no such file")
+
+
+def test_csv_warns_once_of_names_that_are_not_unique(run, write_tone):
+    paths = [write_tone(f"{folder}/{name}.wav") for folder in "xyz" for name in "abcde"]
+    result = run("caption", *paths, "--format", "csv")
+    (line,) = [line for line in result.stderr.splitlines() if "warning" in line]
+    assert "a.wav (3 times), b.wav (3 times), c.wav (3 times) and 2 more" in line
+    for more in (["--format", "table"], [paths[0], "--format", "csv"][1:]):
+        assert "warning" not in run("caption", *paths[:5], *more).stderr
+
+
+def test_standard_input_patterns_and_lists(run, program, write_tone, tmp_path):
+    paths = [write_tone(f"s/{i}.wav") for i in range(2)]
+    process = program("caption", "-", stdin=paths[0].open("rb"))
+    assert process.communicate()[0] == "<stdin>\ta tone of 1 s, 삐\n"
+    (tmp_path / "list").write_text(f"# two\n{paths[1]}\n{paths[0]}\n", encoding="utf-8")
+    for argument, expected in ((tmp_path / "**/*.wav", paths), (f"@{tmp_path}/list", paths[::-1])):
+        result = run("caption", argument)
+        assert result.stdout == "".join(f"{path}\ta tone of 1 s, 삐\n" for path in expected)
+
+
+def test_an_earlier_output_is_safe(run, write_tone, tmp_path):
+    good, bad, output = write_tone("a.wav"), tmp_path / "bad.wav", tmp_path / "out.txt"
+    bad.write_text("no sound", encoding="utf-8")
+    output.write_text("earlier")
+    refused = run("caption", good, "--output", output)
+    assert (refused.exit_code, "--overwrite" in refused.stderr) == (2, True)
+    assert "a library that prints" not in refused.stderr  # no model was loaded
+    for arguments in ([bad], ["gone.wav"], [good, "--model", "nonsense"], [bad, "--stream"]):
+        assert run("caption", *arguments, "--output", output, "--overwrite").exit_code
+        assert output.read_text() == "earlier"
+    for more in ([], ["--stream"]):
+        assert run("caption", bad, good, "--output", output, "--overwrite", *more).exit_code == 1
+        assert output.read_text(encoding="utf-8").startswith(f"{good}\ta tone")
+        output.write_text("earlier")
+
+
+@pytest.mark.parametrize(
+    ("options", "note"),
+    [
+        ("--decode beam --temperature 0.3 --top-k 5", "beam decoding: --temperature, --top-k"),
+        ("--decode greedy --candidates 3 --seed 0", "greedy decoding: --candidates, --seed"),
+        ("--stream --decode nucleus --top-p 0.4", None),
+        (
+            "--stream --batch-size 8 --fluency off --decode nucleus",
+            "nucleus decoding with --stream:",
+        ),
+        ("--decode nucleus --temperature 0.3 --seed 3 --candidates 2", None),
+        ("--decode greedy --min-length 2 --batch-size 3", None),
+        ("--overwrite", "a run without --output: --overwrite"),
+    ],
+)
+def test_options_that_are_not_used_are_named(run, write_tone, options, note):
+    result = run("caption", write_tone("a.wav"), *options.split())
+    assert result.exit_code == 0
+    lines = [line for line in result.stderr.splitlines() if "does not use" in line]
+    said = [line.replace("auricle: note: ", "").replace(" does not use", ":") for line in lines]
+    assert len(said) == (note is not None)
+    assert note is None or said[0].startswith(note)
+
+
+def test_names_that_do_not_print_are_escaped_everywhere(run, write_tone, tmp_path):
+    write_tone("a\x1b[31m\n.wav")
+    (tmp_path / "b\x1b[31m\n.wav").write_text("no sound", encoding="utf-8")
+    gone = "gone\x1b[31m\n.wav"
+    for more in ([], ["--stream"], ["--explain"], ["--format", "table"], ["--format", "jsonl"]):
+        result = run("caption", tmp_path, gone, *more)
+        assert "\x1b" not in result.output
+        for name in "b", "gone":
+            assert rf"{name}\x1b[31m\n.wav: n" in result.stderr
+    assert json.loads(result.stdout)["audio"] == str(tmp_path / "a\x1b[31m\n.wav")
 
 
 def test_options_reach_the_captioner(run, write_tone):
@@ -264,16 +352,17 @@ def test_progress_is_drawn_on_a_terminal_and_not_among_the_captions(program, wri
     assert "2/3" in drawn
 
 
-def test_an_interruption_keeps_what_is_finished(program, write_tone, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_keeps_what_is_finished(program, write_tone, tmp_path, number):
     paths = [write_tone(f"{i}.wav") for i in range(3)]
     output = tmp_path / "out.json"
     process = program("caption", *paths, "--format", "json", "--output", output, pause_s=30)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and not (output.exists() and "0.wav" in output.read_text()):
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert "Traceback" not in err
     assert [record["audio"] for record in json.loads(output.read_text())] == [str(paths[0])]
 

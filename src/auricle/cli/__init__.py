@@ -20,11 +20,12 @@ from auricle.cli import (
     train,
     tune,
 )
-from auricle.cli.console import quiet_libraries, use_utf8
+from auricle.cli.console import Commands, quiet_libraries, use_utf8
 from auricle.processors import share
 
 app = typer.Typer(
     name="auricle",
+    cls=Commands,
     help="Automated audio captioning: describes the sounds of a recording in one sentence.",
     no_args_is_help=True,
     add_completion=False,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -21,17 +22,24 @@ from auricle.cli.options import (
     PrecisionName,
     Seed,
     Threads,
+    say_unused,
     spread,
 )
+from auricle.cli.output import opened
 from auricle.cli.progress import Display
 from auricle.errors import AudioError
+from auricle.printable import printable
 
 if TYPE_CHECKING:
-    from auricle.pipeline import Captioner, Decoding
+    from auricle.audio.find import Input
+    from auricle.pipeline import Captioned, Captioner, Decoding
 
 EPILOG = (
     "Exit status: 0 all captioned; 1 some recording or folder gave no caption, each named with the"
-    " reason on stderr; 2 wrong use, such as an unknown option or model."
+    " reason on stderr; 2 wrong use, such as an unknown option or model; 130 after Ctrl-C and 143"
+    " after SIGTERM, with all finished captions written and the file complete. In a table, the"
+    " status is ok, partial (only a part of the recording was heard) or failed, and a cell that a"
+    " spreadsheet would compute begins with '."
 )
 
 
@@ -39,24 +47,42 @@ class CaptionFormat(StrEnum):
     text = "text"
     jsonl = "jsonl"
     json = "json"
+    table = "table"
     csv = "csv"
 
 
 @spread
 def caption(
+    context: typer.Context,
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH", help="Recordings, and folders of them.")
+        list[str],
+        typer.Argument(
+            metavar="PATH",
+            help='Recordings, folders of them, "patterns/**/*.wav", @LIST (a file with a path per'
+            " line), or - for standard input.",
+        ),
     ],
     choices: DecodingChoices,
     model: ModelName = "tiny",
     seed: Seed = 0,
     format: Annotated[
-        CaptionFormat, typer.Option(help="text: path, tab, caption; csv: DCASE submission.")
+        CaptionFormat,
+        typer.Option(
+            help="text: path, tab, caption; table: CSV for spreadsheets, with failures; csv: DCASE"
+            " submission."
+        ),
     ] = CaptionFormat.text,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write captions to this file.", show_default="stdout"),
+        typer.Option(
+            metavar="FILE",
+            help="Write captions to this file, each when it is finished.",
+            show_default="stdout",
+        ),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="The first caption replaces what FILE held.")
+    ] = False,
     explain: Annotated[
         bool,
         typer.Option("--explain", help="A table of all candidates and why each was not chosen."),
@@ -86,17 +112,29 @@ def caption(
     """
     with exit_codes():
         from auricle.audio.find import find_audio_files
+        from auricle.decoding.options import unused
 
-        found, problems = find_audio_files(paths)
-        for problem in problems:
-            say("error", str(problem))
-        failed = len(problems)
-        if found:
-            if stream:
-                _check_stream(format, explain, min_confidence)
-            _check_output(found, output, format, explain)
-            stdout = sys.stdout
-            with contextlib.redirect_stdout(sys.stderr):  # in case a library prints
+        inputs = find_audio_files(paths)
+        for one in inputs:
+            if one.error:
+                say("error", _failure(one, one.error))
+        if stream:
+            _check_stream(format, explain, min_confidence)
+        _check_output(inputs, output, format, explain)
+        if output is None:
+            say_unused(context, "a run without --output", ["overwrite"])
+        if format is CaptionFormat.csv:
+            _warn_of_shared_names(inputs)
+        stdout = sys.stdout
+        failures_too = format is CaptionFormat.table
+        with (
+            contextlib.redirect_stdout(sys.stderr),  # in case a library prints
+            opened(output, overwrite, stdout, failures_too) as to,
+        ):
+            tables = stdout if explain else None
+            if all(one.error for one in inputs):
+                failed = _write(inputs, iter(()), format, to, tables)
+            else:
                 captioner = _load(model, device, precision)
                 decoding = choices.decoding(
                     captioner,
@@ -105,12 +143,15 @@ def caption(
                     min_confidence=min_confidence,
                     default="greedy" if stream else None,
                 )
-                with _opened(output, stdout) as to:
-                    if stream:
-                        failed += _speak(captioner, found, decoding, to)
-                    else:
-                        tables = stdout if explain else None
-                        failed += _write(captioner, found, decoding, batch_size, format, to, tables)
+                method = decoding.options.method
+                reader = f"{method} decoding{' with --stream' * stream}"
+                say_unused(context, reader, unused(method, stream))
+                if stream:
+                    failed = _speak(captioner, inputs, decoding, to)
+                else:
+                    sources = (one.source() for one in inputs if not one.error)
+                    captions = captioner.stream(sources, decoding, batch_size=batch_size)
+                    failed = _write(inputs, captions, format, to, tables)
     if failed:
         raise typer.Exit(SOME_FAILED)
 
@@ -130,15 +171,28 @@ def _check_stream(format: CaptionFormat, explain: bool, min_confidence: float) -
 
 
 def _check_output(
-    found: Sequence[Path], output: Path | None, format: CaptionFormat, explain: bool
+    inputs: Sequence[Input], output: Path | None, format: CaptionFormat, explain: bool
 ) -> None:
     """Refuse outputs that would overwrite a recording, or mix two kinds of lines."""
-    if output and any(_same(output, path) for path in found):
+    if output and any(one.path and _same(output, one.path) for one in inputs):
         raise typer.BadParameter(f"{output} is one of the recordings.", param_hint="'--output'")
     if explain and format is not CaptionFormat.text and not output:
         raise typer.BadParameter(
             "the tables would be between the records; write the records to a file with --output.",
             param_hint="'--explain'",
+        )
+
+
+def _warn_of_shared_names(inputs: Sequence[Input]) -> None:
+    """DCASE's rows know a recording by its file name alone."""
+    names = Counter(PurePath(one.name).name for one in inputs if not one.error)
+    shared = [f"{printable(name)} ({count} times)" for name, count in names.items() if count > 1]
+    if shared:
+        more = f" and {len(shared) - 3} more" if len(shared) > 3 else ""
+        say(
+            "warning",
+            f"the rows of csv have file names without folders, and these are not unique:"
+            f" {', '.join(shared[:3])}{more}; --format table and jsonl have whole paths",
         )
 
 
@@ -155,62 +209,79 @@ def _load(model: str, device: str, precision: Precision) -> Captioner:
 
 
 def _write(
-    captioner: Captioner,
-    found: Sequence[Path],
-    decoding: Decoding,
-    batch_size: int,
+    inputs: Sequence[Input],
+    captions: Iterator[Captioned[Any]],
     format: CaptionFormat,
     to: TextIO,
     tables: TextIO | None,
 ) -> int:
-    """Write a record per recording, and its candidates to ``tables``; return the failures."""
+    """Write a record per recording, and its candidates to ``tables``; return the failures.
+
+    ``captions``: of the inputs without an error, in their order.
+    """
     from auricle.cli.explain import print_candidates
     from auricle.writers import WRITERS
 
     failed = 0
     with WRITERS[format](to) as writer, Display() as display:
-        captions = captioner.stream(found, decoding, batch_size=batch_size)
-        for done, captioned in enumerate(captions, 1):
+        for done, one in enumerate(inputs, 1):
+            if one.error:  # it has been said
+                failed += 1
+                writer.fail(one.name, _reason(one, one.error))
+                continue
+            captioned = _next(captions, one)
             if note := captioned.heard.note:
                 display.note(note)
             if captioned.caption:
                 with display.paused():
-                    writer.write(captioned.caption)
+                    writer.write(captioned.caption, partial=bool(note))
                     if tables:
                         print_candidates(captioned.caption, tables)
             else:
                 failed += 1
-                display.error(str(captioned.error))
-            display.progress("recordings", done, len(found))
+                display.error(_failure(one, captioned.error))
+                writer.fail(one.name, _reason(one, captioned.error))
+            display.progress("recordings", done, len(inputs))
     return failed
 
 
-def _speak(captioner: Captioner, found: Sequence[Path], decoding: Decoding, to: TextIO) -> int:
+def _next(captions: Iterator[Captioned[Any]], one: Input) -> Captioned[Any]:
+    try:
+        return next(captions)
+    except (MemoryError, RuntimeError) as error:
+        error.add_note(f"at {printable(one.name)} or a recording soon after it")
+        raise
+
+
+def _speak(captioner: Captioner, inputs: Sequence[Input], decoding: Decoding, to: TextIO) -> int:
     """Write every caption word by word; return the failures."""
     failed = 0
-    for path in found:
-        pieces = captioner.speak(path, decoding, on_note=lambda text: say("note", text))
+    for one in inputs:
+        if one.error:
+            failed += 1
+            continue
+        pieces = captioner.speak(one.source(), decoding, on_note=lambda text: say("note", text))
         try:
             for number, piece in enumerate(pieces):
-                to.write(piece if number else f"{path}\t{piece}")
+                to.write(
+                    printable(piece) if number else f"{printable(one.name)}\t{printable(piece)}"
+                )
                 to.flush()
         except AudioError as error:
             failed += 1
-            say("error", str(error))
+            say("error", _failure(one, error))
         else:
             to.write("\n")
     return failed
 
 
-def _opened(output: Path | None, stdout: TextIO) -> contextlib.AbstractContextManager[TextIO]:
-    if output is None:
-        return contextlib.nullcontext(stdout)
-    try:
-        return output.open("w", encoding="utf-8", errors="backslashreplace", newline="")
-    except OSError as error:
-        raise typer.BadParameter(
-            f"{output} cannot be written ({error.strerror}).", param_hint="'--output'"
-        ) from error
+def _failure(one: Input, error: AudioError | None) -> str:
+    """The line of a recording without a caption; its name is escaped while it can be told apart."""
+    return f"{printable(one.name)}: {_reason(one, error)}"
+
+
+def _reason(one: Input, error: AudioError | None) -> str:
+    return str(error).removeprefix(f"{one.name}: ")
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -5,47 +5,131 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
+import signal
 import sys
 import warnings
 from collections.abc import Iterator
+from types import FrameType
+from typing import Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from auricle.errors import AuricleError
+from auricle.printable import printable, printable_lines
 
-SOME_FAILED, WRONG_USE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141  # the last two: 128 + signal
+SOME_FAILED, WRONG_USE, BROKEN_PIPE = 1, 2, 141
+SIGNALLED = 128  # the exit code is that much above the signal's number: 130 after Ctrl-C, SIGINT
+STOPS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 ESCAPE = "backslashreplace"
+UsageError: Any = typer.BadParameter.__base__  # of click, or of typer's own copy of it
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asks the program to end: as Ctrl-C does, finished results are written first."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 @contextlib.contextmanager
 def exit_codes() -> Iterator[None]:
     """End a command with one line on stderr and an exit code instead of a traceback."""
     try:
-        yield
+        with _stops():
+            yield
     except AuricleError as error:
         say("error", str(error))
         raise typer.Exit(WRONG_USE) from error
     except KeyboardInterrupt as error:
-        say("interrupted", "finished results have been written")
-        raise typer.Exit(INTERRUPTED) from error
+        _end_after(error)
     except BrokenPipeError as error:
         with contextlib.suppress(OSError, ValueError):
             _to_nowhere(sys.stdout.fileno())  # for the interpreter's last flush
         raise typer.Exit(BROKEN_PIPE) from error
     except OSError as error:  # a full disk, a lost network drive
+        if isinstance(error.__context__, KeyboardInterrupt):  # a terminal that was closed
+            _end_after(error.__context__)
         say("error", str(error))
+        raise typer.Exit(SOME_FAILED) from error
+    except (MemoryError, RuntimeError) as error:
+        if not _out_of_memory(error):
+            raise
+        place = "".join(f", {note}" for note in getattr(error, "__notes__", ()))
+        reason = f" ({error})" if str(error) else ""
+        say(
+            "error",
+            f"out of memory{place}{reason}; finished results have been written; take less at once:"
+            " a smaller --batch-size, shorter recordings",
+        )
         raise typer.Exit(SOME_FAILED) from error
 
 
+@contextlib.contextmanager
+def _stops() -> Iterator[None]:
+    """Within, the signals `STOPS` raise `Stopped`; one that was ignored, as by nohup, stays so."""
+    before: dict[int, Any] = {}
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        for other in before:
+            signal.signal(other, signal.SIG_IGN)  # the results are being written
+        raise Stopped(number)
+
+    with contextlib.suppress(ValueError):  # not in the main thread
+        for number in STOPS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end_after(interrupt: KeyboardInterrupt) -> NoReturn:
+    try:
+        say("interrupted", "finished results have been written")
+        sys.stdout.flush()
+    except OSError:  # the terminal is gone: nor can the interpreter's last flush reach it
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                _to_nowhere(stream.fileno())
+    number = interrupt.number if isinstance(interrupt, Stopped) else signal.SIGINT
+    raise typer.Exit(SIGNALLED + number) from interrupt
+
+
+def _out_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """Whether the memory of the machine or its GPU is full; torch has two other ways to say so."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if kinds & {"MemoryError", "OutOfMemoryError"}:
+        return True
+    return bool(re.search("can(no|')t allocate memory", str(error), re.IGNORECASE))
+
+
 def say(kind: str, message: str) -> None:
-    """One line on stderr, `auricle: kind: message`."""
-    print(f"auricle: {kind}: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    """One line on stderr, `auricle: kind: message`; what does not print is escaped."""
+    line = " ".join(filter(None, (part.strip() for part in message.split("\n"))))
+    print(f"auricle: {kind}: {printable(line)}", file=sys.stderr, flush=True)
+
+
+class Commands(TyperGroup):
+    """Commands whose messages on wrong use hold no terminal escapes, though arguments may."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            error.message = printable_lines(error.message)
+            raise
 
 
 def use_utf8() -> None:
-    """Use UTF-8 on stdout in every locale; escape names that are not Unicode."""
+    """Use UTF-8 on stdout in every locale, with line ends as they are written; escape names that
+    are not Unicode."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8", errors=ESCAPE)
+        sys.stdout.reconfigure(encoding="utf-8", errors=ESCAPE, newline="")
 
 
 def quiet_libraries() -> None:

@@ -26,13 +26,14 @@ def print_candidates(caption: Caption, stream: TextIO | None = None) -> None:
     """Print a table of one recording's candidates, best first, with the chosen one marked; by
     default on stdout."""
     from auricle.cli.tables import print_table
+    from auricle.printable import printable
 
     stream = stream or sys.stdout
     title = f"{caption.audio}: {caption.caption}"
     if caption.confidence is not None:
         title += f" (confidence {caption.confidence:.2f})"
     if not caption.candidates:
-        print(title, "", sep="\n", file=stream)
+        print(printable(title), "", sep="\n", file=stream)
         return
     known = [
         field

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from auricle.cli.console import say
 from auricle.processors import share
 
 if TYPE_CHECKING:
@@ -250,6 +251,23 @@ class DecodingChoices:
             )
         except ValueError as error:  # settings that do not fit together
             raise typer.BadParameter(f"{error}.") from error
+
+
+def say_unused(context: typer.Context, reader: str, names: Collection[str]) -> None:
+    """Name the options that the user gave, although ``reader`` does not read them; ``names``: the
+    parameters that it does not read."""
+    given = [
+        one.opts[0]
+        for one in context.command.params
+        if one.name in names and _is_given(context, one.name)
+    ]
+    if given:
+        say("note", f"{reader} does not use {', '.join(given)}")
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def spread(command: Callable[..., None]) -> Callable[..., None]:

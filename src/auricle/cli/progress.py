@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Self
 
 from auricle.cli.console import say
+from auricle.printable import printable
 from auricle.watch import Watch
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Display:
         self._terminal, self._pauses = sys.stderr.isatty(), 0
         self._bar: _Bar | None = None
         self._stage: str | None = None
+        self._at = ""  # the last report, for an error that ends the work
         self._begun_s = self._shown_s = 0.0
         self._first = 0  # done at the stage's first report
         self._losses: dict[str, float] = {}
@@ -46,7 +48,9 @@ class Display:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        if error and self._at:
+            error.add_note(self._at)
         self.stop()
 
     @property
@@ -139,6 +143,8 @@ class Display:
     def _show(
         self, what: str, done: int, total: int, count: Sequence[str], detail: Sequence[str]
     ) -> None:
+        what = printable(what)
+        self._at = f"{what} {done}/{total}" if total else what
         if self._terminal:
             self._bar = self._bar or _Bar()
             self._bar.show(what, done, total, "  ".join(count), "  ".join(detail))

@@ -15,7 +15,8 @@ def print_table(
     stream: TextIO | None = None,
     compact: bool = False,
 ) -> None:
-    """Print a table: numbers are right-aligned, wide text is wrapped.
+    """Print a table: numbers are right-aligned, wide text is wrapped, what does not print is
+    escaped.
 
     ``compact`` leaves out the lines between columns, for tables with many columns.
     """
@@ -24,8 +25,10 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
+    from auricle.printable import printable, printable_lines
+
     table = Table(
-        title=Text(title),  # a file name may look like markup
+        title=Text(printable(title)),  # a file name may look like markup
         title_justify="left",
         caption=Text(note) if note else None,
         caption_justify="left",
@@ -37,7 +40,7 @@ def print_table(
         figures = all(_is_figure(row[number]) for row in rows)
         table.add_column(name, justify="right" if figures and number else "left", overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(printable_lines(cell)) for cell in row))
     Console(file=stream or sys.stdout).print(table)
 
 

@@ -105,6 +105,20 @@ METHOD_DEFAULTS: dict[str, dict[str, Any]] = {
     "greedy": {"candidates": 1},
 }
 
+_SAMPLING = ("temperature", "top_k", "top_p", "seed")
+_UNUSED: dict[str, tuple[str, ...]] = {
+    "beam": _SAMPLING,
+    "diverse-beam": _SAMPLING,
+    "greedy": ("candidates", *_SAMPLING),
+}
+_UNUSED_BY_STREAMING = ("candidates", "fluency", "batch_size")
+
+
+def unused(method: str, streaming: bool = False) -> tuple[str, ...]:
+    """The settings that a method, or `auricle.decoding.streaming`, does not read; among them two
+    beside `DecodeOptions`: ``seed`` and ``batch_size``."""
+    return _UNUSED.get(method, ()) + _UNUSED_BY_STREAMING * streaming
+
 
 def with_method(options: DecodeOptions, method: str) -> DecodeOptions:
     """``options`` with ``method``; a different method brings its own defaults."""
