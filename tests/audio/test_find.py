@@ -159,6 +159,13 @@ def test_a_pipe_that_is_named_is_read(found, write_tone):
     assert (recording.name, recording.duration_s) == ("p.wav", 1.0)
 
 
+def test_a_pipe_that_cannot_be_read_is_left_to_its_reader(found, stdin, monkeypatch):
+    stdin(b"")
+    monkeypatch.setattr(sys.stdin.buffer, "read", lambda: os.open("gone", os.O_RDONLY))
+    (one,) = find_audio_files(["-"])
+    assert one.source() is sys.stdin.buffer
+
+
 @posix
 def test_loops_and_depth(found):
     files("s/x.wav")

@@ -367,6 +367,21 @@ def test_an_interruption_keeps_what_is_finished(program, write_tone, tmp_path, n
     assert [record["audio"] for record in json.loads(output.read_text())] == [str(paths[0])]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals")
+def test_a_kill_keeps_what_is_finished(program, write_tone, tmp_path):
+    paths = [write_tone(f"{i}.wav") for i in range(3)]
+    output = tmp_path / "out.jsonl"
+    output.write_text("earlier\n" * 1000)
+    options = ["--format", "jsonl", "--output", output, "--overwrite"]
+    process = program("caption", *paths, *options, pause_s=30)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and "0.wav" not in output.read_text(encoding="utf-8"):
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    assert json.loads(output.read_text(encoding="utf-8"))["audio"] == str(paths[0])
+
+
 def test_a_reader_that_leaves_ends_it_quietly(program, write_tone):
     paths = [write_tone(f"{i}.wav") for i in range(3)]
     process = program("caption", *paths, pause_s=0.3)

@@ -45,11 +45,14 @@ class Input:
     def source(self) -> AudioInput:
         """What `load_audio` takes. A pipe is read to its end here, as soon as it is asked for:
         an interruption ends this wait, but not that of a thread."""
-        if self.path is None:
-            return _content(sys.stdin.buffer, self.name)
-        if stat.S_ISFIFO(_mode(self.path)):
-            with self.path.open("rb") as pipe:
-                return _content(pipe, self.name)
+        try:
+            if self.path is None:
+                return _content(sys.stdin.buffer, self.name)
+            if stat.S_ISFIFO(_mode(self.path)):
+                with self.path.open("rb") as pipe:
+                    return _content(pipe, self.name)
+        except OSError:  # its reader will say why, of this recording alone
+            return self.path or sys.stdin.buffer
         return self.path
 
 
