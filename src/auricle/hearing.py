@@ -28,6 +28,8 @@ BATCH_SIZE = 8
 WINDOW = 4  # batches whose recordings are sorted by length together
 LOADERS = max(1, usable() // 2)  # threads; the models need the other processors
 SILENCE_PEAK = 10 ** (-80 / 20)  # -80 dBFS: about the last bits of a 16-bit recording
+# Less is not missed: containers round, and count the padding of codecs.
+MISSING_S, MISSING_SHARE = 0.25, 0.01
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -59,10 +61,19 @@ class Heard(Generic[S]):
 
     @property
     def note(self) -> str | None:
-        """A line for the user if only the start was heard, else None."""
-        if not self.partial or self.recording is None:
+        """A line for the user if only a part of the file was heard, else None."""
+        recording = self.recording
+        if recording is None:
             return None
-        recording, heard_s = self.recording, self.recording.end_s - self.recording.start_s
+        declared_s = recording.duration_s + recording.missing_s
+        if recording.missing_s > MISSING_S + MISSING_SHARE * declared_s:
+            return (
+                f"{recording.name}: cut short: {recording.duration_s:.1f} s of the declared "
+                f"{declared_s:.1f} s can be decoded; captioned these"
+            )
+        if not self.partial:
+            return None
+        heard_s = recording.end_s - recording.start_s
         return (
             f"{recording.name}: {recording.duration_s:.0f} s long; "
             f"captioned its first {heard_s:.0f} s"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from auricle.errors import AudioError
+from auricle.audio.readers import open_container
+from auricle.audio.source import opened
 
 
 def probe(path: Path) -> tuple[int, float]:
@@ -13,13 +14,5 @@ def probe(path: Path) -> tuple[int, float]:
 
     Raises AudioError: the file cannot be opened as audio.
     """
-    from auricle.audio.readers import open_container
-
-    try:
-        with (
-            path.open("rb") as stream,
-            contextlib.closing(open_container(stream, str(path))) as file,
-        ):
-            return file.rate_hz, file.duration_s()
-    except OSError as error:
-        raise AudioError(f"{path}: cannot be opened ({error.strerror}); check the path") from error
+    with opened(path, str(path)) as stream, contextlib.closing(open_container(stream)) as file:
+        return file.rate_hz, file.duration_s()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,13 +13,19 @@ def level_dbfs(waveform: np.ndarray) -> float:
     """RMS of float [L] in dBFS, without the mean, because an offset is not audible."""
     import numpy as np
 
-    deviation = float(waveform.std(dtype=np.float64)) if len(waveform) else 0.0
-    return 20 * float(np.log10(max(deviation, 1e-9)))
+    return decibels(float(waveform.std(dtype=np.float64)) if len(waveform) else 0.0)
+
+
+def decibels(amplitude: float) -> float:
+    """``amplitude`` relative to 1 in dB, -180 dB at least."""
+    return 20 * math.log10(max(amplitude, 1e-9))
 
 
 def within_full_scale(waveform: np.ndarray) -> np.ndarray:
-    """A float32 copy of float [L], scaled down to a peak of 1 if its peak is above 1."""
+    """float [L] as float32, scaled down in place to a peak of 1 if its peak is above 1."""
     import numpy as np
 
-    peak = float(np.abs(waveform).max(initial=0.0))
-    return (waveform / max(1.0, peak)).astype(np.float32, copy=False)
+    peak = float(max(waveform.max(initial=0.0), -waveform.min(initial=0.0)))
+    if peak > 1:
+        np.divide(waveform, peak, out=waveform)
+    return waveform.astype(np.float32, copy=False)

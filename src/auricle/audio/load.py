@@ -8,30 +8,33 @@ and only the section that is needed: ten seconds of a three-hour file cost the s
 from __future__ import annotations
 
 import contextlib
-import io
 import math
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING
 
 from auricle.audio.level import within_full_scale
+from auricle.audio.readers import (
+    SAMPLE_RATES_HZ,
+    ArrayReader,
+    Damage,
+    Reader,
+    open_container,
+)
+from auricle.audio.source import AudioInput, opened, source_name
 from auricle.errors import AudioError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from auricle.audio.readers import Reader
-
-AudioInput: TypeAlias = "str | os.PathLike[str] | BinaryIO | bytes | tuple[np.ndarray, int]"
-
 MIN_DURATION_S = 0.1  # too short for a sound event; also excludes empty headers
-SAMPLE_RATES_HZ = (1_000, 1_000_000)  # telephone to ultrasound, with a margin on both sides
+MAX_SAMPLES = 2**27  # of a waveform: 512 MiB, 2.3 h at 16 kHz
+MAX_PEAK = 2.0**32  # beyond integers of 32 bits that were stored as floats
+PIECE_FRAMES = 2**22  # of a section that are held at the recording's rate, 87 s at 48 kHz
 DECODE_THROUGH_S = 1.0  # decoding so much further costs less than a seek
+LATEST_S = 1e9  # a start that no recording reaches
 CANCELLED = 0.01  # channels cancel if their mean is this far (-40 dB) under the first one
-ACCEPTED = "a path, an open binary file, bytes, or (array, sample_rate_hz)"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -39,7 +42,9 @@ class Recording:
     """A recording ready for an encoder.
 
     ``waveform``: float32 [L], mono, in [-1, 1], at ``sample_rate_hz``; ``duration_s``: seconds of
-    the whole source, even if only a section was read; ``start_s``: start of that section.
+    the whole source, even if only a section was read; ``start_s``: start of that section;
+    ``missing_s``: seconds that the header declares beyond what can be decoded, 0 if reading ended
+    before that.
     """
 
     name: str
@@ -47,6 +52,7 @@ class Recording:
     duration_s: float
     sample_rate_hz: int
     start_s: float = 0.0
+    missing_s: float = 0.0
 
     @property
     def end_s(self) -> float:
@@ -63,9 +69,10 @@ def load_audio(
     [samples] or [samples, channels] (or channels first: the shorter axis is the channels), float in
     [-1, 1] or int8, int16, int32 or uint8, which are scaled. Channels are averaged; if they cancel,
     as in phase-inverted stereo, the first one is used. A section with a peak above 1 is scaled down
-    to 1. A truncated file gives the part that can be decoded.
+    to 1. A truncated file gives the part that can be decoded. At most `MAX_SAMPLES` are loaded.
 
-    Raises AudioError, one line with the input, the rule that it breaks and the fix.
+    Raises AudioError, one line with the input, the rule that it breaks and the fix: whatever the
+    file, the disk or the decoders do.
     """
     return next(load_sections(source, sample_rate_hz, [(start_s, end_s)]))
 
@@ -77,136 +84,141 @@ def load_sections(
 ) -> Iterator[Recording]:
     """`load_audio` of each of ``sections``, (start_s, end_s) ordered by start.
 
-    The recording is opened once, and no second of it is decoded twice, even if sections overlap.
+    The recording is opened once, and no second of it is decoded twice, even if sections overlap, if
+    they have at most `PIECE_FRAMES`.
 
     Raises AudioError: as `load_audio`, when a section cannot be read.
     """
-    name = source_name(source)
-    with _reader(source, name) as reader:
-        rate_hz = _checked_rate(reader.rate_hz, name)
-        window = SlidingWindow(reader, name)
+    import numpy as np
+
+    with open_window(source) as window:
         for start_s, end_s in sections:
-            _check_section(start_s, end_s, name)
-            mono, duration_s = window.section(start_s, end_s)
-            _check(mono, rate_hz, name, start_s)
-            waveform = at_rate(mono, rate_hz, sample_rate_hz)
-            if end_s is not None:
-                waveform = waveform[: round((end_s - start_s) * sample_rate_hz)]
-            yield Recording(name, within_full_scale(waveform), duration_s, sample_rate_hz, start_s)
-
-
-def source_name(source: AudioInput) -> str:
-    """The name of ``source`` in messages and records: its path, or its kind if it has none."""
-    if isinstance(source, str | os.PathLike):
-        return os.fsdecode(source)
-    if isinstance(source, tuple):
-        return "<array>"
-    if isinstance(source, bytes):
-        return "<bytes>"
-    name = getattr(source, "name", None)
-    return name if isinstance(name, str) else f"<{type(source).__name__}>"
-
-
-@contextlib.contextmanager
-def _opened(source: Any, name: str) -> Iterator[BinaryIO]:
-    """``source`` as a seekable binary stream at its start; closed at the end if opened here."""
-    with contextlib.ExitStack() as stack:
-        if isinstance(source, bytes):
-            source = io.BytesIO(source)
-        elif isinstance(source, str | os.PathLike):
+            samples = bytearray()  # grows without a second copy
             try:
-                source = stack.enter_context(Path(source).open("rb"))
-            except (OSError, ValueError) as error:
-                raise AudioError(f"{name}: {_refusal(error)}") from error
-        if not hasattr(source, "read"):
-            hint = " (an array needs its sample rate beside it)" if hasattr(source, "shape") else ""
-            raise AudioError(f"{name}: not an audio input{hint}; give {ACCEPTED}")
-        if isinstance(source, io.TextIOBase):
-            raise AudioError(f"{name}: opened as text; open it with mode 'rb'")
-        if not (hasattr(source, "seekable") and source.seekable()):
-            source = io.BytesIO(source.read())  # a pipe: the decoders need to seek
-        source.seek(0)
-        if not source.read(1):
-            raise AudioError(f"{name}: the file is empty (0 bytes); give one with sound in it")
-        yield source
-
-
-def _refusal(error: Exception) -> str:
-    match error:
-        case FileNotFoundError():
-            return "no such file; check the path"
-        case IsADirectoryError():
-            return "a folder, but one recording is needed; name the files in it"
-        case PermissionError():
-            return "not readable (permission denied); allow it, for example with chmod +r"
-        case OSError():
-            return f"cannot be opened ({error.strerror}); check the path"
-    return f"not a valid path ({error}); check it"
+                for piece in window.pieces(start_s, end_s, sample_rate_hz):
+                    samples += piece.data
+                    if len(samples) > 4 * MAX_SAMPLES:
+                        raise AudioError(
+                            f"{window.name}: more than {MAX_SAMPLES / sample_rate_hz / 3600:.1f} h"
+                            " to load at once; give start_s and end_s, or read it in sections"
+                        )
+            except MemoryError as error:
+                raise AudioError(
+                    f"{window.name}: too long for the memory; give a shorter section"
+                ) from error
+            waveform = within_full_scale(np.frombuffer(samples, np.float32))
+            yield Recording(
+                window.name,
+                waveform,
+                window.duration_s(),
+                sample_rate_hz,
+                start_s,
+                window.missing_s(),
+            )
 
 
 @contextlib.contextmanager
-def _reader(source: AudioInput, name: str) -> Iterator[Reader]:
-    from auricle.audio.readers import ArrayReader, open_container
-
+def open_window(source: AudioInput) -> Iterator[SlidingWindow]:
+    """An open recording. Raises AudioError: it cannot be read."""
+    name = source_name(source)
     if isinstance(source, tuple):
-        yield ArrayReader(source, name)
+        yield SlidingWindow(ArrayReader(source, name), name)
         return
-    with _opened(source, name) as stream, contextlib.closing(open_container(stream, name)) as file:
-        yield file
+    with opened(source, name) as stream, contextlib.closing(open_container(stream)) as reader:
+        yield SlidingWindow(reader, name)
 
 
 class SlidingWindow:
-    """Sections of an open recording. Decoded blocks are kept from the start of the last section on,
+    """Sections of an open recording. Decoded blocks are kept from the start of the last piece on,
     so the next section, if it starts no earlier, decodes only new blocks."""
 
     def __init__(self, reader: Reader, name: str) -> None:
-        self._reader, self._name, self._rate_hz = reader, name, reader.rate_hz
+        self.name, self.rate_hz = name, _checked_rate(reader.rate_hz, name)
+        self._reader = reader
         self._first = self._next = 0  # numbers of the first kept frame, and of the next to decode
         self._kept: deque[np.ndarray] = deque()  # blocks of `_tracks`
         self._ended = False
         self._blocks = self._reader.blocks(0)
 
-    def section(self, start_s: float, end_s: float | None) -> tuple[np.ndarray, float]:
-        """(mono float32 [L] at the reader's rate, seconds of the whole recording).
+    def pieces(
+        self, start_s: float, end_s: float | None, sample_rate_hz: int
+    ) -> Iterator[np.ndarray]:
+        """Pieces of the section from ``start_s`` to ``end_s`` (seconds): float32 [n], mono, finite,
+        resampled as one. A section of at most `PIECE_FRAMES` is one piece.
 
-        Raises AudioError: there are no samples to decode, or the section starts after them.
+        Raises AudioError: there are no samples to decode, or too few, or they are not finite, or
+        the section starts after them.
         """
-        import numpy as np
-
-        start = round(start_s * self._rate_hz)
-        end = math.inf if end_s is None else math.ceil(round(end_s * self._rate_hz, 6))
-        self._go_to(start)
-        while self._next < end and not self._ended:
-            self._decode()
-            self._drop(start)
-        duration_s = self._next / self._rate_hz
-        if not self._ended:  # a truncated file holds less than its header declares
-            duration_s = max(duration_s, self._reader.duration_s())
-        if not self._next:
+        _check_section(start_s, end_s, self.name)
+        left = math.inf if end_s is None else round((end_s - start_s) * sample_rate_hz)
+        heard = 0
+        for piece in _resampled(self._mono(start_s, end_s), self.rate_hz, sample_rate_hz):
+            heard += len(piece)
+            yield piece[: min(left, len(piece))]
+            left -= min(left, len(piece))
+        if start_s + heard / sample_rate_hz < MIN_DURATION_S:
             raise AudioError(
-                f"{self._name}: holds no samples that can be decoded; give a whole recording"
+                f"{self.name}: {heard / sample_rate_hz:.2g} s long, but a recording needs at least"
+                f" {MIN_DURATION_S} s; give a longer one"
             )
-        if start >= self._next:
+
+    def duration_s(self) -> float:
+        """Seconds of the whole recording: as far as it was decoded, or by its header."""
+        decoded_s = self._next / self.rate_hz
+        if self._ended:  # a truncated file holds less than its header declares
+            return decoded_s
+        return max(decoded_s, self._reader.duration_s())
+
+    def missing_s(self) -> float:
+        """Seconds that the header declares after the last frame that can be decoded."""
+        if not self._ended:
+            return 0.0
+        return max(0.0, self._reader.declared_s() - self._next / self.rate_hz)
+
+    def _mono(self, start_s: float, end_s: float | None) -> Iterator[np.ndarray]:
+        """Pieces of the section at the reader's rate: float32 [n], finite."""
+        start = round(start_s * self.rate_hz)
+        end = math.inf if end_s is None else math.ceil(round(end_s * self.rate_hz, 6))
+        self._go_to(start)
+        place = start
+        while place < end:
+            stop = min(end, place + PIECE_FRAMES)
+            while self._next < stop and not self._ended:
+                self._decode()
+                self._drop(place)
+            if not self._next:
+                raise AudioError(
+                    f"{self.name}: holds no samples that can be decoded; give a whole recording"
+                )
+            if place >= self._next:
+                break
+            tracks = _joined(self._kept)[place - self._first :][: int(stop) - place]
+            mono = _mono(tracks)
+            _check_samples(mono, self.name)
+            yield mono
+            place += len(mono)
+        if place == start:
             raise AudioError(
-                f"{self._name}: {self._end(start_s)}, but the section starts at {start_s:g} s;"
+                f"{self.name}: {self._end(start_s)}, but the section starts at {start_s:g} s;"
                 " correct start_s"
             )
-        tracks = np.concatenate(self._kept)[start - self._first :][: int(min(end, 2**62)) - start]
-        return _mono(tracks), duration_s
 
     def _go_to(self, start: int) -> None:
         """Seek to frame ``start``, unless it is kept or near."""
         self._drop(start)
-        if self._first <= start <= self._next + DECODE_THROUGH_S * self._rate_hz:
+        if self._first <= start <= self._next + DECODE_THROUGH_S * self.rate_hz:
             return
+        self._kept.clear()
+        self._ended = False
         try:
             self._blocks = self._reader.blocks(start)
             self._first = self._next = start
-        except self._reader.damage:  # e.g. a truncated file: decode up to there
-            self._blocks = self._reader.blocks(0)
+        except Damage:  # e.g. a truncated file: decode up to there
             self._first = self._next = 0
-        self._kept.clear()
-        self._ended = False
+            try:
+                self._blocks = self._reader.blocks(0)
+            except Damage as error:
+                raise self._damaged() from error
 
     def _drop(self, start: int) -> None:
         """Drop blocks that end before frame ``start``."""
@@ -217,12 +229,9 @@ class SlidingWindow:
         """Decode the next block; the recording ends without one, or if it cannot be decoded."""
         try:
             block = next(self._blocks, None)
-        except self._reader.damage as error:
+        except Damage as error:
             if not self._next:
-                raise AudioError(
-                    f"{self._name}: damaged, nothing in it can be decoded; get a whole copy of the"
-                    " file"
-                ) from error
+                raise self._damaged() from error
             block = None
         if block is None:
             self._ended = True
@@ -230,37 +239,57 @@ class SlidingWindow:
         self._kept.append(_tracks(block))
         self._next += len(block)
 
+    def _damaged(self) -> AudioError:
+        return AudioError(
+            f"{self.name}: damaged, nothing in it can be decoded; get a whole copy of the file"
+        )
+
     def _end(self, start_s: float) -> str:
         """A phrase for the message: where the recording ends, which is before ``start_s``."""
         if self._first < self._next:
-            return f"lasts {self._next / self._rate_hz:.4g} s"
+            return f"lasts {self._next / self.rate_hz:.4g} s"
         if (declared_s := self._reader.duration_s()) <= start_s:
             return f"lasts {declared_s:.4g} s"
         return f"is damaged there or cut short ({declared_s:.4g} s by its header)"
 
 
 def _check_section(start_s: float, end_s: float | None, name: str) -> None:
-    if start_s < 0 or (end_s is not None and end_s <= start_s):
+    if not 0 <= start_s < LATEST_S or (end_s is not None and not end_s > start_s):
         raise AudioError(
             f"{name}: a section from {start_s:g} to {end_s} s; it must start at 0 s or later, and"
             " end after its start"
         )
 
 
-def _check(mono: np.ndarray, rate_hz: int, name: str, start_s: float) -> None:
-    """Refuse a recording that is too short, and samples that are not finite."""
+def _check_samples(mono: np.ndarray, name: str) -> None:
+    """Refuse samples that are not finite, or so large that resampling makes them so."""
     import numpy as np
 
-    if start_s * rate_hz + len(mono) < MIN_DURATION_S * rate_hz:
-        raise AudioError(
-            f"{name}: {len(mono) / rate_hz:.2g} s long, but a recording needs at least"
-            f" {MIN_DURATION_S} s; give a longer one"
-        )
     if broken := int(len(mono) - np.isfinite(mono).sum()):
         raise AudioError(
             f"{name}: {broken} of {len(mono)} samples are NaN or infinite, but all must be finite;"
             " repair them, for example with numpy.nan_to_num"
         )
+    if (peak := float(max(mono.max(), -mono.min()))) > MAX_PEAK:
+        raise AudioError(
+            f"{name}: a sample of {peak:.1e}, but full scale is 1; repair it, or scale the samples"
+        )
+
+
+def _resampled(
+    pieces: Iterable[np.ndarray], rate_hz: int, sample_rate_hz: int
+) -> Iterator[np.ndarray]:
+    """Consecutive pieces at another rate, float32 [n], equal to `at_rate` of all in one."""
+    if rate_hz == sample_rate_hz:
+        yield from pieces
+        return
+    import numpy as np
+    import soxr
+
+    stream = soxr.ResampleStream(rate_hz, sample_rate_hz, 1, dtype="float32")
+    for piece in pieces:
+        yield stream.resample_chunk(piece)
+    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
 def at_rate(mono: np.ndarray, rate_hz: int, sample_rate_hz: int) -> np.ndarray:
@@ -279,6 +308,15 @@ def _checked_rate(rate_hz: int, name: str) -> int:
             f"{name}: a sample rate of {rate_hz} Hz; it must lie between {lowest} and {highest}"
         )
     return rate_hz
+
+
+def _joined(blocks: Iterable[np.ndarray]) -> np.ndarray:
+    """Blocks of `_tracks`, [n, 1 or 2], in one; channels may come and go in a broadcast."""
+    import numpy as np
+
+    blocks = list(blocks)
+    most = max(block.shape[1] for block in blocks)
+    return np.concatenate([b if b.shape[1] == most else np.repeat(b, most, axis=1) for b in blocks])
 
 
 def _tracks(block: np.ndarray) -> np.ndarray:
@@ -300,4 +338,4 @@ def _mono(tracks: np.ndarray) -> np.ndarray:
         return tracks[:, 0]
     with np.errstate(all="ignore"):
         mean, first = np.square(tracks, dtype=np.float64).mean(axis=0)
-    return tracks[:, 1 if mean < CANCELLED**2 * first else 0]
+    return np.ascontiguousarray(tracks[:, 1 if mean < CANCELLED**2 * first else 0])

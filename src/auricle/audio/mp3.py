@@ -7,7 +7,8 @@ Headers as in ISO/IEC 11172-3, section 2.4.2.3; the tag "Info" as LAME writes it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import BinaryIO
+
+from auricle.audio.source import Stream
 
 PREROLL = 12  # frames decoded before a section: bits of a frame may lie up to nine frames back
 MP3_PREROLL = PREROLL * 1152  # samples at most
@@ -40,7 +41,7 @@ class ConstantRate:
     header: int
 
     @classmethod
-    def of(cls, stream: BinaryIO) -> ConstantRate | None:
+    def of(cls, stream: Stream) -> ConstantRate | None:
         """The constant rate of an MP3 file; None if its bit rate varies, or no frame is found at a
         computed position."""
         first = _after_tag(stream)
@@ -67,7 +68,7 @@ class ConstantRate:
         constant = all(found.place(stream, int(frames * part)) is not None for part in CHECKED)
         return found if constant else None
 
-    def place(self, stream: BinaryIO, frame: int) -> int | None:
+    def place(self, stream: Stream, frame: int) -> int | None:
         """The first byte of ``frame``; None if no frame begins there."""
         near = self.first + int(frame * self.frame_bytes)
         for begin in (near, near + 1, near - 1):
@@ -82,7 +83,7 @@ class Tail:
     """A file from the byte ``first`` on, for libsndfile; ``skip``: the number of its samples before
     the wanted one."""
 
-    def __init__(self, stream: BinaryIO, first: int, skip: int) -> None:
+    def __init__(self, stream: Stream, first: int, skip: int) -> None:
         self._stream, self._first, self.skip = stream, first, skip
         stream.seek(first)
 
@@ -97,7 +98,7 @@ class Tail:
         return self._stream.tell() - self._first
 
 
-def tail_of(stream: BinaryIO, sample: int) -> Tail | None:
+def tail_of(stream: Stream, sample: int) -> Tail | None:
     """An MP3 file from a little before ``sample`` on; None if its position is not known."""
     rate = ConstantRate.of(stream)
     frame = (sample + rate.skipped) // rate.frame_samples - PREROLL if rate else 0
@@ -106,10 +107,19 @@ def tail_of(stream: BinaryIO, sample: int) -> Tail | None:
     return Tail(stream, first, sample + rate.skipped - frame * rate.frame_samples)
 
 
-def _after_tag(stream: BinaryIO) -> int:
+def has_length(stream: Stream) -> bool:
+    """Whether an MP3 file begins with a tag that holds the number of its frames."""
+    content = _read(stream, _after_tag(stream), 300)
+    if b"VBRI" in content:
+        return True
+    flags = content.partition(b"Xing")[2] or content.partition(b"Info")[2]
+    return bool(int.from_bytes(flags[:4]) & 1)
+
+
+def _after_tag(stream: Stream) -> int:
     """The first byte after an ID3v2 tag, which stores its size as four bytes of seven bits."""
     start = _read(stream, 0, 10)
-    if start[:3] != b"ID3":
+    if start[:3] != b"ID3" or len(start) < 10:
         return 0
     size = sum((byte & 127) << shift for byte, shift in zip(start[6:], (21, 14, 7, 0), strict=True))
     return 10 + size + (10 if start[5] & 16 else 0)
@@ -123,10 +133,10 @@ def _encoder_delay(tag: bytes) -> int:
     return int.from_bytes(tag[lame + 21 : lame + 23]) >> 4
 
 
-def _header(stream: BinaryIO, place: int) -> int:
+def _header(stream: Stream, place: int) -> int:
     return int.from_bytes(_read(stream, place, 4))
 
 
-def _read(stream: BinaryIO, place: int, size: int) -> bytes:
+def _read(stream: Stream, place: int, size: int) -> bytes:
     stream.seek(max(0, place))
     return stream.read(size)

@@ -2,66 +2,107 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from auricle.audio.mp3 import MP3_PREROLL, Tail, tail_of
+from auricle.audio.chunks import share_present
+from auricle.audio.mp3 import MP3_PREROLL, Tail, has_length, tail_of
+from auricle.audio.source import Stream
 from auricle.errors import AudioError
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     import numpy as np
     from av import AudioFrame
+    from av.audio.stream import AudioStream
     from soundfile import SoundFile
 
 PREROLL_S = 0.2  # decoded before a section: packets of some codecs depend on earlier ones
 BLOCK_FRAMES = 4096  # small, because damage loses a whole block
 MAX_CHANNELS = 64
+SAMPLE_RATES_HZ = (1_000, 1_000_000)  # telephone to ultrasound, with a margin on both sides
+IDLE_PACKETS = 100_000  # without a sample between them, where broken files may go on for ever
+MIDI_SAMPLES = b"\xf0\x7e"  # libsndfile's reader of these prints to the standard output
+# Formats of FFmpeg whose headers declare the duration of a track. In others it is an estimate; in
+# those with `SHARED` headers it is that of the longest track.
+DECLARING = {"mov,mp4,m4a,3gp,3g2,mj2", "avi", "wv", "tta", "caf"}
+SHARED = {"matroska,webm", "flv"}
+
+
+class Damage(Exception):  # noqa: N818  (caught where a recording may end)
+    """Data that a decoder cannot read."""
+
+
+@contextlib.contextmanager
+def decoder(stream: Stream) -> Iterator[None]:
+    """The border to the decoders: all that they raise is `Damage`, whatever its type.
+
+    On broken files soundfile and PyAV raise their own errors, but also OSError, AttributeError,
+    ValueError, TypeError, OverflowError ... Raises AudioError: not the data are broken, but the
+    stream cannot be read, or the memory is too small for what its header declares.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise AudioError(
+            f"{stream.name}: needs more memory than there is, by its header; get a whole copy of"
+            " the file"
+        ) from error
+    except (AudioError, Damage):
+        raise
+    except Exception as error:
+        stream.check()
+        raise Damage(str(error)) from error
+    stream.check()
 
 
 class Reader(Protocol):
-    """An open recording. ``damage``: the exceptions that ``blocks`` raises for broken data."""
+    """An open recording."""
 
     rate_hz: int
-    damage: tuple[type[Exception], ...]
 
     def blocks(self, start: int = 0) -> Iterator[np.ndarray]:
         """Consecutive pieces, float [n, channels], from frame ``start`` on; none beyond the end.
 
-        Seeks when called, and may raise one of ``damage`` if that place cannot be found.
+        Seeks when called. Raises Damage then, if that place cannot be found, and between the
+        pieces.
         """
         ...
 
     def duration_s(self) -> float:
-        """Declared duration of the whole recording in seconds; call it after ``blocks``."""
+        """Seconds of the whole recording by its header, 0 if unknown; call it after ``blocks``."""
+        ...
+
+    def declared_s(self) -> float:
+        """As ``duration_s``, when the file was whole; 0 if the header does not say exactly."""
         ...
 
     def close(self) -> None: ...
 
 
-def open_container(stream: BinaryIO, name: str) -> Reader:
-    """A reader of ``stream`` (seekable, binary), which stays open when the reader is closed.
+def open_container(stream: Stream) -> Reader:
+    """A reader of ``stream``, which stays open when the reader is closed.
 
-    Raises AudioError, with ``name``: no decoder supports the format.
+    Raises AudioError: no decoder supports the format.
     """
-    import soundfile
-
+    name = stream.name
     stream.seek(0)
+    if stream.read(2) != MIDI_SAMPLES:
+        with contextlib.suppress(Damage):
+            return SoundFileReader(stream)
     try:
-        return SoundFileReader(stream)
-    except (soundfile.LibsndfileError, TypeError):  # TypeError: headerless .raw
-        pass
-    try:
-        import av
+        import av  # noqa: F401
     except ImportError as error:
         raise AudioError(
             f"{name}: not readable as wav, flac, ogg or mp3; if it is another format, such as m4a"
             ' or mp4, install PyAV: pip install "auricle[av]"'
         ) from error
-    stream.seek(0)
     try:
         return FFmpegReader(stream)
-    except (av.FFmpegError, ValueError) as error:
+    except Damage as error:
         raise AudioError(
             f"{name}: not audio in a known format, or cut short; give a whole recording, or a wav"
         ) from error
@@ -70,22 +111,24 @@ def open_container(stream: BinaryIO, name: str) -> Reader:
 
 
 class SoundFileReader:
-    """The formats of libsndfile: wav, flac, ogg (Vorbis, Opus), mp3, aiff, au, caf ..."""
+    """The formats of libsndfile: wav, flac, ogg (Vorbis, Opus), mp3, aiff, au, caf ...
 
-    def __init__(self, stream: BinaryIO) -> None:
-        import soundfile
+    Raises Damage: the stream is of another format, or broken.
+    """
 
-        self.damage: tuple[type[Exception], ...] = (soundfile.LibsndfileError,)
-        self._stream = stream
+    def __init__(self, stream: Stream) -> None:
+        self._stream, self._present = stream, share_present(stream)
         self._file = self._opened(stream)
         self.rate_hz, self._frames = self._file.samplerate, self._file.frames
         self._format = self._file.format
         self._begun = False
 
-    def _opened(self, stream: BinaryIO | Tail) -> SoundFile:
+    def _opened(self, stream: Stream | Tail) -> SoundFile:
         import soundfile
 
-        file = soundfile.SoundFile(stream)
+        with decoder(self._stream):
+            stream.seek(0)
+            file = soundfile.SoundFile(cast("BinaryIO", stream))
         # soundfile seeks after every read of a seekable file. After a seek libmpg123 has lost the
         # frames that the next one depends on, so an mp3 read in blocks would be broken.
         file.seekable = lambda: False
@@ -95,19 +138,25 @@ class SoundFileReader:
         begun, self._begun = self._begun, True
         start = min(start, self._frames)
         if start and self._format == "MP3" and (tail := tail_of(self._stream, start)):
+            self.close()
             self._file = self._opened(tail)
             return self._read(start - tail.skip, start)
         if begun or start:  # open again: after a failed seek, all others fail
-            self._stream.seek(0)
+            self.close()
             self._file = self._opened(self._stream)
         first = max(0, start - MP3_PREROLL) if self._format == "MP3" else start
         if first:
-            self._file.seek(first)
+            with decoder(self._stream):
+                self._file.seek(first)
         return self._read(first, start)
 
     def _read(self, place: int, start: int) -> Iterator[np.ndarray]:
         """Blocks from frame ``start`` to the end; the file is at frame ``place``, before it."""
-        while len(block := self._file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+        while True:
+            with decoder(self._stream):
+                block = self._file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+            if not len(block):
+                return
             sound = block[max(0, start - place) : self._frames - place]
             if len(sound):
                 yield sound
@@ -117,26 +166,44 @@ class SoundFileReader:
         known = self._frames < 2**62  # libsndfile's "unknown" is 2^63-1
         return self._frames / self.rate_hz if known else 0.0
 
+    def declared_s(self) -> float:
+        """libsndfile shortens what the header of a wav declares to what the file holds."""
+        if self._format == "MP3" and not has_length(self._stream):
+            return 0.0  # an estimate from the size of the file
+        return self.duration_s() / self._present
+
     def close(self) -> None:
-        self._file.close()
+        with contextlib.suppress(Exception):  # all that was wanted has been read
+            self._file.close()
 
 
 class FFmpegReader:
-    """The formats of FFmpeg, through PyAV: m4a, mp4, mkv, webm ... Reads the best sound track."""
+    """The formats of FFmpeg, through PyAV: m4a, mp4, mkv, webm ... Reads the best sound track.
 
-    def __init__(self, stream: BinaryIO) -> None:
+    Raises Damage: the stream is of an unknown format, or broken. LookupError: it has no sound.
+    """
+
+    def __init__(self, source: Stream) -> None:
         import av
 
-        self.damage: tuple[type[Exception], ...] = (av.FFmpegError, ValueError)
+        self._source = source
         # A playlist must not make FFmpeg open other files or addresses, or wait for them.
         options = {"protocol_whitelist": "none", "max_reload": "0"}
-        self._container = av.open(stream, "r", metadata_errors="replace", options=options)
-        best = self._container.streams.best("audio")
-        if not isinstance(best, av.AudioStream):
-            self._container.close()
+        with decoder(source):
+            source.seek(0)
+            self._container = av.open(source, "r", metadata_errors="replace", options=options)
+        try:
+            with decoder(source):
+                best = self._container.streams.best("audio")
+                if best is not None:
+                    self._stream = cast("AudioStream", best)
+                    self.rate_hz = int(self._stream.rate or 0)  # no attribute: unknown codec
+        except BaseException:
+            self.close()
+            raise
+        if best is None:
+            self.close()
             raise LookupError("no audio stream")
-        self._stream = best
-        self.rate_hz: int = best.rate
         self._origin: int | None = None  # time stamp of the first frame
         self._end_s = 0.0  # of the last packet seen
 
@@ -146,14 +213,16 @@ class FFmpegReader:
         if self._origin is None:
             next(self._frames(), None)
         first_s = (self._container.start_time or 0) / 1e6
-        self._container.seek(round(1e6 * (first_s + max(0.0, start / self.rate_hz - PREROLL_S))))
+        with decoder(self._source):
+            place_s = first_s + max(0.0, start / self.rate_hz - PREROLL_S)
+            self._container.seek(round(1e6 * place_s))
         frames = self._frames()
         first = next(frames, None)
         if first is None:
             return iter(())
         at = self._place_of(first)
         if at > start:
-            raise ValueError(f"frame {start} is not found; the seek led to {at}")
+            raise Damage(f"frame {start} is not found; the seek led to {at}")
         return self._from(start, at, self._decoded(chain([first], frames)))
 
     def _from(self, start: int, at: int, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
@@ -166,57 +235,86 @@ class FFmpegReader:
     def _place_of(self, frame: AudioFrame) -> int:
         """The number of the frame's first sample.
 
-        Raises ValueError: the container has no time stamps.
+        Raises Damage: the container has no time stamps.
         """
-        if frame.pts is None or self._origin is None or frame.time_base is None:
-            raise ValueError("no time stamps")
-        return round((frame.pts - self._origin) * frame.time_base * self.rate_hz)
+        with decoder(self._source):
+            if frame.pts is None or self._origin is None or frame.time_base is None:
+                raise Damage("no time stamps")
+            return round((frame.pts - self._origin) * frame.time_base * self.rate_hz)
 
     def _decoded(self, frames: Iterable[AudioFrame]) -> Iterator[np.ndarray]:
         import av
 
-        resampler = av.AudioResampler(format="fltp", rate=self.rate_hz)
+        kind = resampler = None
         for frame in frames:
-            for converted in resampler.resample(frame):
-                yield converted.to_ndarray().T
+            with decoder(self._source):
+                if kind != (kind := (frame.format.name, frame.layout.name, frame.sample_rate)):
+                    _check_frame(frame)
+                    # Packed, for PyAV reads past the end of a planar frame of 8 channels or more.
+                    resampler = av.AudioResampler(format="flt", rate=self.rate_hz)
+                assert resampler is not None
+                parts = resampler.resample(frame)
+                blocks = [p.to_ndarray().reshape(-1, p.layout.nb_channels) for p in parts]
+            yield from blocks
 
     def _frames(self) -> Iterator[AudioFrame]:
         import av
 
+        idle = 0
         for packet in self._packets():
-            try:
+            frames: list[AudioFrame] = []
+            # FFmpeg's own tools also skip a damaged packet.
+            with decoder(self._source), contextlib.suppress(av.error.InvalidDataError):
                 frames = packet.decode()
-            except av.error.InvalidDataError:
-                continue  # FFmpeg's own tools also skip a damaged packet
+            idle = 0 if frames else idle + 1
+            if idle > IDLE_PACKETS:
+                raise Damage(f"no sample in {idle} packets")
             for frame in frames:
                 if self._origin is None:
                     self._origin = frame.pts
                 yield frame
 
     def _packets(self) -> Iterator:
-        for packet in self._container.demux(self._stream):
-            if packet.pts is not None and packet.time_base is not None:
-                end = packet.pts + (packet.duration or 0) - (self._stream.start_time or 0)
-                self._end_s = max(self._end_s, float(end * packet.time_base))
+        with decoder(self._source):
+            packets = self._container.demux(self._stream)
+        while True:
+            with decoder(self._source):
+                packet = next(packets, None)
+                if packet is None:
+                    return
+                if packet.pts is not None and packet.time_base is not None:
+                    end = packet.pts + (packet.duration or 0) - (self._stream.start_time or 0)
+                    self._end_s = max(self._end_s, float(end * packet.time_base))
             yield packet
 
     def duration_s(self) -> float:
-        if self._stream.duration is not None and self._stream.time_base is not None:
-            return float(self._stream.duration * self._stream.time_base)
-        if self._container.duration is not None:
-            return self._container.duration / 1_000_000  # AV_TIME_BASE
-        for _ in self._packets():  # streamed webm declares none: read on without decoding
-            pass
+        with contextlib.suppress(Damage), decoder(self._source):
+            if self._stream.duration is not None and self._stream.time_base is not None:
+                return float(self._stream.duration * self._stream.time_base)
+            if self._container.duration is not None:
+                return self._container.duration / 1_000_000  # AV_TIME_BASE
+            for _ in self._packets():  # streamed webm declares none: read on without decoding
+                pass
         return self._end_s
 
+    def declared_s(self) -> float:
+        format, alone = self._container.format.name, len(self._container.streams) == 1
+        return self.duration_s() if format in DECLARING or (format in SHARED and alone) else 0.0
+
     def close(self) -> None:
-        self._container.close()
+        with contextlib.suppress(Exception):
+            self._container.close()
+
+
+def _check_frame(frame: AudioFrame) -> None:
+    """Refuse a rate from which conversion to the track's rate would fill the memory."""
+    lowest, highest = SAMPLE_RATES_HZ
+    if not lowest <= frame.sample_rate <= highest:
+        raise Damage(f"a sample rate of {frame.sample_rate} Hz")
 
 
 class ArrayReader:
     """An (array, sample_rate_hz) pair. Integer samples are scaled to [-1, 1]."""
-
-    damage: tuple[type[Exception], ...] = ()
 
     def __init__(self, source: tuple[Any, ...], name: str) -> None:
         import numpy as np
@@ -255,6 +353,8 @@ class ArrayReader:
 
     def duration_s(self) -> float:
         return len(self._array) / self.rate_hz
+
+    declared_s = duration_s
 
     def close(self) -> None:
         pass
