@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import threading
 
 import numpy as np
@@ -9,14 +10,20 @@ import pytest
 import soundfile
 import torch
 
+from auricle.audio.level import without_silent_ends
 from auricle.audio.load import load_audio, load_sections
 from auricle.data.clip import Clip, Mix, load_clip
 from auricle.errors import AudioError
 from auricle.hearing import WINDOW, hear, hear_each
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import debug_config
+from tests.helpers.paths import ROOT
 
 RATE = 16_000
+RECORDINGS = runpy.run_path(str(ROOT / "benchmarks/hostile/recordings.py"))
+# Formats whose headers declare a duration, or the bytes of the sound.
+DECLARING = ["wav", "24.wav", "ima.wav", "rf64.wav", "flac", "mp3", "vbr.mp3", "aiff", "au"]
+DECLARING += ["w64", "alac.caf", "mkv", "webm", "flv"]
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +133,65 @@ def test_recordings_are_loaded_ahead_in_other_threads(model, sounds, tmp_path, m
     next(hear([model], sources, batch_size=1))
     assert threading.current_thread() not in threads
     assert len(taken) < 3 * len(sounds)  # and not all of an endless list
+
+
+def test_no_whole_file_is_noted_as_cut_short(model, tmp_path):
+    paths = []
+    for name in RECORDINGS["names"]():
+        paths.append(tmp_path / f"a.{name}")
+        paths[-1].write_bytes(RECORDINGS["recording"](name, 3.0))
+    heard = list(hear([model], paths))
+    assert [found.error for found in heard] == [None] * len(paths)
+    assert [found.note for found in heard] == [None] * len(paths)
+
+
+@pytest.mark.parametrize("name", DECLARING)
+def test_a_file_cut_short_is_noted(model, tmp_path, name):
+    if name not in RECORDINGS["names"]():
+        pytest.skip("the extra auricle[av] is not installed")
+    content, path = RECORDINGS["recording"](name, 8.0), tmp_path / f"a.{name}"
+    path.write_bytes(content[: len(content) * 6 // 10])
+    (found,) = hear([model], [path])
+    words = found.note.split()
+    assert found.note.startswith(f"{path}: cut short: ")
+    assert found.note.endswith(" s can be decoded; captioned these")
+    assert float(words[3]) == pytest.approx(4.8, abs=0.3)
+    assert float(words[8]) == pytest.approx(8.0, abs=0.2)
+    (start,) = hear([model], [Clip(path, (), "a", end_s=3.0)])  # what is missing was not wanted
+    assert start.note is None
+
+
+@pytest.mark.parametrize("size", [2**31 - 1, 2**32 - 1])
+def test_a_wav_that_was_written_to_a_pipe_is_whole(model, tmp_path, size):
+    content = bytearray(RECORDINGS["recording"]("wav", 3.0))
+    content[40:44] = size.to_bytes(4, "little")
+    (tmp_path / "a.wav").write_bytes(content)
+    (found,) = hear([model], [tmp_path / "a.wav"])
+    assert found.note is None
+    assert found.recording.duration_s == 3
+
+
+def test_silence_around_a_sound_is_not_encoded(model, sounds):
+    sound = sounds[0][:RATE]
+    hiss = (np.random.default_rng(1).standard_normal(5 * RATE) * 10 ** (-75 / 20)).astype("f4")
+    for end in (np.zeros(5 * RATE, np.float32), hiss):
+        longer = np.concatenate([end, sound, end])
+        kept = without_silent_ends(longer, RATE)
+        np.testing.assert_array_equal(kept, longer[round(4.5 * RATE) : round(6.5 * RATE)])
+        (found,) = hear([model], [longer])
+        with torch.inference_mode():
+            alone = model.encode([kept])
+        assert torch.allclose(found.memories[0].embedding, alone.embedding, atol=1e-4)
+        assert found.recording.end_s == 11  # all of it was heard
+
+
+def test_short_silence_and_faint_recordings_are_encoded_whole(sounds):
+    sound, pause = sounds[0][:RATE], np.zeros(RATE, np.float32)
+    for whole in (
+        np.concatenate([pause, sound, pause]),  # ends of a second
+        np.concatenate([sound, np.zeros(9 * RATE, np.float32), sound]),  # no end
+        np.concatenate([0.05 * sound, np.zeros(9 * RATE, np.float32)]),  # faint throughout
+        np.zeros(9 * RATE, np.float32),
+        sound[:100],
+    ):
+        assert len(without_silent_ends(whole, RATE)) == len(whole)

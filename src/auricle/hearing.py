@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from auricle.audio.level import without_silent_ends
 from auricle.audio.load import AudioInput, Recording, load_audio
 from auricle.audio.lookahead import in_order
 from auricle.data.clip import Clip, load_recording
@@ -199,7 +200,8 @@ def _batches(window: Sequence[Heard[S]], batch_size: int) -> list[list[int]]:
 
 @torch.inference_mode()
 def _encode(models: Sequence[AudioCaptioner], loaded: Sequence[Heard[S]]) -> HeardBatch[S]:
-    waveforms = [heard.recording.waveform for heard in loaded if heard.recording]
+    recordings = [heard.recording for heard in loaded if heard.recording]
+    waveforms = [without_silent_ends(r.waveform, r.sample_rate_hz) for r in recordings]
     if not waveforms:
         return HeardBatch(tuple(loaded))
     memories = encode_together(models, waveforms)

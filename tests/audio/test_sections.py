@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import soundfile
 
-from auricle.audio import readers
+from auricle.audio import load, readers
 from auricle.audio.load import load_audio, load_sections
 from auricle.audio.mp3 import ConstantRate
 from auricle.errors import AudioError
@@ -182,3 +184,42 @@ def test_arrays_and_open_files_have_sections_too(tmp_path, write_sound):
         for source in ((sound, RATE), stream, path.read_bytes()):
             section = load_audio(source, RATE, 2.0, 3.0).waveform
             np.testing.assert_allclose(section, sound[2 * RATE : 3 * RATE], atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac", "mp3", "m4a"])
+@pytest.mark.parametrize("rate_hz", [RATE, 11_025])
+def test_long_sections_are_resampled_as_one(tmp_path, write_sound, monkeypatch, kind, rate_hz):
+    path = write_sound(tmp_path / f"a.{kind}", chirp(20.0, 32_000), 32_000)
+    sections = [(0.0, None), (0.5, 11.0), (1.0, 30.0)]
+    expected = list(load_sections(path, rate_hz, sections))
+    monkeypatch.setattr(load, "PIECE_FRAMES", 2 * RATE + 1)
+    for found, whole in zip(load_sections(path, rate_hz, sections), expected, strict=True):
+        np.testing.assert_allclose(found.waveform, whole.waveform, atol=1e-6)
+        assert found.duration_s == pytest.approx(whole.duration_s, abs=0.07)
+
+
+def test_what_is_too_long_to_load_is_refused_and_read_in_sections(tmp_path, monkeypatch):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.zeros(60 * RATE), RATE)
+    monkeypatch.setattr(load, "MAX_SAMPLES", 36 * RATE)
+    with pytest.raises(
+        AudioError, match=r"a\.flac: more than 0\.0 h to load at once; give start_s"
+    ):
+        load_audio(path, RATE)
+    assert load_audio(path, RATE, end_s=30).duration_s == 60
+
+
+def test_hours_of_silence_take_no_more_memory_than_a_piece(tmp_path):
+    path = tmp_path / "a.flac"
+    with soundfile.SoundFile(path, "w", 8_000, 1) as file:
+        for _ in range(20):
+            file.write(np.zeros(60 * 8_000, np.float32))
+    tracemalloc.start()
+    try:
+        with load.open_window(path) as window:
+            seconds = sum(len(p) for p in window.pieces(0.0, None, 1_000)) / 1_000
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert seconds == 20 * 60
+    assert peak < 4 * load.PIECE_FRAMES * 4

@@ -1,4 +1,4 @@
-"""Levels of waveforms: RMS in dBFS, and peaks limited to full scale."""
+"""Levels of waveforms: RMS in dBFS, peaks limited to full scale, ends without sound."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
+
+BLOCK_S = 0.1  # whose level is compared
+AUDIBLE_DBFS = -40.0  # of the loudest block of a recording with near-silent ends
+NEAR_SILENT_DBFS = -70.0  # at most, of every block of such an end
+KEPT_S = 0.5  # of an end, for the decay of the sound beside it
+END_S = 1.0  # of an end beyond that; a shorter one stays
 
 
 def level_dbfs(waveform: np.ndarray) -> float:
@@ -19,6 +25,34 @@ def level_dbfs(waveform: np.ndarray) -> float:
 def decibels(amplitude: float) -> float:
     """``amplitude`` relative to 1 in dB, -180 dB at least."""
     return 20 * math.log10(max(amplitude, 1e-9))
+
+
+def amplitude(dbfs: float) -> float:
+    return 10.0 ** (dbfs / 20)
+
+
+def without_silent_ends(waveform: np.ndarray, rate_hz: int) -> np.ndarray:
+    """float [L] without near silence of `KEPT_S` + `END_S` or more at its start and its end.
+
+    Models describe silence after a sound, or before it, as another sound: two seconds of speech
+    and ten of digital silence as "a man speaks followed by a loud bang". Near silence is below
+    `NEAR_SILENT_DBFS`, and thus 30 dB or more under the loudest part. A recording that is faint
+    throughout stays as it is: all of it is what there is to hear.
+    """
+    import numpy as np
+
+    size = round(BLOCK_S * rate_hz)
+    whole = waveform[: len(waveform) // size * size].reshape(-1, size)
+    rest = waveform[whole.size :]
+    levels = [*whole.std(axis=1, dtype=np.float64), rest.std() if len(rest) else 0.0]
+    if max(levels) < amplitude(AUDIBLE_DBFS):
+        return waveform
+    heard = np.flatnonzero(np.array(levels) > amplitude(NEAR_SILENT_DBFS)) * size
+    kept, least = round(KEPT_S * rate_hz), round(END_S * rate_hz)
+    first, last = int(heard[0]) - kept, int(heard[-1]) + size + kept
+    return waveform[
+        first if first >= least else 0 : last if len(waveform) - last >= least else None
+    ]
 
 
 def within_full_scale(waveform: np.ndarray) -> np.ndarray:

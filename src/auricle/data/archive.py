@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 
 from auricle.audio.find import SUFFIXES
 from auricle.errors import DataError, MissingDependencyError
@@ -17,7 +19,9 @@ def extract_audio(archive: Path, folder: Path, progress: Progress = silent) -> i
     moved when all are complete, so a partial recording never looks complete. ``progress`` gets
     bytes and their total. Returns the number of unpacked files.
 
-    Raises DataError: the archive is damaged. MissingDependencyError: py7zr is missing.
+    Raises DataError: the archive is damaged, has a member that would be written elsewhere, two of
+    one name or a link, or is larger unpacked than the room on the disk. MissingDependencyError:
+    py7zr is missing.
     """
     try:
         import py7zr
@@ -49,14 +53,7 @@ def extract_audio(archive: Path, folder: Path, progress: Progress = silent) -> i
     shutil.rmtree(work, ignore_errors=True)  # left by a killed run
     try:
         with py7zr.SevenZipFile(archive) as file:
-            members = {
-                entry.filename: entry.uncompressed
-                for entry in file.list()
-                if not entry.is_directory
-                and PurePosixPath(entry.filename).suffix.lower() in SUFFIXES
-            }
-            if not members:
-                raise DataError(f"{archive}: holds no audio file; is it the archive you meant?")
+            members = _audio_members(archive, file.list())
             members = {
                 member: size
                 for member, size in members.items()
@@ -64,10 +61,12 @@ def extract_audio(archive: Path, folder: Path, progress: Progress = silent) -> i
             }
             if not members:
                 return 0
-            # py7zr itself refuses members outside the folder.
+            _check_room(archive, sum(members.values()), folder)
             file.extract(work, targets=set(members), callback=Callback(sum(members.values())))
-            for member in members:
-                shutil.move(Path(work, member), folder / PurePosixPath(member).name)
+            for member, size in members.items():
+                if not _is_there(work / member, size):
+                    raise DataError(f"{archive}: {member} is not the file of {size} bytes declared")
+                shutil.move(work / member, folder / PurePosixPath(member).name)
     except DataError:
         raise
     except Exception as error:  # py7zr passes on any error of its decoders
@@ -80,5 +79,41 @@ def extract_audio(archive: Path, folder: Path, progress: Progress = silent) -> i
     return len(members)
 
 
+def _audio_members(archive: Path, entries: Iterable[Any]) -> dict[str, int]:
+    """Size in bytes by name of the audio files among py7zr's ``entries``.
+
+    Raises DataError: there is none, or one that cannot be unpacked into one folder.
+    """
+    members: dict[str, int] = {}
+    names: dict[str, str] = {}
+    for entry in entries:
+        path = PurePosixPath(entry.filename)
+        if entry.is_directory or path.suffix.lower() not in SUFFIXES:
+            continue
+        if path.anchor or PureWindowsPath(path).anchor or ".." in PureWindowsPath(path).parts:
+            raise DataError(f"{archive}: {path} would be written outside its folder; unpack none")
+        if getattr(entry, "is_symlink", False):
+            raise DataError(f"{archive}: {path} is a link; get an archive of files")
+        if path.name in names:
+            raise DataError(
+                f"{archive}: {names[path.name]} and {path} would overwrite each other in one"
+                " folder; unpack them yourself, and rename one"
+            )
+        names[path.name] = entry.filename
+        members[entry.filename] = int(entry.uncompressed)
+    if not members:
+        raise DataError(f"{archive}: holds no audio file; is it the archive you meant?")
+    return members
+
+
+def _check_room(archive: Path, size: int, folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise DataError(
+            f"{archive}: {size / 1e9:.1f} GB unpacked, but {folder} has room for {free / 1e9:.1f}"
+            " GB; free some, or choose another disk"
+        )
+
+
 def _is_there(path: Path, size: int) -> bool:
-    return path.is_file() and path.stat().st_size == size
+    return path.is_file() and not path.is_symlink() and path.stat().st_size == size
