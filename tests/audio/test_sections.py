@@ -186,7 +186,7 @@ def test_arrays_and_open_files_have_sections_too(tmp_path, write_sound):
             np.testing.assert_allclose(section, sound[2 * RATE : 3 * RATE], atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["wav", "flac", "mp3", "m4a"])
+@pytest.mark.parametrize("kind", ["wav", "flac", "mp3", "ogg"])
 @pytest.mark.parametrize("rate_hz", [RATE, 11_025])
 def test_long_sections_are_resampled_as_one(tmp_path, write_sound, monkeypatch, kind, rate_hz):
     path = write_sound(tmp_path / f"a.{kind}", chirp(20.0, 32_000), 32_000)

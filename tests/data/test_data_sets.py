@@ -6,12 +6,15 @@ import builtins
 import csv
 import json
 import re
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from auricle.data import clotho
-from auricle.data.archive import extract_audio
+from auricle.data.archive import _audio_members, extract_audio
 from auricle.data.audiocaps import read_audiocaps
 from auricle.data.clotho import SPLITS, read_clotho
 from auricle.data.sound_folder import read_folder
@@ -335,3 +338,60 @@ def test_folder_errors(tmp_path, write_tone):
         read_folder(tmp_path)
     with pytest.raises(DataError, match="neither a folder nor a table"):
         read_folder()
+
+
+@pytest.fixture
+def packed(tmp_path):
+    """Packs files, {name: content}, into a 7z archive."""
+    py7zr = pytest.importorskip("py7zr", reason="the extra auricle[data] is not installed")
+
+    def pack(files):
+        archive = tmp_path / "a.7z"
+        with py7zr.SevenZipFile(archive, "w") as file:
+            for name, content in files.items():
+                file.writestr(content, name)
+        return archive
+
+    return pack
+
+
+def test_members_of_one_name_do_not_overwrite_each_other(packed, tmp_path):
+    archive = packed({"a/rain.wav": b"RIFF1", "b/rain.wav": b"RIFF2"})
+    with pytest.raises(DataError, match=r"a/rain\.wav and b/rain\.wav would overwrite each other"):
+        extract_audio(archive, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@dataclass
+class Entry:
+    """A member of an archive, as py7zr lists it; it writes none that lies outside."""
+
+    filename: str
+    uncompressed: int = 9
+    is_directory: bool = False
+    is_symlink: bool = False
+
+
+@pytest.mark.parametrize("name", ["../rain.wav", "a/../../rain.wav", "/rain.wav", "C:\\rain.wav"])
+def test_members_outside_the_folder_are_refused(tmp_path, name):
+    with pytest.raises(DataError, match="would be written outside its folder"):
+        _audio_members(tmp_path / "a.7z", [Entry(name)])
+
+
+def test_a_link_in_an_archive_is_refused(tmp_path):
+    py7zr = pytest.importorskip("py7zr", reason="the extra auricle[data] is not installed")
+    (tmp_path / "b.txt").write_text("not for you")
+    (tmp_path / "rain.wav").symlink_to("b.txt")
+    archive = tmp_path / "a.7z"
+    with py7zr.SevenZipFile(archive, "w") as file:
+        file.write(tmp_path / "rain.wav", "rain.wav")
+    with pytest.raises(DataError, match=r"rain\.wav is a link"):
+        extract_audio(archive, tmp_path / "out")
+
+
+def test_an_archive_larger_than_the_disk_is_not_unpacked(packed, tmp_path, monkeypatch):
+    archive = packed({"rain.wav": bytes(1_000_000)})
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=999_999))
+    with pytest.raises(DataError, match=r"0\.0 GB unpacked, but .* has room for"):
+        extract_audio(archive, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
