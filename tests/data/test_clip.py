@@ -53,7 +53,7 @@ def test_the_section_is_heard(
     waveform = load_clip(clip(ramp, start_s=start_s, end_s=end_s), RATE, longest_s)
     first, last = (round(second * RATE) for second in expected)
     assert waveform.dtype == np.float32
-    assert waveform.base is None or waveform.base.size == waveform.size  # keeps no more alive
+    assert waveform.base is None or waveform.base.nbytes == waveform.nbytes  # keeps no more alive
     np.testing.assert_array_equal(waveform, load_audio(ramp, RATE).waveform[first:last])
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     import numpy as np
-    from av import AudioFrame
+    from av import AudioFrame, AudioResampler
     from av.audio.stream import AudioStream
     from soundfile import SoundFile
 
@@ -243,19 +243,27 @@ class FFmpegReader:
             return round((frame.pts - self._origin) * frame.time_base * self.rate_hz)
 
     def _decoded(self, frames: Iterable[AudioFrame]) -> Iterator[np.ndarray]:
-        import av
-
         kind = resampler = None
         for frame in frames:
             with decoder(self._source):
                 if kind != (kind := (frame.format.name, frame.layout.name, frame.sample_rate)):
-                    _check_frame(frame)
-                    # Packed, for PyAV reads past the end of a planar frame of 8 channels or more.
-                    resampler = av.AudioResampler(format="flt", rate=self.rate_hz)
-                assert resampler is not None
-                parts = resampler.resample(frame)
-                blocks = [p.to_ndarray().reshape(-1, p.layout.nb_channels) for p in parts]
+                    resampler = self._converter(frame)
+                parts = resampler.resample(frame) if resampler else [frame]
+                blocks = [_interleaved(part) for part in parts]
             yield from blocks
+
+    def _converter(self, frame: AudioFrame) -> AudioResampler | None:
+        """To floats at the track's rate; None for a frame that holds these."""
+        import av
+
+        lowest, highest = SAMPLE_RATES_HZ
+        if not lowest <= frame.sample_rate <= highest:  # would fill the memory
+            raise Damage(f"a sample rate of {frame.sample_rate} Hz")
+        # PyAV reads past the end of the planes of eight channels or more.
+        ready = frame.format.name == "fltp" and frame.layout.nb_channels < 8
+        if ready and frame.sample_rate == self.rate_hz:
+            return None
+        return av.AudioResampler(format="flt", rate=self.rate_hz)
 
     def _frames(self) -> Iterator[AudioFrame]:
         import av
@@ -306,11 +314,11 @@ class FFmpegReader:
             self._container.close()
 
 
-def _check_frame(frame: AudioFrame) -> None:
-    """Refuse a rate from which conversion to the track's rate would fill the memory."""
-    lowest, highest = SAMPLE_RATES_HZ
-    if not lowest <= frame.sample_rate <= highest:
-        raise Damage(f"a sample rate of {frame.sample_rate} Hz")
+def _interleaved(frame: AudioFrame) -> np.ndarray:
+    """The samples of a frame of floats: [n, channels]."""
+    if frame.format.is_planar:
+        return frame.to_ndarray().T
+    return frame.to_ndarray().reshape(-1, frame.layout.nb_channels)
 
 
 class ArrayReader:

@@ -64,6 +64,11 @@ class Stream:
         self._place += len(data)
         return data
 
+    def readinto(self, buffer: Any) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         place = offset + (0, self._place, self.size)[whence]
         if not 0 <= place < 2**63:
