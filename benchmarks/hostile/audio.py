@@ -3,10 +3,11 @@
     python benchmarks/hostile/audio.py [--files 20000] [--seed 0] [--case N]
 
 Small recordings of every format are mutated and read as `auricle caption` reads them (the first
-30 s at 16 kHz), some in sections, whole, or as `auricle data check` measures them; each in a
-process of its own kind that may crash, with a limit of time. Some are captioned together in a
-batch of `Captioner.stream`. The table counts outcomes; every one that is not "captioned" or
-"refused" (AudioError) is listed with its case, which ``--case`` repeats with its traceback.
+30 s at 16 kHz), some in sections, whole, or as `auricle data check` measures them, in a process
+that may crash. A share is captioned in batches of `Captioner.stream`. The table counts outcomes;
+all but "captioned" and "refused" (by AudioError) are listed with their cases, which ``--case``
+repeats with a traceback. "noise" is one of these two where a decoder also wrote to the standard
+error; "hang" is over 10 s of processor time.
 """
 
 from __future__ import annotations
