@@ -22,9 +22,9 @@ def level_dbfs(waveform: np.ndarray) -> float:
     return decibels(float(waveform.std(dtype=np.float64)) if len(waveform) else 0.0)
 
 
-def decibels(amplitude: float) -> float:
-    """``amplitude`` relative to 1 in dB, -180 dB at least."""
-    return 20 * math.log10(max(amplitude, 1e-9))
+def decibels(ratio: float) -> float:
+    """An amplitude relative to 1 in dB, -180 dB at least."""
+    return 20 * math.log10(max(ratio, 1e-9))
 
 
 def amplitude(dbfs: float) -> float:
