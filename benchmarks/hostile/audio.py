@@ -35,7 +35,7 @@ from auricle.errors import AudioError, AuricleError
 RATE_HZ = 16_000
 HEARD_S = 30.0
 HANG_S = 10.0  # of processor time, for the machine may be busy
-BLOCKED_S = 60.0  # of time
+BLOCKED_S = 300.0  # of time, in which a busy machine gives a process some
 MOST_MB = 1000
 ADDRESS_SPACE = 16 * 2**30  # so that an absurd allocation fails, not the machine
 BATCH = 16
