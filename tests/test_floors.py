@@ -20,15 +20,16 @@ SOURCE = Path(auricle.__file__).parent
 # line do not know each other.
 FLOORS = """
 errors
-printable records files watch schema processors
-fetch writers llm
+printable files watch schema processors
+fetch llm
 audio
-model
+records
+writers model
 text
 data
 decoding
 hub
-hearing
+hearing settings
 pipeline
 metrics mixup
 training

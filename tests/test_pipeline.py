@@ -1,6 +1,9 @@
 """Recordings to Caption records: batching, seeds, silence, long and broken input, model folders."""
 
+import copy
 import math
+import pickle
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -12,13 +15,16 @@ import auricle
 from auricle.decoding.confidence import NO_SOUND, Calibration, Feature, HeldOut
 from auricle.decoding.likelihood import log_likelihoods
 from auricle.decoding.rerank import choose, rank
-from auricle.errors import AudioError, ModelError
+from auricle.errors import AudioError, ModelError, SeveralError
 from auricle.hub.ensemble import Ensemble
-from auricle.pipeline import Captioner, pick_device
+from auricle.pipeline import RECENT, Captioner, pick_device
 from auricle.records import Candidate
 from auricle.text.normalise import strip_punctuation
 from tests.helpers.hash_embedder import HashEmbedder
-from tests.helpers.models import RATE, captioner_of
+from tests.helpers.models import RATE, captioner_of, make_ensemble
+from tests.helpers.paths import EXAMPLES
+
+pytestmark = pytest.mark.filterwarnings("ignore:an array came without")
 
 
 @pytest.fixture
@@ -97,21 +103,158 @@ def test_silence_is_named_and_the_others_are_captioned(captioner, sounds):
     assert records[1].candidates
 
 
-def test_a_bad_file_is_reported_and_the_others_go_on(captioner, sounds, tmp_path):
+@pytest.fixture
+def good_and_bad(sounds, tmp_path):
     good, bad = tmp_path / "good.wav", tmp_path / "bad.wav"
     soundfile.write(good, sounds[0], RATE)
     bad.write_text("not audio")
-    failures = []
-    records = captioner.caption(
-        [bad, good], on_error=lambda source, error: failures.append((source, str(error)))
-    )
-    assert [source for source, _ in failures] == [bad]
-    assert [record.audio for record in records] == [str(good)]
+    return good, bad
+
+
+def test_a_bad_file_is_reported_and_the_others_go_on(captioner, good_and_bad):
+    good, bad = good_and_bad
     failed, heard = captioner.stream([bad, good])
-    assert (failed.source, str(failed.error), failed.caption) == (*failures[0], None)
-    assert (heard.source, heard.error, heard.caption) == (good, None, records[0])
+    assert (failed.source, failed.caption) == (bad, None)
+    assert "bad.wav" in str(failed.error)
+    assert (heard.source, heard.error, heard.caption) == (good, None, captioner.caption(good)[0])
+
+
+def test_one_bad_file_is_raised_after_the_others_are_captioned(captioner, good_and_bad):
+    good, bad = good_and_bad
+    with pytest.raises(AudioError, match=r"bad\.wav") as caught:
+        captioner.caption(bad)
+    assert not isinstance(caught.value, SeveralError)
+    with pytest.raises(SeveralError, match=r"2 of 4 .*bad\.wav.*on_error") as several:
+        captioner.caption(path for path in (good, bad, good, bad))
+    found = [caption and caption.audio for caption in several.value.captions]
+    assert found == [str(good), None, str(good), None]
+    assert [str(error) for error in several.value.errors] == [str(caught.value)] * 2
+    again = pickle.loads(pickle.dumps(several.value))
+    assert (str(again), again.captions) == (str(several.value), several.value.captions)
+    with pytest.raises(SeveralError, match="and 2 more"):
+        captioner.caption([bad] * 5)
+
+
+def test_bad_files_are_skipped_or_returned(captioner, good_and_bad):
+    good, bad = good_and_bad
+    expected = captioner.caption(good)
+    with pytest.warns(UserWarning, match=r"left out: 1 of 2 .*bad\.wav"):
+        assert captioner.caption([bad, good], on_error="skip") == expected
+    error, caption = captioner.caption([bad, good], on_error="return")
+    assert isinstance(error, AudioError)
+    assert [caption] == expected
+    for other in ("ignore", None, print):
+        with pytest.raises(ValueError, match="must be 'raise', 'skip' or 'return'"):
+            captioner.caption(iter(()), on_error=other)
+
+
+def test_the_recordings_of_any_iterable_are_captioned(captioner, good_and_bad):
+    good = str(good_and_bad[0])
+    for several in ([good, good], (good, good), iter([good, good]), np.array([good, good])):
+        assert [caption.audio for caption in captioner(several)] == [good, good]
+    assert captioner(good) == captioner(iter([good]))
+    assert captioner.caption([]) == []
+    with pytest.raises(AudioError, match="list of numbers"):
+        captioner.caption([0.1, 0.2])
+    with pytest.raises(AudioError, match="NoneType"):
+        captioner.caption(None)
+
+
+def test_an_array_needs_its_rate_or_the_models_is_taken_with_one_warning(captioner):
+    samples, rate_hz = soundfile.read(EXAMPLES / "helicopter.ogg", frames=32_000)
+    expected = captioner((samples, rate_hz))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert captioner(samples, sample_rate=rate_hz) == expected
+        assert captioner(torch.from_numpy(samples), sampling_rate=rate_hz) == expected
+        assert captioner([samples], sample_rate=rate_hz, batch_size=1) == expected
+        assert torch.equal(
+            captioner.embed_audio(samples, sample_rate=rate_hz),
+            captioner.embed_audio((samples, rate_hz)),
+        )
+    with pytest.raises(TypeError, match="names of one setting"):
+        captioner(samples, sample_rate=rate_hz, sampling_rate=rate_hz)
+    with pytest.warns(UserWarning, match="16000 Hz") as told:
+        slow = captioner([samples] * 8)
+    assert len(told) == 1
+    assert slow[0].end_s == pytest.approx(rate_hz / RATE * expected[0].end_s)
+
+
+def test_a_web_address_is_opened_on_request(captioner, good_and_bad, monkeypatch):
+    content = good_and_bad[0].read_bytes()
+    monkeypatch.setattr("auricle.fetch.recording.fetch_recording", lambda address: content)
+    address = f"https://example.org/good.wav?signature={'0' * 5000}"
+    with pytest.raises(AudioError, match="allow_urls=True"):
+        captioner(address)
+    (caption,) = captioner(address, allow_urls=True)
+    assert caption.audio == address
+    assert caption.caption == captioner(good_and_bad[0])[0].caption
+    assert list(captioner.speak(address, allow_urls=True))
+
+
+def test_sounds_without_a_file_can_be_played_for_a_while(captioner, sounds):
+    first, *others = captioner.caption([(sounds[1], RATE)] * (RECENT + 1))
+    assert "<audio" not in first._repr_html_()
+    assert all("<audio" in caption._repr_html_() for caption in others)
+
+
+def test_wrong_settings_are_refused_before_anything_is_heard(captioner):
+    for settings in ({"num_return_sequences": 3}, {"temprature": 1.0}, {"seed": "x"}):
+        with pytest.raises(TypeError):
+            captioner.stream(iter([]), **settings)
+    assert captioner.decoding(num_beams=3).options.candidates == 3
+
+
+def test_a_copy_captions_the_same(tiny):
+    recording = EXAMPLES / "rain-and-thunder.ogg"
+    expected = tiny(recording)
+    stored = pickle.dumps(tiny)
+    for again in (pickle.loads(stored), copy.deepcopy(tiny)):
+        assert again(recording) == expected
+        assert again.device == tiny.device
+    assert len(stored) < 40_000_000  # the model of 7 million parameters; no text embedder
+
+
+def test_a_captioner_moves_with_everything(captioner, sounds):
+    class Embedder(HashEmbedder):
+        def to(self, device):
+            places.append(device)
+
+    places = []
+    captioner.scorers = tuple(replace(scorer, embedder=Embedder()) for scorer in captioner.scorers)
+    assert captioner.to("cpu") is captioner
+    assert captioner.to(torch.device("cpu")).device == torch.device("cpu")
+    assert places == [torch.device("cpu")] * 2
+    with pytest.raises(ModelError, match="'gpu' is not on this machine"):
+        captioner.to("gpu")
+
+
+def test_embeddings_have_the_similarity_of_candidates(tiny, bundles):
+    recordings = [EXAMPLES / "rain-and-thunder.ogg", EXAMPLES / "helicopter.ogg"]
+    together = captioner_of(make_ensemble(bundles, weights=[(1.0, 1.0), (1.0, 3.0)]))
+    for model in (tiny, together):
+        sounds = model.embed_audio(recordings)
+        captions = model(recordings)
+        for sound, caption in zip(sounds, captions, strict=True):
+            texts = model.embed_text([candidate.text for candidate in caption.candidates])
+            similarity = [candidate.similarity for candidate in caption.candidates]
+            assert (texts @ sound).tolist() == pytest.approx(similarity, abs=1e-5)
+            assert texts.norm(dim=1).tolist() == pytest.approx([1.0] * len(texts), abs=1e-5)
+        assert sounds.norm(dim=1).tolist() == pytest.approx([1.0, 1.0], abs=1e-5)
+        assert (sounds.dtype, sounds.is_inference()) == (torch.float32, False)
+        assert model.embed_text("rain").shape == model.embed_audio(recordings[0]).shape
+        assert model.embed_audio([]).shape == model.embed_text([]).shape == (0, sounds.shape[1])
+
+
+def test_embeddings_need_a_text_embedder_and_readable_recordings(captioner, good_and_bad):
     with pytest.raises(AudioError, match=r"bad\.wav"):
-        captioner.caption([bad, good])
+        captioner.embed_audio(good_and_bad)
+    with pytest.raises(TypeError, match="not int"):
+        captioner.embed_text([1])
+    captioner.scorers = tuple(replace(scorer, embedder=None) for scorer in captioner.scorers)
+    for embed in (captioner.embed_text, captioner.embed_audio):
+        with pytest.raises(ModelError, match="no text embedder"):
+            embed(str(good_and_bad[0]))
 
 
 def test_a_long_recording_is_captioned_from_its_start_and_said_so(captioner):
@@ -166,11 +309,17 @@ def test_a_model_without_tokenizer_says_what_is_missing(bundle):
 
 
 def test_a_device_that_is_not_there(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert pick_device("auto") == torch.device("cpu")
     with pytest.raises(ModelError, match="'cuda' is not on this machine"):
         pick_device("cuda")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert pick_device("auto") == torch.device("cuda")
+    assert pick_device(torch.device("cuda:1")) == torch.device("cuda:1")
+    for name in ("cuda:2", "cuda:x", "gpu", "cpu:1"):
+        with pytest.raises(ModelError, match=f"'{name}' is not on this machine"):
+            pick_device(name)
 
 
 def test_a_caption_is_said_piece_by_piece(captioner, sounds):

@@ -1,9 +1,14 @@
 """auricle: automated audio captioning, one sentence about the sounds of each recording.
 
-import auricle
+    import auricle
 
-for caption in auricle.load("tiny").caption(["rain.wav", "dog.mp3"]):
-    print(caption.audio, caption.caption)
+    captioner = auricle.load("tiny")
+    for caption in captioner.caption(["rain.wav", "dog.mp3"]):
+        print(caption.audio, caption.caption)
+
+`Captioner.caption` also takes arrays, bytes, open files and recordings of Hugging Face datasets;
+`Captioner.stream` yields captions as they are ready; `Captioner.embed_audio` and `embed_text` give
+vectors for search. Every error that a user can fix is an `AuricleError`.
 """
 
 from __future__ import annotations
@@ -11,20 +16,30 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from auricle.errors import AudioError, AuricleError, ModelError
 from auricle.records import Candidate, Caption
 
 if TYPE_CHECKING:
     from auricle.pipeline import Captioner
 
 __version__ = "0.1.0"
-__all__ = ["Candidate", "Caption", "Captioner", "load"]
+__all__ = [
+    "AudioError",
+    "AuricleError",
+    "Candidate",
+    "Caption",
+    "Captioner",
+    "ModelError",
+    "load",
+]
 
 
-def load(name_or_folder: str | Path = "tiny", device: str = "auto") -> Captioner:
-    """A captioner by name or folder; see `Captioner.from_pretrained`."""
+def load(name_or_folder: str | Path = "tiny", device: str = "auto", **options: Any) -> Captioner:
+    """A captioner by name or folder; ``options`` such as ``precision`` are those of
+    `Captioner.from_pretrained`."""
     from auricle.pipeline import Captioner
 
-    return Captioner.from_pretrained(name_or_folder, device)
+    return Captioner.from_pretrained(name_or_folder, device, **options)
 
 
 def __getattr__(name: str) -> Any:
@@ -33,3 +48,8 @@ def __getattr__(name: str) -> Any:
 
         return Captioner
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    about = [name for name, value in globals().items() if name[:2] == "__" and not callable(value)]
+    return sorted([*__all__, *about])

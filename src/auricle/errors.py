@@ -1,5 +1,10 @@
 """Errors that a user can fix: each message names the input, the rule it breaks and the fix."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 
 class AuricleError(Exception):
     """Base of every error that auricle raises for a reason outside its own code."""
@@ -7,6 +12,21 @@ class AuricleError(Exception):
 
 class AudioError(AuricleError, ValueError):
     """A recording that cannot be captioned."""
+
+
+class SeveralError(AudioError):
+    """Recordings of several that cannot be captioned, after all the others are.
+
+    Attributes:
+        captions: one `Caption` per source, in order; None where it failed.
+        errors: the reasons, in the order of the failed sources.
+    """
+
+    def __init__(
+        self, message: str, captions: Sequence[Any] = (), errors: Sequence[AudioError] = ()
+    ) -> None:
+        super().__init__(message)
+        self.captions, self.errors = list(captions), list(errors)
 
 
 class ModelError(AuricleError, ValueError):

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from auricle.audio.kinds import AudioInput, is_array
 from auricle.audio.level import without_silent_ends
-from auricle.audio.load import AudioInput, Recording, load_audio
+from auricle.audio.load import Recording, load_audio
 from auricle.audio.lookahead import in_order
 from auricle.data.clip import Clip, load_recording
 from auricle.errors import AudioError
@@ -155,7 +156,7 @@ def load(source: Source, sample_rate_hz: int, max_duration_s: float | None = Non
         return source
     if isinstance(source, Clip):
         return load_recording(source, sample_rate_hz, max_duration_s)
-    given: Any = (source, sample_rate_hz) if hasattr(source, "shape") else source
+    given: Any = (source, sample_rate_hz) if is_array(source) else source
     return load_audio(given, sample_rate_hz, end_s=max_duration_s)
 
 
@@ -201,9 +202,12 @@ def _batches(window: Sequence[Heard[S]], batch_size: int) -> list[list[int]]:
 @torch.inference_mode()
 def _encode(models: Sequence[AudioCaptioner], loaded: Sequence[Heard[S]]) -> HeardBatch[S]:
     recordings = [heard.recording for heard in loaded if heard.recording]
-    waveforms = [without_silent_ends(r.waveform, r.sample_rate_hz) for r in recordings]
-    if not waveforms:
+    if not recordings:
         return HeardBatch(tuple(loaded))
+    waveforms = [recording.waveform for recording in recordings]
+    if not any(model.config.published_behaviour for model in models):
+        rate_hz = models[0].encoder.sample_rate_hz
+        waveforms = [without_silent_ends(waveform, rate_hz) for waveform in waveforms]
     memories = encode_together(models, waveforms)
     found = tuple(
         Heard(

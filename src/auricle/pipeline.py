@@ -2,49 +2,48 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
+import operator
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar, get_args, overload
 
 import torch
+from torch import Tensor
 
-from auricle.audio.load import Recording
-from auricle.data.clip import Clip
+from auricle.audio.kinds import fetched, is_array, is_one
 from auricle.decoding.candidates import find_candidates, joint_steps
 from auricle.decoding.confidence import NO_SOUND, confidence, declined
-from auricle.decoding.options import DecodeOptions, with_method
+from auricle.decoding.joint_space import sound_vectors, text_vectors
+from auricle.decoding.options import DecodeOptions
 from auricle.decoding.rerank import choose
 from auricle.decoding.streaming import stream_tokens
-from auricle.errors import AudioError, ModelError
+from auricle.errors import AudioError, ModelError, SeveralError
 from auricle.hearing import BATCH_SIZE, Heard, HeardBatch, Source, hear, hear_each
 from auricle.hub.ensemble import Ensemble, load_model, save_ensemble
-from auricle.model.precision import convert, parameter_count, resolve_precision
-from auricle.records import Candidate, Caption
+from auricle.model.device import pick_device
+from auricle.model.precision import convert, move, parameter_count, resolve_precision
+from auricle.records import Candidate, Caption, Sound, is_file
+from auricle.settings import Decoding, chosen, one_of
 from auricle.text.fluency import fluency_filter
 from auricle.watch import Note, silent
 
+OnError = Literal["raise", "skip", "return"]
+
+REASONS = 3  # named in the error of several recordings
+RECENT = 16  # sounds without a file that notebooks can play: at most 30 MB
+NO_RATE = (
+    "an array came without its sample rate, so it is taken at the model's, {} Hz; give it: "
+    "caption(array, sample_rate=44100)"
+)
+
+
 S = TypeVar("S")
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """Decoding settings of one call.
-
-    Attributes:
-        options: settings of the search and of reranking.
-        seed: fixes the samples of every clip, whatever the batch.
-        every_term: compute also the reranking terms that have no weight.
-        min_confidence: a caption with less confidence becomes `NO_SOUND`.
-    """
-
-    options: DecodeOptions
-    seed: int = 0
-    every_term: bool = False
-    min_confidence: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +67,7 @@ class Captioner:
 
     Attributes:
         ensemble: the models; ``models`` and ``scorers`` are its members'.
+        device: where the models are.
         sample_rate_hz: the sample rate that the models hear.
         max_duration_s: only this much is heard, from the start of a recording.
         precision, precision_reason: the number format of the models, and the reason for it.
@@ -81,6 +81,18 @@ class Captioner:
         self.models, self.scorers = ensemble.models, ensemble.scorers()
         self.sample_rate_hz = self.models[0].encoder.sample_rate_hz
         self.max_duration_s = min(model.config.max_duration_s for model in self.models)
+        self._warnings = [NO_RATE.format(self.sample_rate_hz)]
+        self._recent: deque[Sound] = deque(maxlen=RECENT)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Captioner {self.ensemble.name!r}: {len(self.models)} model"
+            f"{'s' if len(self.models) > 1 else ''} on {self.device}, {self.precision}>"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For workers: everything but the sounds that notebooks can play."""
+        return self.__dict__ | {"_recent": deque(maxlen=RECENT)}
 
     @classmethod
     def from_pretrained(
@@ -106,6 +118,24 @@ class Captioner:
         captioner.precision, captioner.precision_reason = chosen, reason
         return captioner
 
+    @property
+    def device(self) -> torch.device:
+        return self.models[0].device
+
+    def to(self, device: str | torch.device) -> Captioner:
+        """Move the models and text embedders to ``device``, a name as for `from_pretrained`.
+
+        Raises:
+            ModelError: there is no such device, or the weights are rounded for another one.
+        """
+        place = pick_device(device)
+        for model in self.models:
+            move(model, place)
+        for scorer in self.scorers:
+            if scorer.embedder:
+                scorer.embedder.to(place)
+        return self
+
     def save_pretrained(self, folder: str | Path) -> None:
         """Write config.json, model.safetensors, tokenizer.json and the model card; for an ensemble,
         those of every member, and its own config.json and card."""
@@ -121,30 +151,65 @@ class Captioner:
             api.create_repo(repo_id, private=private, exist_ok=True)
             return str(api.upload_folder(repo_id=repo_id, folder_path=folder))
 
+    @overload
     def caption(
         self,
         audio: Source | Iterable[Source],
         *,
-        on_error: Callable[[Source, AudioError], None] | None = None,
+        on_error: Literal["raise", "skip"] = ...,
         **settings: Any,
-    ) -> list[Caption]:
-        """Caption one recording or several; an array without a rate has the model's sample rate.
+    ) -> list[Caption]: ...
 
-        ``settings`` are those of `stream`. A recording that cannot be captioned goes to
-        ``on_error`` with its error, and the others continue; without ``on_error`` it is raised.
+    @overload
+    def caption(
+        self, audio: Source | Iterable[Source], *, on_error: Literal["return"], **settings: Any
+    ) -> list[Caption | AudioError]: ...
+
+    def caption(
+        self, audio: Source | Iterable[Source], *, on_error: OnError = "raise", **settings: Any
+    ) -> list[Any]:
+        """Caption one recording or several; a captioner can also be called: ``captioner("a.wav")``.
+
+        A recording is a path, an open file, bytes, (array, sample_rate_hz), an array or tensor with
+        ``sample_rate=``, or a recording of Hugging Face datasets: a dict of "array" and
+        "sampling_rate" or of "bytes" and "path", or an AudioDecoder. Arrays are [samples] or
+        [samples, channels], float in [-1, 1], or int8, int16, int32 or uint8.
+
+        Args:
+            audio: a recording, or any iterable of them.
+            on_error: of a recording that cannot be captioned. ``raise``: its AudioError, and for an
+                iterable, after the others are captioned, a `SeveralError` that has the captions.
+                ``skip``: it is left out, with a warning. ``return``: its AudioError has its place.
+            settings: those of `stream`, such as ``decode``, ``candidates`` and ``seed``.
+
+        Returns:
+            The captions in the order of the recordings, one for a single recording.
         """
-        single = isinstance(audio, str | os.PathLike | bytes | tuple | Clip | Recording)
-        single = single or hasattr(audio, "read") or hasattr(audio, "shape")
-        sources: Iterable[Source] = [audio] if single else audio  # type: ignore[assignment,list-item]
-        captions = []
-        for found in self.stream(sources, **settings):
-            if found.caption:
-                captions.append(found.caption)
-            elif found.error and on_error:
-                on_error(found.source, found.error)
-            elif found.error:
-                raise found.error
-        return captions
+        if on_error not in get_args(OnError):
+            raise ValueError(
+                f"on_error={on_error!r}: must be 'raise', 'skip' or 'return'; `stream` yields "
+                "every source with its caption or its error"
+            )
+        results = [
+            found.caption or found.error for found in self.stream(_several(audio), **settings)
+        ]
+        errors = [result for result in results if isinstance(result, AudioError)]
+        if not errors or on_error == "return":
+            return results
+        if on_error == "skip":
+            warnings.warn(f"left out: {_reasons(errors, len(results))}", stacklevel=2)
+            return [result for result in results if isinstance(result, Caption)]
+        if is_one(audio):
+            raise errors[0]
+        raise SeveralError(
+            f"{_reasons(errors, len(results))}; this error has the other captions (.captions), "
+            "on_error='skip' leaves such recordings out, on_error='return' puts their errors in "
+            "their places",
+            [result if isinstance(result, Caption) else None for result in results],
+            errors,
+        )
+
+    __call__ = caption
 
     def stream(
         self,
@@ -153,24 +218,33 @@ class Captioner:
         *,
         audio: Callable[[S], Source] | None = None,
         batch_size: int = BATCH_SIZE,
+        sample_rate: int | None = None,
+        sampling_rate: int | None = None,
+        allow_urls: bool = False,
         **settings: Any,
     ) -> Iterator[Captioned[S]]:
         """Yield each of ``sources`` with its caption, in order, as soon as it is ready; a source
         that cannot be heard comes with its error, in its place.
 
         Args:
-            sources: recordings (`AudioInput`), arrays and tensors [L] at the model's sample rate,
-                clips of a manifest; or anything that ``audio`` turns into one of these.
+            sources: recordings (see `caption`) and clips of a manifest; or anything that ``audio``
+                turns into one of these.
             decoding: built from ``settings`` by default, which are those of `decoding`.
             batch_size: recordings that are encoded together.
+            sample_rate, sampling_rate: of arrays that come without it, in Hz; by default the
+                model's, with a warning.
+            allow_urls: download recordings that are given as http or https addresses.
 
         Raises:
             ModelError: the fluency detector of ``decoding`` cannot be had.
+            TypeError: there is no such setting.
         """
         decoding = decoding or self.decoding(**settings)
+        sound = self._sounds(audio, sample_rate, sampling_rate, allow_urls)
         fluency_filter(decoding.options.fluency, str(self.models[0].device))  # before any is heard
         caption = partial(self._captioned, decoding=decoding)
-        return hear_each(self.models, sources, caption, audio=audio, batch_size=batch_size)
+        sources = sources if audio else _several(sources)
+        return hear_each(self.models, sources, caption, audio=sound, batch_size=batch_size)
 
     @torch.inference_mode()
     def speak(
@@ -179,6 +253,9 @@ class Captioner:
         decoding: Decoding | None = None,
         *,
         on_note: Note = silent,
+        sample_rate: int | None = None,
+        sampling_rate: int | None = None,
+        allow_urls: bool = False,
         **settings: Any,
     ) -> Iterator[str]:
         """Yield the caption of one recording piece by piece, as its tokens are chosen: the greedy
@@ -193,7 +270,8 @@ class Captioner:
             ValueError: a beam search, which chooses at its end.
         """
         decoding = decoding or self.decoding(**{"decode": "greedy", **settings})
-        heard = next(hear(self.models, [source]))
+        sound = self._sounds(None, sample_rate, sampling_rate, allow_urls)
+        heard = next(hear(self.models, [source], audio=sound))
         if heard.error:
             raise heard.error
         if heard.note:
@@ -204,6 +282,49 @@ class Captioner:
         steps = joint_steps(self.scorers, heard.memories, self.ensemble.config.pool)
         yield from stream_tokens(steps, self.scorers[0].tokenizer, decoding.options, decoding.seed)
 
+    def embed_audio(
+        self,
+        audio: Source | Iterable[Source],
+        *,
+        batch_size: int = BATCH_SIZE,
+        sample_rate: int | None = None,
+        sampling_rate: int | None = None,
+        allow_urls: bool = False,
+    ) -> Tensor:
+        """N recordings -> unit vectors [N, E], float32 on the CPU; the arguments are `stream`'s.
+
+        The cosine of a recording and a caption, ``embed_audio(a) @ embed_text(c).T``, is the
+        ``similarity`` of candidates. In an ensemble it is the members' weighted mean, and a vector
+        joins theirs.
+
+        Raises:
+            AudioError: a recording cannot be read.
+            ModelError: the model has no text embedder.
+        """
+        sound = self._sounds(None, sample_rate, sampling_rate, allow_urls)
+        rows = [self._no_vectors()]
+        for heard in hear(self.models, _several(audio), audio=sound, batch_size=batch_size):
+            if heard.error:
+                raise heard.error
+            rows.append(sound_vectors(self.scorers, heard.memories))
+        return torch.cat(rows)
+
+    def embed_text(self, text: str | Iterable[str]) -> Tensor:
+        """N texts -> unit vectors [N, E], float32 on the CPU, in the space of `embed_audio`.
+
+        Raises:
+            ModelError: the model has no text embedder, or it cannot be loaded.
+        """
+        texts = [text] if isinstance(text, str) else list(text)
+        for one in texts:
+            if not isinstance(one, str):
+                raise TypeError(f"embed_text takes a text or several, not {type(one).__name__}")
+        return text_vectors(self.scorers, texts) if texts else self._no_vectors()
+
+    def _no_vectors(self) -> Tensor:
+        pairs = zip(self.models, self.scorers, strict=True)
+        return torch.empty(0, sum(m.config.embedding.dim for m, scorer in pairs if scorer.embedder))
+
     def decoding(
         self,
         decode: str | None = None,
@@ -211,28 +332,53 @@ class Captioner:
         seed: int = 0,
         every_term: bool = False,
         min_confidence: float = 0.0,
+        num_beams: int | None = None,
         **changes: Any,
     ) -> Decoding:
         """The model's decoding settings with these changes; None keeps a setting.
 
         Args:
             decode: ``nucleus``, ``beam``, ``diverse-beam`` or ``greedy``.
+            num_beams: the number of ``candidates`` of a beam search, which it chooses, as in
+                transformers, where ``decode`` and the model do not.
             changes: other settings, by their names in `DecodeOptions`.
 
         Raises:
-            TypeError: there is no such setting.
+            TypeError: there is no such setting; the message names the right one.
             ValueError: a setting is out of range.
             ModelError: ``min_confidence`` needs a calibration that the model does not have.
         """
-        own = self.ensemble.decoding
-        options = with_method(own, decode or own.method)
-        options = replace(options, **{k: v for k, v in changes.items() if v is not None})
+        options = chosen(self.ensemble.decoding, decode, num_beams, changes)
         if min_confidence and not self._calibrated(options):
             raise ModelError(
                 f"{self.ensemble.name}: min_confidence={min_confidence}: no calibration for "
                 f"{options.method} decoding; `auricle tune confidence` fits one"
             )
-        return Decoding(options, seed, every_term, min_confidence)
+        return Decoding(options, operator.index(seed), every_term, min_confidence)
+
+    def _sounds(
+        self,
+        audio: Callable[[Any], Source] | None,
+        sample_rate: int | None,
+        sampling_rate: int | None,
+        allow_urls: bool,
+    ) -> Callable[[Any], Source]:
+        """``audio`` with the rate of arrays that lack it, and the content of allowed addresses."""
+        rate_hz = one_of(sample_rate=sample_rate, sampling_rate=sampling_rate)
+
+        def sound(source: Any) -> Source:
+            given: Any = audio(source) if audio else source
+            if is_array(given):
+                return given, self._own_rate() if rate_hz is None else rate_hz
+            return fetched(given) if allow_urls else given
+
+        return sound
+
+    def _own_rate(self) -> int:
+        """The model's sample rate, for an array without one; warns the first time."""
+        with contextlib.suppress(IndexError):  # several threads ask
+            warnings.warn(self._warnings.pop(), stacklevel=3)
+        return self.sample_rate_hz
 
     @torch.inference_mode()
     def _captioned(self, batch: HeardBatch[S], decoding: Decoding) -> list[Captioned[S]]:
@@ -275,7 +421,7 @@ class Captioner:
                 text = NO_SOUND
                 unsure = declined(best, sure, decoding.min_confidence)
                 candidates = [unsure if c is best else c for c in candidates]
-        return Caption(
+        caption = Caption(
             audio=recording.name,
             start_s=round(recording.start_s, 3),
             end_s=round(recording.end_s, 3),
@@ -287,17 +433,18 @@ class Captioner:
             seed=decoding.seed,
             confidence=sure,
         )
+        if not is_file(recording.name):
+            self._recent.append(Sound(recording.waveform, recording.sample_rate_hz))
+            caption.let_hear(self._recent[-1])
+        return caption
 
 
-def pick_device(name: str) -> torch.device:
-    """``auto`` -> a GPU if there is one; any other name is checked.
+def _several(sources: Any) -> Iterable[Any]:
+    return [sources] if is_one(sources) else sources
 
-    Raises:
-        ModelError: the device is not on this machine.
-    """
-    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        return torch.device(next((kind for kind, there in found.items() if there), "cpu"))
-    if not found.get(name.split(":")[0], name == "cpu"):
-        raise ModelError(f"device {name!r} is not on this machine; use auto or cpu")
-    return torch.device(name)
+
+def _reasons(errors: Sequence[AudioError], count: int) -> str:
+    """One line: how many of ``count`` recordings failed, and the first reasons."""
+    more = [f"and {len(errors) - REASONS} more"] if len(errors) > REASONS else []
+    reasons = "; ".join([*map(str, errors[:REASONS]), *more])
+    return f"{len(errors)} of {count} recordings cannot be captioned: {reasons}"

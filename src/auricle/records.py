@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os.path
+import weakref
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from auricle.errors import AudioError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PLAYED_S = 30.0  # of a sound in a notebook: about 100 kB as mp3
+PLAYED_HZ = 16_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +49,41 @@ class Candidate:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Caption:
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """A waveform, float32 [L] at ``rate_hz``, that captions refer to as long as it is kept."""
+
+    waveform: np.ndarray
+    rate_hz: int
+
+
+class _Audible:
+    """A place for the sound of a record, beside its fields: neither compared, copied nor stored."""
+
+    __slots__ = ("_sound",)
+
+    _sound: weakref.ref[Sound]
+
+    def let_hear(self, sound: Sound) -> None:
+        """Let notebooks play ``sound``, as long as it is kept elsewhere."""
+        object.__setattr__(self, "_sound", weakref.ref(sound))
+
+    def _heard(self) -> Sound | None:
+        kept = getattr(self, "_sound", None)
+        return kept() if kept else None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Caption(_Audible):
     """The caption of one recording.
 
     ``audio`` names the recording; ``start_s`` and ``end_s`` (seconds) say which part was heard;
     ``candidates`` holds all candidates, the chosen one too, best first; ``decode`` is the decoding
     method and ``seed`` reproduces it; ``confidence`` is the calibrated probability in [0, 1] that
     the caption is right, None if the model has no calibration.
+
+    A notebook shows the caption above a player of its recording: of a file that still exists, or of
+    another source that was captioned a moment ago.
     """
 
     audio: str
@@ -56,3 +96,45 @@ class Caption:
     decode: str
     seed: int
     confidence: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as plain values, ready for JSON; the keys are the names of the fields."""
+        return asdict(self) | {"candidates": [asdict(candidate) for candidate in self.candidates]}
+
+    def __repr__(self) -> str:
+        return f"<Caption {self.caption!r}: {', '.join(self._facts())}>"
+
+    def _repr_html_(self) -> str:
+        """The caption, what is known of it, and its player, for notebooks."""
+        facts = escape(" · ".join(self._facts()))
+        return f"<div><b>{escape(self.caption)}</b><br><small>{facts}</small>{self._player()}</div>"
+
+    def _facts(self) -> Iterator[str]:
+        yield self.audio
+        yield f"{self.start_s:g} to {self.end_s:g} s"
+        if self.confidence is not None:
+            yield f"confidence {self.confidence:.2f}"
+        yield f"{self.model}, {self.decode}, seed {self.seed}"
+        yield f"{len(self.candidates)} candidate{'s' if len(self.candidates) != 1 else ''}"
+
+    def _player(self) -> str:
+        """HTML of a player of the first `PLAYED_S` that were heard; empty without a sound."""
+        from auricle.audio.inline import sound_element
+        from auricle.audio.load import load_audio
+
+        if sound := self._heard():
+            waveform = sound.waveform[: round(PLAYED_S * sound.rate_hz)]
+            return f"<br>{sound_element(waveform, sound.rate_hz)}"
+        if not is_file(self.audio):
+            return ""
+        end_s = min(self.end_s, self.start_s + PLAYED_S)
+        try:
+            recording = load_audio(self.audio, PLAYED_HZ, self.start_s, end_s)
+        except AudioError:
+            return ""
+        return f"<br>{sound_element(recording.waveform, PLAYED_HZ)}"
+
+
+def is_file(name: str) -> bool:
+    """Whether a recording's name is that of a file; a web address may be too long for a path."""
+    return os.path.isfile(name)  # noqa: PTH113  (Path.is_file raises then)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import PurePath
 from typing import Self, TextIO
 
@@ -131,7 +130,7 @@ WRITERS: dict[str, Callable[[TextIO], Writer]] = {
 
 def to_json(caption: Caption) -> str:
     """The record as one line of JSON; text is unescaped, unless it does not print."""
-    return printable_json(json.dumps(asdict(caption), ensure_ascii=False))
+    return printable_json(json.dumps(caption.to_dict(), ensure_ascii=False))
 
 
 def _cell(text: str) -> str:

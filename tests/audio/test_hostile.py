@@ -16,6 +16,7 @@ import pytest
 import soundfile
 
 from auricle.audio import readers, source
+from auricle.audio.kinds import source_name
 from auricle.audio.load import load_audio, load_sections
 from auricle.errors import AudioError
 from auricle.hearing import hear
@@ -34,7 +35,7 @@ def refusal(given) -> str:
         load_audio(given, RATE, end_s=30)
     message = str(caught.value)
     assert "\n" not in message
-    assert message.startswith(f"{source.source_name(given)}: ")
+    assert message.startswith(f"{source_name(given)}: ")
     return message
 
 

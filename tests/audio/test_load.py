@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from auricle.audio.load import load_audio, source_name
+from auricle.audio.kinds import source_name
+from auricle.audio.load import load_audio
 from auricle.errors import AudioError
 from tests.helpers.sounds import tone
 

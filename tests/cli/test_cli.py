@@ -54,17 +54,25 @@ class StubCaptioner:
         type(self).settings |= {"decode": decode, **settings}
         return SimpleNamespace(options=SimpleNamespace(method=decode or "nucleus"))
 
-    def speak(self, source: AudioInput, decoding: SimpleNamespace, *, on_note) -> Iterator[str]:
+    def speak(
+        self, source: AudioInput, decoding: SimpleNamespace, *, on_note, allow_urls: bool
+    ) -> Iterator[str]:
         assert decoding.options.method
+        type(self).settings |= {"allow_urls": allow_urls}
         load_audio(source, 16_000, end_s=2.0)
         on_note(f"{source}: a note")
         yield from ("a tone,", " 삐")
 
     def stream(
-        self, sources: Iterable[AudioInput], decoding: SimpleNamespace, *, batch_size: int
+        self,
+        sources: Iterable[AudioInput],
+        decoding: SimpleNamespace,
+        *,
+        batch_size: int,
+        allow_urls: bool,
     ) -> Iterator[SimpleNamespace]:
         assert decoding.options.method
-        type(self).settings |= {"batch_size": batch_size}
+        type(self).settings |= {"batch_size": batch_size, "allow_urls": allow_urls}
         for source in sources:
             try:
                 recording = load_audio(source, 16_000, end_s=2.0)
@@ -272,8 +280,19 @@ def test_options_reach_the_captioner(run, write_tone):
     told = {"seed": 5, "batch_size": 2, "device": "cpu", "precision": "int8", "min_confidence": 0.5}
     given = [f"--{name.replace('_', '-')}={value}" for name, value in (options | told).items()]
     run("caption", path, *given, "--forbid", "dog", "--forbid", "cat")
-    told |= {"forbidden_words": ("dog", "cat"), "every_term": False}
+    told |= {"forbidden_words": ("dog", "cat"), "every_term": False, "allow_urls": False}
     assert StubCaptioner.settings == options | told
+
+
+def test_web_addresses_are_recordings_on_request(run, write_tone):
+    path, address = write_tone("one.wav"), "https://example.org/a.wav"
+    done = run("caption", address, path)
+    assert done.exit_code == 1
+    assert done.stdout.count("\n") == 1
+    assert f"{address}: a web address, which is opened only on request" in done.stderr
+    for stream in ([], ["--stream"]):
+        run("caption", address, "--allow-urls", *stream)
+        assert StubCaptioner.settings["allow_urls"]
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import torch
 from torch.nn import functional as F
 
 from auricle.data.clip import Clip
+from auricle.decoding.joint_space import joined
 from auricle.errors import DataError
 from auricle.evaluation.captioning import _measured, caption_clips, retrieval
 from auricle.evaluation.references import Reference
-from auricle.metrics.space import joined
 from auricle.model.captioner import AudioCaptioner
 from auricle.watch import Watch
 from tests.helpers.models import captioner_of, make_bundle, make_ensemble

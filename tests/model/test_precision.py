@@ -1,5 +1,6 @@
 """Packed and rounded layers against plain ones; what a converted model can and cannot do."""
 
+import pickle
 import platform
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from auricle.hub.folder import load_bundle
 from auricle.model import packing, precision
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.packing import Int8Linear, PackedConv1d, PackedLinear
-from auricle.model.precision import choose_precision, convert, resolve_precision
+from auricle.model.precision import choose_precision, convert, move, resolve_precision
 from tests.helpers.paths import GOLDEN
 
 CPU = torch.device("cpu")
@@ -203,3 +204,43 @@ def test_auto_leaves_a_small_model_as_it_is(model, monkeypatch):
 def test_auto_asks_a_gpu_what_it_multiplies(monkeypatch, capability, expected):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     assert choose_precision(torch.device("cuda"))[0] == expected
+
+
+@pytest.mark.parametrize("name", ROUNDING)
+@torch.no_grad()
+def test_a_stored_model_hears_the_same(model, clips, name):
+    convert(model, name)
+    again = pickle.loads(pickle.dumps(model))
+    assert again.precision == name
+    ours, theirs = model.encode(clips), again.encode(clips)
+    assert torch.equal(ours.memory, theirs.memory)
+    ids = torch.tensor([[2, 5, 9]] * 3)
+    assert torch.equal(model.logits(ours, ids), again.logits(ours, ids))
+
+
+def test_a_model_leaves_the_cpu_unpacked(model):
+    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    convert(model, "float32")
+    move(model, torch.device("meta"))
+    assert {tensor.device.type for tensor in model.state_dict().values()} == {"meta"}
+    assert {key: tensor.shape for key, tensor in model.state_dict().items()} == {
+        key: tensor.shape for key, tensor in before.items()
+    }
+    assert not any(isinstance(layer, PackedLinear | PackedConv1d) for layer in model.modules())
+
+
+@torch.no_grad()
+def test_unpacking_gives_back_the_weights(model):
+    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    convert(model, "float32")
+    precision._unpack(model)
+    after = model.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[key], before[key]) for key in before)
+
+
+def test_rounded_weights_stay_on_their_device(model):
+    convert(model, "bf16")
+    move(model, torch.device("cpu"))
+    with pytest.raises(ModelError, match="load it again with device 'meta'"):
+        move(model, torch.device("meta"))

@@ -14,6 +14,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from auricle.audio.kinds import is_address
 from auricle.errors import AudioError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Input:
 
     Attributes:
         name: in messages and records.
-        path: None for standard input.
+        path: None for standard input and web addresses.
         error: the reason why it cannot be captioned, if that is known before it is opened.
     """
 
@@ -45,6 +46,8 @@ class Input:
     def source(self) -> AudioInput:
         """What `load_audio` takes. A pipe is read to its end here, as soon as it is asked for:
         an interruption ends this wait, but not that of a thread."""
+        if self.path is None and is_address(self.name):
+            return self.name
         try:
             if self.path is None:
                 return _content(sys.stdin.buffer, self.name)
@@ -61,6 +64,7 @@ def find_audio_files(paths: Iterable[str | os.PathLike[str]]) -> list[Input]:
 
     A path is one of
         a file, with any suffix; also a pipe, which is read to its end;
+        a web address;
         a folder, which stands for the files with ``SUFFIXES`` at any depth, sorted, without hidden
         ones, and without those behind links to other folders;
         ``-``: standard input;
@@ -94,6 +98,8 @@ def _named(text: str) -> Iterator[Input]:
         yield _standard_input()
     elif os.path.lexists(text):
         yield from _there(Path(text))
+    elif is_address(text):
+        yield Input(text)
     elif text.startswith("@"):
         yield from _listed(text[1:])
     elif WILD.search(text):
@@ -200,6 +206,8 @@ def _listed(name: str) -> Iterator[Input]:
     for number, path in lines:
         if os.path.lexists(path):
             yield from _there(Path(path))
+        elif is_address(path):
+            yield Input(path)
         else:
             yield _missing(path, f" (line {number} of {name})")
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auricle.audio.kinds import AudioInput, recognise
 from auricle.audio.level import within_full_scale
 from auricle.audio.readers import (
     SAMPLE_RATES_HZ,
@@ -22,7 +23,7 @@ from auricle.audio.readers import (
     Reader,
     open_container,
 )
-from auricle.audio.source import AudioInput, opened, source_name
+from auricle.audio.source import opened
 from auricle.errors import AudioError
 
 if TYPE_CHECKING:
@@ -120,11 +121,11 @@ def load_sections(
 @contextlib.contextmanager
 def open_window(source: AudioInput) -> Iterator[SlidingWindow]:
     """An open recording. Raises AudioError: it cannot be read."""
-    name = source_name(source)
-    if isinstance(source, tuple):
-        yield SlidingWindow(ArrayReader(source, name), name)
+    name, content = recognise(source)
+    if isinstance(content, tuple):
+        yield SlidingWindow(ArrayReader(content, name), name)
         return
-    with opened(source, name) as stream, contextlib.closing(open_container(stream)) as reader:
+    with opened(content, name) as stream, contextlib.closing(open_container(stream)) as reader:
         yield SlidingWindow(reader, name)
 
 

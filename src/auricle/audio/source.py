@@ -11,34 +11,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar, cast
+from typing import IO, Any, BinaryIO, TypeVar, cast
 
 from auricle.errors import AudioError
 
-if TYPE_CHECKING:
-    import numpy as np
-
-AudioInput: TypeAlias = "str | os.PathLike[str] | BinaryIO | bytes | tuple[np.ndarray, int]"
-
-ACCEPTED = "a path, an open binary file, bytes, or (array, sample_rate_hz)"
 PIPE_WAIT_S = 30.0  # for the next byte of a named pipe
 PIPE_MEMORY = 2**26  # bytes of a pipe that are held in memory; beyond, in a temporary file
 PIPE_MOST = 2**32  # bytes of a pipe; no WAV is longer
 CHUNK = 2**20
 
 T = TypeVar("T")
-
-
-def source_name(source: AudioInput) -> str:
-    """The name of ``source`` in messages and records: its path, or its kind if it has none."""
-    if isinstance(source, str | os.PathLike):
-        return os.fsdecode(source)
-    if isinstance(source, tuple):
-        return "<array>"
-    if isinstance(source, bytes):
-        return "<bytes>"
-    name = getattr(source, "name", None)
-    return name if isinstance(name, str) else f"<{type(source).__name__}>"
 
 
 class Stream:
@@ -108,7 +90,7 @@ class Stream:
 
 
 @contextlib.contextmanager
-def opened(source: Any, name: str) -> Iterator[Stream]:
+def opened(source: str | os.PathLike[str] | BinaryIO | bytes, name: str) -> Iterator[Stream]:
     """``source`` as a stream at its start; closed at the end if it was opened here.
 
     A pipe is first copied, because decoders seek. Raises AudioError: it cannot be opened or read,
@@ -119,11 +101,6 @@ def opened(source: Any, name: str) -> Iterator[Stream]:
             source = io.BytesIO(source)
         elif isinstance(source, str | os.PathLike):
             source = stack.enter_context(_opened_path(Path(source), name))
-        if not hasattr(source, "read"):
-            hint = " (an array needs its sample rate beside it)" if hasattr(source, "shape") else ""
-            raise AudioError(f"{name}: not an audio input{hint}; give {ACCEPTED}")
-        if isinstance(source, io.TextIOBase):
-            raise AudioError(f"{name}: opened as text; open it with mode 'rb'")
         if not _seekable(source):
             source = stack.enter_context(_copy(source.read, name))
         stream = Stream(source, name)

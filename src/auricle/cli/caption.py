@@ -32,7 +32,8 @@ from auricle.printable import printable
 
 if TYPE_CHECKING:
     from auricle.audio.find import Input
-    from auricle.pipeline import Captioned, Captioner, Decoding
+    from auricle.pipeline import Captioned, Captioner
+    from auricle.settings import Decoding
 
 EPILOG = (
     "Exit status: 0 all captioned; 1 some recording or folder gave no caption, each named with the"
@@ -100,6 +101,9 @@ def caption(
             help="A caption with less confidence becomes `no recognisable sound`.",
         ),
     ] = 0.0,
+    allow_urls: Annotated[
+        bool, typer.Option("--allow-urls", help="Download recordings given as http(s) addresses.")
+    ] = False,
     device: DeviceName = "auto",
     threads: Threads = None,
     precision: PrecisionName = Precision.float32,
@@ -147,10 +151,12 @@ def caption(
                 reader = f"{method} decoding{' with --stream' * stream}"
                 say_unused(context, reader, unused(method, stream))
                 if stream:
-                    failed = _speak(captioner, inputs, decoding, to)
+                    failed = _speak(captioner, inputs, decoding, to, allow_urls)
                 else:
                     sources = (one.source() for one in inputs if not one.error)
-                    captions = captioner.stream(sources, decoding, batch_size=batch_size)
+                    captions = captioner.stream(
+                        sources, decoding, batch_size=batch_size, allow_urls=allow_urls
+                    )
                     failed = _write(inputs, captions, format, to, tables)
     if failed:
         raise typer.Exit(SOME_FAILED)
@@ -253,14 +259,18 @@ def _next(captions: Iterator[Captioned[Any]], one: Input) -> Captioned[Any]:
         raise
 
 
-def _speak(captioner: Captioner, inputs: Sequence[Input], decoding: Decoding, to: TextIO) -> int:
+def _speak(
+    captioner: Captioner, inputs: Sequence[Input], decoding: Decoding, to: TextIO, allow_urls: bool
+) -> int:
     """Write every caption word by word; return the failures."""
     failed = 0
     for one in inputs:
         if one.error:
             failed += 1
             continue
-        pieces = captioner.speak(one.source(), decoding, on_note=lambda text: say("note", text))
+        pieces = captioner.speak(
+            one.source(), decoding, on_note=lambda text: say("note", text), allow_urls=allow_urls
+        )
         try:
             for number, piece in enumerate(pieces):
                 to.write(

@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     from auricle.metrics.clair_a import LlmJudge
     from auricle.metrics.registry import Measured
     from auricle.metrics.space import Grounding, Space
-    from auricle.pipeline import Captioner, Decoding
+    from auricle.pipeline import Captioner
+    from auricle.settings import Decoding
 
 EPILOG = (
     "Exit status: 0 every clip scored; 1 some left out by --partial or --drop-blank, each named; 2"

@@ -17,7 +17,8 @@ from auricle.cli.console import say
 from auricle.processors import share
 
 if TYPE_CHECKING:
-    from auricle.pipeline import Captioner, Decoding
+    from auricle.pipeline import Captioner
+    from auricle.settings import Decoding
 
 FROM_MODEL = "the model's own"
 

@@ -13,7 +13,7 @@ from auricle.evaluation.references import Reference
 from auricle.metrics.bootstrap import Sums
 from auricle.metrics.registry import Measured
 from auricle.metrics.scores import Score
-from auricle.metrics.space import ModelSpace, Sound, audio_embedding, sound_of
+from auricle.metrics.space import ModelSpace, Sound, sound_of
 from auricle.watch import Watch
 from auricle.writers import JsonLinesWriter
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from auricle.data.clip import Clip
-    from auricle.pipeline import Captioner, Decoding
+    from auricle.pipeline import Captioner
+    from auricle.settings import Decoding
 
 RECALL_AT = (1, 5, 10)
 PRECISION_AT = 10  # mAP@10 ranks DCASE's language-based retrieval
@@ -68,6 +69,8 @@ def caption_clips(
             "the references name no recordings to caption; give a manifest, or the folder of the "
             "recordings with --audio"
         )
+    from auricle.decoding.joint_space import sound_vectors
+
     watch, captions = watch or Watch(), ModelCaptions()
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +88,8 @@ def caption_clips(
                 captions.predictions.append(
                     Prediction(clip, caption.caption, where, caption.candidates)
                 )
-                captions.embeddings[clip] = audio_embedding(captioner.scorers, found.heard)
+                vectors = sound_vectors(captioner.scorers, found.heard.memories)
+                captions.embeddings[clip] = vectors[0]
             else:
                 watch.note(f"{clip}: {found.error}")
             watch.progress("captioning", done, len(references))

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from auricle.data.clip import Clip, Mix
     from auricle.decoding.hypothesis import Scorer
-    from auricle.hearing import Heard
     from auricle.model.captioner import AudioCaptioner
     from auricle.pipeline import Captioner
 
@@ -96,31 +95,16 @@ class ModelSpace(Space):
         return cls(captioner.ensemble.name, captioner.models, captioner.scorers, known)
 
     def texts(self, captions: Sequence[str]) -> Tensor:
-        embedded = [s.embedder.embed(captions) for s in self.scorers if s.embedder]
-        return joined(self.scorers, embedded).cpu()
+        from auricle.decoding.joint_space import text_vectors
+
+        return text_vectors(self.scorers, captions)
 
     def new_sounds(self, clips: Sequence[Clip]) -> list[Tensor | AudioError]:
+        from auricle.decoding.joint_space import sound_vectors
         from auricle.hearing import hear
 
-        return [h.error or audio_embedding(self.scorers, h) for h in hear(self.models, clips)]
-
-
-def joined(scorers: Sequence[Scorer], embeddings: Sequence[Tensor]) -> Tensor:
-    """One vector for the scorers' several, whose cosines are the weighted mean of theirs."""
-    import torch
-    from torch.nn import functional as F
-
-    weights = torch.tensor([s.similarity_weight for s in scorers if s.embedder])
-    shares = (weights / weights.sum()).sqrt().tolist()
-    unit = [F.normalize(embedding.float(), dim=-1) for embedding in embeddings]
-    return torch.cat([s * rows for s, rows in zip(shares, unit, strict=True)], dim=-1)
-
-
-def audio_embedding(scorers: Sequence[Scorer], heard: Heard) -> Tensor:
-    """[E] of a clip, in the space where `joined` puts texts."""
-    pairs = zip(scorers, heard.memories, strict=True)
-    embeddings = [memory.embedding for scorer, memory in pairs if scorer.embedder]
-    return joined(scorers, embeddings)[0].cpu()
+        heard = hear(self.models, clips)
+        return [h.error or sound_vectors(self.scorers, h.memories)[0] for h in heard]
 
 
 @dataclass(frozen=True, eq=False)

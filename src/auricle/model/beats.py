@@ -7,6 +7,7 @@ as in T5, gated by the query (Chi et al., "XLM-E", gated relative position bias)
 from __future__ import annotations
 
 import math
+from typing import Any, SupportsIndex
 
 import torch
 from torch import Tensor, nn
@@ -47,15 +48,8 @@ class Beats(Encoder):
             if config.patch_dim != config.dim
             else nn.Identity()
         )
-        self.position_conv = weight_norm(
-            nn.Conv1d(
-                config.dim,
-                config.dim,
-                config.position_kernel,
-                padding=config.position_kernel // 2,
-                groups=config.position_groups,
-            ),
-            dim=2,
+        self.position_conv = NormedConv1d(
+            config.dim, config.position_kernel, config.position_groups
         )
         self.input_norm = nn.LayerNorm(config.dim)
         self.relative_bias = nn.Embedding(config.buckets, config.heads)
@@ -189,3 +183,24 @@ class GatedAttention(nn.Module):
             gated = gated.masked_fill(~mask, -torch.inf)
         x = F.scaled_dot_product_attention(query, key, value, attn_mask=gated.to(query.dtype))
         return self.out(x.transpose(1, 2).flatten(2))
+
+
+class NormedConv1d(nn.Conv1d):
+    """A convolution with weight norm that can be pickled, which torch refuses for its own."""
+
+    def __init__(self, dim: int, kernel: int, groups: int) -> None:
+        super().__init__(dim, dim, kernel, padding=kernel // 2, groups=groups)
+        weight_norm(self, dim=2)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        shape = (self.in_channels, self.kernel_size[0], self.groups)
+        frozen = not any(parameter.requires_grad for parameter in self.parameters())
+        return _normed_conv, (shape, self.state_dict(), self.training, frozen)
+
+
+def _normed_conv(
+    shape: tuple[int, int, int], weights: dict[str, Tensor], training: bool, frozen: bool
+) -> NormedConv1d:
+    conv = NormedConv1d(*shape)
+    conv.load_state_dict(weights, assign=True)
+    return conv.train(training).requires_grad_(not frozen)

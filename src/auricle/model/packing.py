@@ -6,6 +6,8 @@ softmax) stays float32. A row's result does not depend on other rows.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -45,10 +47,32 @@ class PackedLinear(nn.Module):
     ) -> None:
         super().__init__()
         self.dtype, self.tied = dtype, tied
-        self.weight = weight.detach().to(dtype)
-        if can_pack():
-            self.weight = torch.ops.mkldnn._reorder_linear_weight(self.weight)
+        self._pack(weight.detach().to(dtype))
         self.register_buffer("bias", bias.detach() if bias is not None else None, persistent=False)
+
+    def _pack(self, weight: Tensor) -> None:
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight) if can_pack() else weight
+
+    def dense(self) -> Tensor:
+        """The weight [N, K] in the usual order."""
+        return self.weight.to_dense() if self.weight.is_mkldnn else self.weight
+
+    def unpacked(self) -> nn.Linear:
+        """The plain layer, for inference."""
+        rows, columns = self.dense().shape
+        linear = nn.Linear(columns, rows, bias=self.bias is not None, device="meta")
+        linear.weight = nn.Parameter(self.dense(), requires_grad=False)
+        if self.bias is not None:
+            linear.bias = nn.Parameter(self.bias, requires_grad=False)
+        return linear
+
+    def __getstate__(self) -> dict[str, Any]:
+        """oneDNN's order cannot be pickled, and is another on another machine."""
+        return self.__dict__ | {"weight": self.dense()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._pack(self.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         exact = self.dtype == x.dtype
@@ -65,8 +89,7 @@ class PackedLinear(nn.Module):
 
     def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
         if not self.tied:
-            dense = self.weight.to_dense() if self.weight.is_mkldnn else self.weight
-            destination[f"{prefix}weight"] = dense
+            destination[f"{prefix}weight"] = self.dense()
             if self.bias is not None:
                 destination[f"{prefix}bias"] = self.bias
 
@@ -81,14 +104,29 @@ class PackedConv1d(nn.Module):
         # oneDNN's operator is two-dimensional: the height is 1.
         self.padding, self.stride = [0, *conv.padding], [1, *conv.stride]
         self.dilation, self.groups = [1, *conv.dilation], conv.groups
-        size = [1, conv.in_channels, 1, USUAL_FRAMES]
-        self.packed = torch.ops.mkldnn._reorder_convolution_weight(
-            conv.weight.detach().unsqueeze(2).to(dtype),
-            self.padding, self.stride, self.dilation, self.groups, size,
-        )  # fmt: skip
         bias = conv.bias.detach().to(dtype) if conv.bias is not None else None
         self.register_buffer("bias", bias, persistent=False)
-        self.unpacked = (conv,)  # a tuple keeps it out of the registry of modules
+        self._conv = (conv,)  # a tuple keeps it out of the registry of modules
+        self._pack()
+
+    def _pack(self) -> None:
+        conv = self.unpacked()
+        self.packed = torch.ops.mkldnn._reorder_convolution_weight(
+            conv.weight.detach().unsqueeze(2).to(self.dtype),
+            self.padding, self.stride, self.dilation, self.groups,
+            [1, conv.in_channels, 1, USUAL_FRAMES],
+        )  # fmt: skip
+
+    def unpacked(self) -> nn.Conv1d:
+        """The plain layer that this one replaces."""
+        return self._conv[0]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "packed"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._pack()
 
     def forward(self, x: Tensor) -> Tensor:
         y = torch.ops.mkldnn._convolution_pointwise(
@@ -98,7 +136,7 @@ class PackedConv1d(nn.Module):
         return y.squeeze(2).to(x.dtype)
 
     def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
-        self.unpacked[0].state_dict(destination=destination, prefix=prefix, keep_vars=keep_vars)
+        self.unpacked().state_dict(destination=destination, prefix=prefix, keep_vars=keep_vars)
 
 
 class Int8Linear(nn.Module):

@@ -107,6 +107,28 @@ def convert(model: AudioCaptioner, precision: str) -> Precision:
     return chosen
 
 
+def move(model: AudioCaptioner, device: torch.device) -> None:
+    """Move a model to ``device``, in place; a converted one keeps its precision.
+
+    Raises:
+        ModelError: its weights are rounded for another kind of device.
+    """
+    kinds = (model.device.type, device.type)
+    if model.device == device:
+        return
+    if model.precision not in (None, "float32") and (kinds[0] != kinds[1] or "cpu" in kinds):
+        raise ModelError(
+            f"the model's weights are rounded to {model.precision} for the device {kinds[0]}; "
+            f"load it again with device {str(device)!r}"
+        )
+    if "cpu" not in kinds or model.precision is None:
+        model.to(device)
+        return
+    _unpack(model)
+    model.to(device).precision = None
+    convert(model, "float32")
+
+
 def parameter_count(model: AudioCaptioner) -> int:
     """Parameters of an unconverted model; packed weights do not count."""
     return sum(parameter.numel() for parameter in model.parameters())
@@ -128,6 +150,15 @@ def _pack(model: AudioCaptioner, precision: Precision) -> None:
             elif isinstance(layer, nn.Conv1d) and layer.weight.numel() >= least and can_pack():
                 # There is no integer convolution; bfloat16 replaces it.
                 setattr(parent, name, PackedConv1d(layer, _DTYPES.get(precision, torch.bfloat16)))
+
+
+def _unpack(model: AudioCaptioner) -> None:
+    """Undo `_pack` in float32."""
+    model.decoder.vocabulary = None
+    for parent in list(model.modules()):
+        for name, layer in list(parent.named_children()):
+            if isinstance(layer, PackedLinear | PackedConv1d):
+                setattr(parent, name, layer.unpacked())
 
 
 def _exact(model: AudioCaptioner) -> nn.Module | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from html import escape
 from string import Template
 
@@ -97,8 +96,3 @@ def html_page(title: str, facts: str, body: str) -> str:
     return _PAGE.substitute(
         title=escape(title), facts=escape(facts), body=body, style=_STYLE, script=_SCRIPT
     )
-
-
-def data_uri(kind: str, content: bytes) -> str:
-    """A data URI of ``content`` with the media type ``kind``."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import count
 from string import Template
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from auricle.audio.header import probe
+from auricle.audio.inline import Codec, data_uri, sound_element
 from auricle.audio.load import at_rate
 from auricle.data.clip import Clip, load_clip
 from auricle.errors import AudioError
-from auricle.report.page import data_uri
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,13 +30,7 @@ TICKS = 10  # at most, on the time axis
 PLAYER = Template("""$bars<div class=picture><img src="$picture" alt="$alt">$marks\
 <div class=time><i></i></div></div>
 <div class=axis>$ticks</div>
-<audio controls preload=metadata src="$sound"></audio>""")
-
-Codec = Literal["mp3", "flac"]  # a fifth of the size; lossless. Every browser plays both
-_CODECS: dict[Codec, tuple[str, str]] = {
-    "mp3": ("audio/mpeg", "MPEG_LAYER_III"),
-    "flac": ("audio/flac", "PCM_16"),
-}
+$sound""")
 
 
 def clip_player(clip: Clip, name: str) -> str:
@@ -79,17 +73,8 @@ def player(
             f'<span style="left: {100 * time_s / seconds:.3f}%">{time_s:g} s</span>'
             for time_s in _ticks(seconds)
         ),
-        sound=data_uri(_CODECS[codec][0], encoded(waveform, rate_hz, codec)),
+        sound=sound_element(waveform, rate_hz, codec),
     )
-
-
-def encoded(waveform: np.ndarray, rate_hz: int, codec: Codec) -> bytes:
-    """float32 [L] as the bytes of a sound file."""
-    import soundfile
-
-    file = io.BytesIO()
-    soundfile.write(file, waveform, rate_hz, _CODECS[codec][1], format=codec)
-    return file.getvalue()
 
 
 def picture(waveform: np.ndarray, rate_hz: int) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -51,6 +51,15 @@ class TextEmbedder:
         self.device = torch.device(device)
         self._encode: Encode | None = None
         self._known: dict[str, Tensor] = {}
+
+    def to(self, device: torch.device) -> None:
+        """Run on another device, from the next caption on."""
+        if device != self.device:
+            self.device, self._encode, self._known = device, None, {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the loaded model: a copy, such as that of a worker, loads it from the folder."""
+        return self.__dict__ | {"_encode": None, "_known": {}}
 
     def embed(self, texts: Sequence[str]) -> Tensor:
         """N captions -> [N, E] float32, L2-normalised; known texts are not embedded again.

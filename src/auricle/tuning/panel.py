@@ -21,7 +21,8 @@ from auricle.tuning.simplex import simplex_grid
 from auricle.watch import Watch
 
 if TYPE_CHECKING:
-    from auricle.pipeline import Captioner, Decoding
+    from auricle.pipeline import Captioner
+    from auricle.settings import Decoding
 
 DECODES = 10  # settings of likelihood weights to decode if tokens are pooled
 
