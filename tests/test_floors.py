@@ -20,7 +20,7 @@ SOURCE = Path(auricle.__file__).parent
 # line do not know each other.
 FLOORS = """
 errors
-printable files watch schema processors
+printable files watch schema processors markdown
 fetch llm
 audio
 records

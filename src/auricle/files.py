@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import csv
 import io
 import json
+import math
 import os
 import secrets
+import stat
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TextIO
 
 from auricle.errors import DataError
+
+LINE_BYTES = 4 << 20  # of a line or row at most: a caption with 100 candidates has 30 kB
+DIGITS = 400  # of a number at most; the largest of floating point has 309
+LISTED = 12  # names in one message
+_END = "\0"  # ends a table inside the reader; no line of text holds it
 
 
 @contextlib.contextmanager
@@ -53,51 +63,128 @@ def _to_disk(file: IO[Any]) -> None:
     os.fsync(file.fileno())
 
 
+@contextlib.contextmanager
+def opened(path: Path, kind: str) -> Iterator[BinaryIO]:
+    """The file ``path``, open for reading bytes; messages call it a ``kind``.
+
+    Raises DataError: it cannot be read, or is no regular file, such as a pipe that would block.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DataError(f"{path}: no {kind} that can be read (not a regular file)")
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise DataError(f"{path}: no {kind} that can be read ({error.strerror})") from error
+
+
+def is_file(path: Path) -> bool:
+    """Whether ``path`` is a file; False also for a name that no file can have."""
+    return os.path.isfile(path)  # noqa: PTH113  (Path.is_file raises where a name is too long)
+
+
+def listed(names: Iterable[object]) -> str:
+    """The first `LISTED` of ``names`` for one line of a message, none of them long."""
+    found = list(names)
+    told = [name if (name := str(n)[:40]).isprintable() else ascii(name) for n in found[:LISTED]]
+    more = f" and {len(found) - LISTED:,} more" if len(found) > LISTED else ""
+    return ", ".join(told) + more
+
+
 def read_table(path: Path, required: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, str]]]:
     """(line number, stripped row by column name) for each row of a CSV file, or TSV by its suffix.
 
     The file is read as UTF-8, else as Windows-1252, the superset of Latin-1 of Clotho's metadata.
-    Raises DataError for a file without the ``required`` columns, and for a row with more or fewer
-    fields than the header, such as one with an unquoted comma.
+    Raises DataError for a file without the ``required`` columns or with two of one name, for a row
+    with more or fewer fields than the header, such as one with an unquoted comma, for a double
+    quote that is not closed, and for a row of more than `LINE_BYTES`.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: no table that can be read ({error.strerror})") from error
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("cp1252", "replace")
     delimiter = "\t" if path.suffix.lower() in {".tsv", ".tab"} else ","
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     header: list[str] = []
-    try:
-        for cells in rows:
-            if not any(cell.strip() for cell in cells):
-                continue
-            cells = [cell.strip() for cell in cells]
-            if not header:
-                header = cells
-                if missing := [name for name in required if name not in header]:
+    with opened(path, "table") as content:
+        encoding = ("utf-8-sig", "strict") if is_utf8(content) else ("cp1252", "replace")
+        file = io.TextIOWrapper(content, *encoding, newline="")
+        lines = _TableLines(file, path)
+        rows = csv.reader(lines, delimiter=delimiter)
+        try:
+            for cells in rows:
+                first, lines.first = lines.first, rows.line_num + 1
+                if cells and _END in cells[-1]:
+                    if cells == [_END]:
+                        break
+                    raise DataError(f"{path}:{first}: a double quote is opened and never closed")
+                if not any(cell.strip() for cell in cells):
+                    continue
+                cells = [cell.strip() for cell in cells]
+                if not header:
+                    header = _header(cells, required, path)
+                    continue
+                if len(cells) != len(header):
                     raise DataError(
-                        f"{path}: no column {', '.join(missing)}; it has {', '.join(header)}"
+                        f"{path}:{rows.line_num}: {len(cells)} fields under {len(header)} columns;"
+                        " put fields that hold commas in double quotes"
                     )
-                continue
-            if len(cells) != len(header):
-                raise DataError(
-                    f"{path}:{rows.line_num}: {len(cells)} fields under {len(header)} columns; put"
-                    " fields that hold commas in double quotes"
-                )
-            yield rows.line_num, dict(zip(header, cells, strict=True))
-    except csv.Error as error:
-        raise DataError(f"{path}:{rows.line_num}: not a row of CSV ({error})") from error
+                yield rows.line_num, dict(zip(header, cells, strict=True))
+        except csv.Error as error:
+            raise DataError(f"{path}:{rows.line_num}: not a row of CSV ({error})") from error
     if not header:
         raise DataError(f"{path}: the table is empty; its first line must name the columns")
 
 
+class _TableLines:
+    """The lines of a table, then `_END`; ``first`` is the number of the first line of a row."""
+
+    def __init__(self, file: TextIO, path: Path) -> None:
+        self.file, self.path, self.first = file, path, 1
+
+    def __iter__(self) -> Iterator[str]:
+        began = size = 0
+        for number in count(1):
+            line = self.file.readline(LINE_BYTES + 1)
+            began, size = (began, size) if began == self.first else (self.first, 0)
+            size += len(line)
+            if size > LINE_BYTES:
+                raise DataError(
+                    f"{self.path}:{self.first}: a row of more than {LINE_BYTES >> 20} MB; is a"
+                    " double quote not closed?"
+                )
+            if _END in line:
+                raise DataError(f"{self.path}:{number}: holds NUL; save the table as UTF-8 text")
+            if not line:
+                break
+            yield line
+        yield _END
+
+
+def _header(cells: list[str], required: Sequence[str], path: Path) -> list[str]:
+    if missing := [name for name in required if name not in cells]:
+        raise DataError(f"{path}: no column {', '.join(missing)}; it has {listed(cells)}")
+    if twice := [name for name, times in Counter(cells).items() if name and times > 1]:
+        raise DataError(f"{path}: two columns are called {listed(twice)}; rename one")
+    return cells
+
+
+def is_utf8(file: BinaryIO) -> bool:
+    """Whether the whole content of ``file`` is UTF-8; its position is then the start."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    file.seek(0)
+    try:
+        while part := file.read(1 << 20):
+            decoder.decode(part)
+        decoder.decode(b"", final=True)
+        return True
+    except UnicodeDecodeError:
+        return False
+    finally:
+        file.seek(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a file: its number from 1, its first byte's offset, its bytes with the line end."""
+    """A line of a file: its number from 1, its first byte's offset, its bytes with the line end.
+
+    Of a line of more than `LINE_BYTES` there is only the start, which `parse_json` refuses.
+    """
 
     number: int
     offset: int
@@ -109,15 +196,18 @@ def raw_lines(path: Path, kind: str = "table") -> Iterator[Line]:
 
     Messages call the file a ``kind``. Raises DataError: it cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            offset = 0
-            for number, content in enumerate(file, 1):
-                if content.strip():
-                    yield Line(number, offset, content)
-                offset += len(content)
-    except OSError as error:
-        raise DataError(f"{path}: no {kind} that can be read ({error.strerror})") from error
+    with opened(path, kind) as file:
+        offset = number = 0
+        while content := file.readline(LINE_BYTES + 1):
+            number, size = number + 1, len(content)
+            if size > LINE_BYTES:
+                rest = content
+                while rest and not rest.endswith(b"\n"):
+                    size += len(rest := file.readline(LINE_BYTES))
+                content = content[:LINE_BYTES] + b"\n"
+            if content.strip():
+                yield Line(number, offset, content)
+            offset += size
 
 
 def parse_json(line: bytes) -> dict[str, Any]:
@@ -125,13 +215,58 @@ def parse_json(line: bytes) -> dict[str, Any]:
 
     Raises DataError: the line holds none; the message names the rule, not the place.
     """
+    if len(line) > LINE_BYTES:
+        raise DataError(f"a line of more than {LINE_BYTES >> 20} MB; write one object per line")
     try:
-        row = json.loads(line.decode("utf-8-sig"))
-    except ValueError as error:  # or bytes that are not UTF-8
+        row = load_json(line)
+    except ValueError as error:
         raise DataError(f"not a line of JSON ({error}); write one object per line") from error
     if not isinstance(row, dict):
         raise DataError(f"a JSON {type(row).__name__}; each line must be an object")
     return row
+
+
+def load_json(content: bytes) -> Any:
+    """The value of a JSON text in UTF-8.
+
+    Raises ValueError: it is none, or one that programs read differently: NaN, a number beyond
+    floating point, a key that one object has twice, hundreds of levels.
+    """
+    try:
+        return _JSON.decode(content.decode("utf-8-sig"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = (key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+        raise ValueError(f"the same key twice: {listed(twice)}")
+    return found
+
+
+def _whole_number(text: str) -> int:
+    _number(text)
+    return int(text)
+
+
+def _number(text: str) -> float:
+    if len(text) > DIGITS or not math.isfinite(value := float(text)):
+        raise ValueError(f"a number of too many digits: {text[:12]}…")
+    return value
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+_JSON = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_int=_whole_number,
+    parse_float=_number,
+    parse_constant=_no_number,
+)
 
 
 def json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -187,3 +322,19 @@ def _append(path: Path, content: bytes) -> None:
             f"{path}: cannot be written ({error.strerror}); make room and run the same again, what "
             "the file holds stays"
         ) from error
+
+
+def lock(file: IO[Any]) -> bool:
+    """Lock an open file until it is closed or its process ends, however it ends; False if another
+    process has it. Where a system or file system has no locks, every process gets it."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,6 +1,7 @@
 """Two systems compared: identity, wins, the clips that differ most, the command."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -13,6 +14,7 @@ from auricle.evaluation.predictions import Prediction
 from auricle.evaluation.references import Reference
 from auricle.evaluation.rows import Faults
 from auricle.metrics import evaluate
+from auricle.metrics.bootstrap import Difference
 
 MEANT = (
     ("a dog barks", "a dog is barking"),
@@ -24,11 +26,12 @@ FIRST = ["a dog barks", "rain falls", "people talk", "a car"]
 SECOND = ["a cat", "rain falls", "a crowd is talking", "wind blows"]
 
 
-def assessment(said, metrics=("cider-d", "bleu"), name="a.csv"):
+def assessment(said, metrics=("cider-d", "bleu"), name="a.csv", n_clips=4):
+    said, meant = said[:n_clips], MEANT[:n_clips]
     predictions = tuple(Prediction(str(n), text, f"{name}:{n}") for n, text in enumerate(said))
-    clips = tuple(Reference(f"clip {n}", texts, "", ()) for n, texts in enumerate(MEANT))
+    clips = tuple(Reference(f"clip {n}", texts, "", ()) for n, texts in enumerate(meant))
     pairs = Pairs(predictions, clips, len(clips), Faults(), ())
-    return Assessment(name, "r.csv", pairs, evaluate(said, MEANT, list(metrics)))
+    return Assessment(name, "r.csv", pairs, evaluate(said, meant, list(metrics)))
 
 
 def test_the_same_captions_are_no_different():
@@ -71,6 +74,29 @@ def test_a_figure_of_the_corpus_alone_has_no_interval():
     words = found.contrasts[0]
     assert words.name == "Vocabulary (words)"
     assert (words.difference, words.wins) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("gap", "said"),
+    [
+        (Difference(0.1, 0.0003, 0.2, 0.04), ("+0.100 (+0.0003, +0.200)", "0.040")),
+        (Difference(-0.1, -0.2, -1e-7, 0.04998), ("-0.100 (-0.200, -1e-07)", "<0.050")),
+        (Difference(0.1, 0.0, 0.2, 0.0503), ("+0.100 (+0.000, +0.200)", "0.050")),
+        (Difference(0.1, 0.05, 0.2, 0.0009), ("+0.100 (+0.050, +0.200)", "<0.001")),
+        (Difference(0.0, 0.0, 0.0, 1.0), ("+0.000 (+0.000, +0.000)", "1.000")),
+    ],
+)
+def test_rounding_does_not_turn_the_verdict(gap, said):
+    found = compare(assessment(FIRST), assessment(SECOND))
+    shown = replace(found, contrasts=(replace(found.contrasts[0], difference=gap),))
+    assert contrast_rows(shown)[0][3:5] == said
+
+
+def test_of_one_clip_nothing_is_certain():
+    one, other = (assessment(said, n_clips=1) for said in (FIRST, SECOND))
+    for contrast in compare(one, other).contrasts:
+        assert contrast.difference is None or contrast.difference == (0.0, 0.0, 0.0, 1.0)
+    assert contrast_rows(compare(one, other))[0][4] == "-"
 
 
 def test_other_clips_are_refused():

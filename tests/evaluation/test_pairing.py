@@ -193,11 +193,27 @@ def test_files_that_are_no_references(tmp_path):
     path = write_csv(tmp_path / "r.csv", [("file", "text"), ("a.wav", "dog")])
     with pytest.raises(DataError, match="has file, text; references are a manifest"):
         read_references(path)
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="no file that can be read"):
         read_references(tmp_path / "nothing.csv")
     write_manifest(tmp_path / "m.jsonl", [Clip(tmp_path / "a.wav", ("x",), "a", "test")])
-    with pytest.raises(DataError, match="no clip of the split 'val'"):
+    write_manifest(
+        tmp_path / "m.jsonl",
+        [
+            Clip(tmp_path / f"{n}.wav", ("x",), str(n), split)
+            for n, split in enumerate(("test", "", "test", "dev"))
+        ],
+    )
+    message = (
+        r"m\.jsonl: no clip of the split 'val'; it has test \(2\), \(empty\) \(1\), dev \(1\)$"
+    )
+    with pytest.raises(DataError, match=message):
         read_references(tmp_path / "m.jsonl", split="val")
+
+
+def test_a_table_has_no_splits_and_says_so(clotho):
+    assert not any("--split" in note for note in read_references(clotho).notes)
+    (note,) = [note for note in read_references(clotho, split="test").notes if "--split" in note]
+    assert "has no effect" in note
 
 
 def test_recordings_of_a_table_are_found_in_a_folder(write_tone, clotho):

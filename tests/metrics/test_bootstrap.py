@@ -50,10 +50,57 @@ def test_a_true_difference_is_found_by_pairing_alone():
     clip = 10 * rng.normal(size=100)
     first, second = clip + 0.5 + 0.5 * rng.normal(size=100), clip
     found = difference(Sums.mean(first), Sums.mean(second))
-    assert found.p == pytest.approx(1 / (1 + RESAMPLES))
+    assert found.p == pytest.approx(2 / (1 + RESAMPLES))
     assert found.low < 0.5 < found.high
     apart = intervals([Sums.mean(first), Sums.mean(second)])
     assert apart[0].low < apart[1].high  # unpaired intervals overlap
+
+
+@pytest.mark.parametrize("clips", [2, 3, 7, 30, 200])
+def test_p_and_interval_never_contradict_each_other(clips):
+    certain = 0
+    for seed in range(80):
+        rng = np.random.default_rng([clips, seed])
+        first = rng.exponential(size=clips)
+        effect = rng.choice([0.0, 0.1, 0.3, 1.0, 3.0]) / np.sqrt(clips)
+        second = first + effect + rng.normal(size=clips)
+        match seed % 5:
+            case 0:  # ties
+                first, second = (first > 1).astype(float), (second > 1).astype(float)
+            case 1:  # few different values
+                first, second = first.round(), second.round()
+            case 2:  # one clip differs
+                second = first.copy()
+                second[0] += 1
+        if seed % 2:
+            pair = Sums.share(first > 1), Sums.share(second > 1)
+        else:
+            pair = Sums.mean(first), Sums.mean(second, rng.random(clips) if seed % 3 else None)
+        found = difference(*pair, seed)
+        assert (found.p < 0.05) == (found.low > 0 or found.high < 0), found
+        assert found.low <= found.high
+        assert 2 / (1 + RESAMPLES) <= found.p <= 1
+        other = difference(pair[1], pair[0], seed)
+        assert other == pytest.approx((-found.value, -found.high, -found.low, found.p))
+        certain += found.p < 0.05
+    assert clips == 2 or 0 < certain < 80
+
+
+def test_the_interval_of_a_difference_is_that_of_the_sorted_resamples():
+    rng = np.random.default_rng(0)
+    first, second = Sums.mean(rng.normal(size=50)), Sums.mean(rng.normal(size=50))
+    gaps = sorted(np.subtract(*resample([first, second], seed=4)))
+    found = difference(first, second, seed=4)
+    assert (found.low, found.high) == (gaps[49], gaps[-50])  # 2.5 % of 2000
+    assert found.p == pytest.approx(
+        2 * (1 + min(sum(g <= 0 for g in gaps), sum(g >= 0 for g in gaps))) / 2001
+    )
+
+
+def test_resamples_without_a_judged_clip_do_not_count():
+    known = np.array([1.0, 0.0, 0.0])
+    found = difference(Sums.mean([0.7, 0, 0], known), Sums.mean([0.2, 0, 0], known))
+    assert found[:3] == pytest.approx((0.5, 0.5, 0.5))
 
 
 def test_fast_draws_equal_slow_ones():

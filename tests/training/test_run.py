@@ -1,5 +1,6 @@
 """A recipe from its files to a model folder, killed, continued, changed, and refused."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -21,7 +22,8 @@ from auricle.errors import DataError, ModelError, TrainingError
 from auricle.model.config import debug_config
 from auricle.training.dry_run import dry_run
 from auricle.training.monitor import TrainingWatch
-from auricle.training.run import precompute_recipe, run_recipe
+from auricle.training.recipe import load_recipe
+from auricle.training.run import _alone, precompute_recipe, run_recipe
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerate")
 
@@ -180,6 +182,54 @@ def test_a_run_is_resumed_only_when_asked_and_only_by_the_same_recipe(recipe):
     run_recipe(recipe, ["training.epochs=3"], resume=True, watch=watch)
     assert steps == [7, 8, 9]
     assert any("training.epochs changed" in note for note in notes)
+
+
+HOLD = """
+import os, sys, time
+from pathlib import Path
+from auricle.training.run import _alone
+with _alone(Path(sys.argv[1])):
+    if not os.fork():
+        os.close(1)
+        time.sleep(60)
+    print("has it", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_two_runs_do_not_share_a_folder_and_a_killed_one_leaves_it(recipe):
+    work = recipe.with_name("out") / "training"
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(work)], stdout=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        assert other.stdout.readline() == b"has it\n"
+        for resume in (False, True):
+            with pytest.raises(TrainingError, match=rf"training: process {other.pid} on .* trains"):
+                run_recipe(recipe, resume=resume)
+        assert [path.name for path in work.iterdir()] == ["lock"]
+        other.kill()  # and its worker lives on
+        other.wait()
+        with _alone(work):
+            os.killpg(other.pid, 0)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(other.pid, signal.SIGKILL)
+        other.stdout.close()
+
+
+def test_a_model_of_another_run_is_not_overwritten(recipe):
+    out = recipe.with_name("out")
+    (out / "training").mkdir(parents=True)
+    (out / "config.json").write_text("{}")
+    for resume in (False, True):
+        with pytest.raises(TrainingError, match="holds a model of another run"):
+            run_recipe(recipe, resume=resume)
+    now = json.dumps(load_recipe(recipe).to_dict())
+    (out / "training" / "recipe.json").write_text(now)
+    with pytest.raises(TrainingError, match="holds a model of another run"):
+        run_recipe(recipe, ["training.seed=1"])
+    run_recipe(recipe, ["training.workers=1"])  # it may begin anew
 
 
 def test_a_run_is_not_continued_with_other_clips(recipe):

@@ -82,7 +82,6 @@ def compare(
 
 def _show(found: Comparison, format: ScoreFormat, show: int, stdout: TextIO) -> None:
     from auricle.evaluation.compare import COLUMNS, LEGEND, as_json, contrast_rows, divergence_lines
-    from auricle.metrics.bootstrap import rough
 
     a, b = found.first, found.second
     title = f"A = {a.system}, B = {b.system}: {len(a.pairs.references):,} clips"
@@ -91,16 +90,15 @@ def _show(found: Comparison, format: ScoreFormat, show: int, stdout: TextIO) -> 
         stdout.write(json.dumps(as_json(found), ensure_ascii=False, indent=1) + "\n")
         return
     if format is ScoreFormat.markdown:
-        table = [COLUMNS, ("---",) * len(COLUMNS), *rows]
-        stdout.write(f"# {title}\n\n" + "".join(f"| {' | '.join(row)} |\n" for row in table))
-        stdout.write("".join(f"\n{line}\n" for line in (LEGEND, *lines)))
+        from auricle.markdown import escape, table
+
+        stdout.write(f"# {escape(title)}\n\n{table(COLUMNS, rows)}")
+        stdout.write("".join(f"\n{escape(line)}\n" for line in (LEGEND, *found.notes, *lines)))
     else:
         from auricle.cli.tables import print_table
 
         stdout.write(title + "\n")
         print_table("", COLUMNS, rows)
-        stdout.write("".join(f"{line}\n" for line in (LEGEND, *lines)))
-    for note in rough(a.evaluation.clips):
-        say("note", note)
+        stdout.write("".join(f"{line}\n" for line in (LEGEND, *found.notes, *lines)))
     for absent in a.evaluation.missing:
         say("note", f"{absent.name} is missing: {absent.reason}; {absent.command}")

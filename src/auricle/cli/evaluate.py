@@ -288,7 +288,9 @@ def assess(
         )
     if more:
         measured = [*evaluation.measured, *more]
-        evaluation = Evaluation.of(evaluation.clips, measured, evaluation.missing, seed)
+        evaluation = Evaluation.of(
+            evaluation.clips, measured, evaluation.missing, seed, evaluation.errors
+        )
     return Assessment(system, str(data.path), pairs, evaluation)
 
 

@@ -8,15 +8,18 @@ files in different ways; these are accepted, in any folder below and with any au
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import repr as shown
 
 from auricle.audio.find import audio_files
 from auricle.audio.header import probe
 from auricle.data.clip import Clip
 from auricle.data.leaks import SPLIT_RANK, canonical_split
+from auricle.data.manifest import LONGEST_S
 from auricle.data.reading import LeftOut, Reading
 from auricle.errors import AudioError, DataError
 from auricle.files import read_table
@@ -61,7 +64,7 @@ def read_audiocaps(
     for table in tables:
         name = split or _split_of(table)
         for line, row in read_table(table, COLUMNS):
-            key = (name, row["youtube_id"], _start(row["start_time"], f"{table}:{line}"))
+            key = (name, row["youtube_id"], start_of(row["start_time"], f"{table}:{line}"))
             rows.setdefault(key, []).append((f"{table}:{line}", row["caption"]))
     files = _index(audio, {video for _, video, _ in rows})
     clips: list[Clip] = []
@@ -144,9 +147,12 @@ def _split_of(table: Path) -> str:
     return names.pop()
 
 
-def _start(text: str, where: str) -> str:
-    """ "30", "30.0" -> "30": seconds as in ids."""
-    try:
-        return f"{float(text):g}"
-    except ValueError as error:
-        raise DataError(f"{where}: start_time is {text!r}; it must be seconds") from error
+def start_of(text: str, where: str) -> str:
+    """ "30", "30.0" -> "30": seconds as in ids.
+
+    Raises DataError: no time within `LONGEST_S`.
+    """
+    with contextlib.suppress(ValueError):
+        if 0 <= (start_s := float(text)) <= LONGEST_S:
+            return f"{start_s:g}"
+    raise DataError(f"{where}: start_time is {shown(text)}; it must be seconds, 0 or more")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -189,7 +190,7 @@ def _identity_findings(
     ways = {
         "the same source, {}": sources.items(),
         "the same samples": [(n, sound.digest) for n, sound in audible.items()],
-        "the same file": [(n, str(row.clip.audio.resolve())) for n, row in enumerate(rows)],
+        "the same file": [(n, os.path.realpath(row.clip.audio)) for n, row in enumerate(rows)],
     }
     for way, keys in ways.items():
         for leak in find_leaks(keys, splits):

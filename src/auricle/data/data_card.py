@@ -16,6 +16,7 @@ from auricle.data.clip import Clip
 from auricle.data.leaks import SPLIT_RANK, canonical_split
 from auricle.data.manifest import read_manifest
 from auricle.errors import AudioError
+from auricle.markdown import escape, table
 from auricle.text.normalise import words
 from auricle.watch import UNKNOWN, Progress, silent
 
@@ -63,12 +64,7 @@ class Table:
     rows: list[tuple[str, ...]]
 
     def markdown(self) -> str:
-        lines = ["| " + " | ".join(self.columns) + " |"]
-        lines.append("|---" + "|---:" * (len(self.columns) - 1) + "|")
-        lines += [
-            "| " + " | ".join(cell.replace("|", "\\|") for cell in r) + " |" for r in self.rows
-        ]
-        return f"## {self.title}\n\n" + "\n".join(lines) + "\n"
+        return f"## {escape(self.title)}\n\n" + table(self.columns, self.rows, numbers=True)
 
 
 def survey(

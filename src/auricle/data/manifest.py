@@ -14,20 +14,22 @@ from __future__ import annotations
 
 import difflib
 import json
-import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from reprlib import repr as shown  # of a value at most a line
 from typing import Any
 
 from auricle.data.clip import RELATIONS, TOGETHER, Clip, Mix
 from auricle.errors import DataError
-from auricle.files import atomic_writer, parse_json, raw_lines
+from auricle.files import atomic_writer, listed, parse_json, raw_lines
 
 REQUIRED = ("audio", "captions")
 OPTIONAL = ("id", "split", "start_s", "end_s", "licence", "source", "mix")
+LONGEST_S = 1e9  # 31 years; every sample of it has a number of 64 bits
+LOUDEST_DB = 200.0
 MISTYPED = 0.8  # from this difflib ratio, an unknown key is a misspelling: "license"
 
 
@@ -94,25 +96,36 @@ def parse_clip(line: bytes, folder: Path) -> Clip:
 
     Raises DataError, with the rule that the line breaks, and the fix.
     """
-    row = parse_json(line)
+    return clip_of(parse_json(line), folder)
+
+
+def clip_of(row: Mapping[str, Any], folder: Path) -> Clip:
+    """As `parse_clip`, of the keys of a line."""
     for key in REQUIRED:
         if key not in row:
             raise DataError(f'has no "{key}"; give {", ".join(REQUIRED)}')
     for key in row.keys() - {*REQUIRED, *OPTIONAL}:
         if near := difflib.get_close_matches(key, [*REQUIRED, *OPTIONAL], 1, MISTYPED):
-            raise DataError(f'unknown key "{key}"; write "{near[0]}"')
+            raise DataError(f'unknown key "{listed([key])}"; write "{near[0]}"')
     captions = row["captions"]
     if not isinstance(captions, list) or not all(isinstance(text, str) for text in captions):
         raise DataError('"captions" must be a list of strings, even for a single caption')
+    if not all(map(_is_text, captions)):
+        raise DataError(
+            '"captions" holds half of a surrogate pair (\\ud800 …); write the character'
+        )
     for key in ("audio", "id", "split"):
         if key in row and (not isinstance(row[key], str) or not row[key]):
-            raise DataError(f'"{key}" is {row[key]!r}; it must be a string that is not empty')
+            raise DataError(f'"{key}" is {shown(row[key])}; it must be a string that is not empty')
     for key in ("licence", "source"):
         if not isinstance(row.get(key), str | None):
-            raise DataError(f'"{key}" is {row[key]!r}; it must be a string, or left out')
+            raise DataError(f'"{key}" is {shown(row[key])}; it must be a string, or left out')
+    for key in ("id", "split", "licence", "source"):  # an id may be a file name
+        if not _is_text(row.get(key) or "", "surrogateescape" if key == "id" else "strict"):
+            raise DataError(f'"{key}" is {shown(row[key])}; it holds half of a surrogate pair')
     start_s, end_s = section(row)
     return Clip(
-        audio=folder / row["audio"],
+        audio=recording(row["audio"], folder),
         captions=tuple(captions),
         id=row.get("id", ""),
         split=row.get("split", ""),
@@ -123,6 +136,33 @@ def parse_clip(line: bytes, folder: Path) -> Clip:
         mix=parse_mix(row["mix"], folder) if "mix" in row else None,
         extra={key: row[key] for key in row if key not in {*REQUIRED, *OPTIONAL}},
     )
+
+
+def recording(name: str, folder: Path) -> Path:
+    """The path of the recording ``name``; a relative one starts at ``folder``.
+
+    Raises DataError: no file can have this name.
+    """
+    if "\0" in name or not _is_text(name, "surrogateescape"):
+        raise DataError(
+            f'"audio" is {shown(name)}; no file can have this name, which holds NUL or half of a'
+            " surrogate pair"
+        )
+    return folder / name
+
+
+def _is_text(value: str, errors: str = "strict") -> bool:
+    """Whether UTF-8 can hold ``value``, with "surrogateescape" also bytes of a file name."""
+    try:
+        value.encode("utf-8", errors)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def split_counts(splits: Counter[str]) -> str:
+    """The splits of a manifest for a message: "train (12), val (3), (empty) (1)"."""
+    return listed(f"{name or '(empty)'} ({n})" for name, n in splits.most_common()) or "no rows"
 
 
 def write_manifest(path: str | os.PathLike[str], clips: Iterable[Clip]) -> int:
@@ -168,43 +208,45 @@ def parse_mix(row: object, folder: Path) -> Mix:
     """
     known = [field.name for field in fields(Mix)]
     if not isinstance(row, dict):
-        raise DataError(f'"mix" is {row!r}; it must be an object with the keys {", ".join(known)}')
+        raise DataError(
+            f'"mix" is {shown(row)}; it must be an object with the keys {", ".join(known)}'
+        )
     for key in row.keys() - set(known):
         near = difflib.get_close_matches(key, known, 1)
         fix = f'write "{near[0]}"' if near else f"known are {', '.join(known)}"
-        raise DataError(f'"mix" has the unknown key "{key}"; {fix}')
+        raise DataError(f'"mix" has the unknown key "{listed([key])}"; {fix}')
     audio = row.get("audio")
     if not isinstance(audio, str) or not audio:
-        raise DataError(f'"audio" of "mix" is {audio!r}; give the path of the second recording')
+        raise DataError(
+            f'"audio" of "mix" is {shown(audio)}; give the path of the second recording'
+        )
     relation = TOGETHER if row.get("relation") is None else row["relation"]
     if relation not in RELATIONS:
         rule = " or ".join(f'"{name}"' for name in RELATIONS)
-        raise DataError(f'"relation" of "mix" is {relation!r}; it must be {rule}')
+        raise DataError(f'"relation" of "mix" is {shown(relation)}; it must be {rule}')
     try:
         start_s, end_s = section(row)
-        level_db = finite(row, "level_db", "a number of dB")
+        level_db = number(row, "level_db", -LOUDEST_DB, LOUDEST_DB, "dB")
         offset_s = seconds(row, "offset_s")
-        return Mix(folder / audio, start_s, end_s, level_db, offset_s, relation)
+        return Mix(recording(audio, folder), start_s, end_s, level_db, offset_s, relation)
     except DataError as error:
         raise DataError(f'in "mix", {error}') from error
 
 
 def seconds(row: Mapping[str, Any], key: str) -> float | None:
-    """``row[key]`` in seconds, None if missing; DataError unless it is finite, 0 or more."""
-    value = finite(row, key, "a number of seconds, 0 or more")
-    if value is not None and value < 0:
-        raise DataError(f'"{key}" is {value!r}; it must be a number of seconds, 0 or more')
-    return value
+    """``row[key]`` in seconds, None if missing; DataError unless it is 0 to `LONGEST_S`."""
+    return number(row, key, 0.0, LONGEST_S, "seconds")
 
 
-def finite(row: Mapping[str, Any], key: str, rule: str) -> float | None:
-    """``row[key]``, None if missing; DataError with ``rule`` unless it is a finite number."""
+def number(row: Mapping[str, Any], key: str, low: float, high: float, unit: str) -> float | None:
+    """``row[key]``, None if missing; DataError unless it is a number from ``low`` to ``high``."""
     value = row.get(key)
     if value is None:
         return None
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value):
-        raise DataError(f'"{key}" is {value!r}; it must be {rule}')
+    given = isinstance(value, int | float) and not isinstance(value, bool)
+    if not given or not low <= value <= high:
+        rule = f"a number of {unit}, {low:g} to {high:,.0f}"
+        raise DataError(f'"{key}" is {shown(value)}; it must be {rule}')
     return float(value)
 
 

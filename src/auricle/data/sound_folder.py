@@ -7,7 +7,6 @@ The table is CSV (TSV) or JSON Lines with a column ``audio`` and either ``captio
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +15,10 @@ from typing import Any
 from auricle.audio.find import audio_files
 from auricle.data.clip import Clip
 from auricle.data.held_out import hold_out
-from auricle.data.manifest import OPTIONAL, parse_clip
+from auricle.data.manifest import OPTIONAL, clip_of
 from auricle.data.reading import LeftOut, Reading
 from auricle.errors import DataError
-from auricle.files import json_rows, read_table
+from auricle.files import is_file, json_rows, listed, read_table
 
 TABLES = ("captions.csv", "captions.tsv", "captions.jsonl", "metadata.csv", "metadata.jsonl")
 AUDIO_COLUMNS = ("audio", "file_name", "filename", "file", "path")  # the first that exists
@@ -52,7 +51,7 @@ def read_folder(
     for line, row in _rows(captions):
         where = f"{captions}:{line}"
         clip = _clip(row, root, split, where)
-        if not clip.audio.is_file():
+        if not is_file(clip.audio):
             left_out.append(LeftOut(where, "no recording", str(clip.audio)))
         elif not clip.captions:
             left_out.append(LeftOut(where, "no caption", str(clip.audio)))
@@ -87,7 +86,7 @@ def _clip(row: Mapping[str, Any], root: Path, split: str, where: str) -> Clip:
         **known,
     }
     try:
-        return parse_clip(json.dumps(line).encode(), root)
+        return clip_of(line, root)
     except DataError as error:
         raise DataError(f"{where}: {error}") from error
 
@@ -118,14 +117,14 @@ def _rows(table: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             key in ("caption", "captions") or key.startswith("caption_") for key in row
         ):
             raise DataError(
-                f"{table}:{line}: has {', '.join(row) or 'no columns'}; it needs audio, and caption"
+                f"{table}:{line}: has {listed(row) or 'no columns'}; it needs audio, and caption"
                 " or caption_1 … caption_5"
             )
         yield line, row
 
 
 def _table_in(folder: Path) -> Path:
-    found = [folder / name for name in TABLES if (folder / name).is_file()]
+    found = [folder / name for name in TABLES if is_file(folder / name)]
     if len(found) != 1:
         have = " and ".join(path.name for path in found) or "none"
         raise DataError(

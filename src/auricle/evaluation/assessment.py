@@ -12,9 +12,16 @@ from auricle.metrics.bootstrap import rough
 from auricle.metrics.evaluation import Evaluation
 from auricle.metrics.scores import Score
 from auricle.text.fluency.detector import CLASSES, DESCRIPTIONS, NAMED
+from auricle.text.normalise import is_blank
 
 # Clips are ranked by the first of these scores that exists, under any label.
 RANKED_BY = ("SPIDEr-FL", "SPIDEr", "FENSE", "CIDEr-D", "SBERT similarity", "METEOR", "ROUGE-L")
+
+
+# Scores that a fluency detector judges, and how far its figures for one caption may lie apart
+# between processors; those of two detectors do so much farther.
+JUDGED = ("Fluency error rate", "SPIDEr-FL", "FENSE", "MACE-like")
+SAME_FIGURE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +46,35 @@ class Assessment:
                 likeliest = max(kinds, key=kinds.__getitem__)
                 return DESCRIPTIONS[likeliest if kinds[likeliest] >= NAMED else "error"]
         return None
+
+    @property
+    def notes(self) -> list[str]:
+        """Notes for readers of the scores."""
+        notes = [*self.pairs.notes, *rough(self.evaluation.clips)]
+        judged = [s.name for s in self.evaluation.scores if s.name.partition(" (")[0] in JUDGED]
+        if judged and self.chosen_by_judge():
+            notes.append(
+                f"{', '.join(judged)}: the fluency detector that judges here also chose these"
+                " captions among candidates, so its share in them is no evidence of fluency"
+            )
+        return notes
+
+    def chosen_by_judge(self) -> bool:
+        """Whether the detector behind the fluency scores also chose the captions: the figures that
+        were recorded with the chosen candidates are its own. False if no figures were."""
+        if not (errors := self.evaluation.errors):
+            return False
+        figures = [
+            (1 - candidate.fluency, error)
+            for prediction, error in zip(self.pairs.predictions, errors, strict=True)
+            if len(prediction.candidates) > 1 and not is_blank(prediction.caption)
+            for candidate in prediction.candidates
+            if candidate.text == prediction.caption and candidate.fluency is not None
+        ]
+        return bool(figures) and all(
+            math.isclose(known, found, rel_tol=SAME_FIGURE, abs_tol=1e-9)
+            for known, found in figures
+        )
 
 
 def ranking(scores: Sequence[Score]) -> Score | None:
@@ -69,7 +105,7 @@ def as_json(assessment: Assessment) -> dict[str, Any]:
         "scores": scores,
         "missing": [asdict(missing) for missing in evaluation.missing],
         "left_out": [asdict(fault) for fault in pairs.faults.found],
-        "notes": [*pairs.notes, *rough(evaluation.clips)],
+        "notes": assessment.notes,
         "items": [_item(assessment, number) for number in range(len(pairs.references))],
     }
 

@@ -18,7 +18,8 @@ class Contrast:
     """One metric of two systems.
 
     Attributes:
-        difference: the first minus the second; None if the metric has no interval.
+        difference: the first minus the second; None if the metric has no interval, or every
+            resample the same difference, as of a single clip.
         wins, ties, losses: clips on which the first is better than, equal to or worse than the
             second; None for metrics of a corpus only, or without a better direction.
     """
@@ -52,6 +53,14 @@ class Comparison:
     ranked_by: str | None
     divergences: tuple[Divergence, ...]
 
+    @property
+    def notes(self) -> list[str]:
+        """Notes for readers of the differences: of both systems once, of one with its letter."""
+        a, b = self.first.notes, self.second.notes
+        both = [note for note in a if note in b]
+        apart = [(name, note) for name, notes in (("A", a), ("B", b)) for note in notes]
+        return [*both, *(f"{name}: {note}" for name, note in apart if note not in both)]
+
 
 def compare(first: Assessment, second: Assessment, seed: int = 0) -> Comparison:
     """The paired bootstrap of every common metric, and the clips ordered by their difference.
@@ -80,6 +89,8 @@ def _contrasts(first: Assessment, second: Assessment, seed: int) -> Iterator[Con
         if b is None:
             continue
         gap = difference(a.sums, b.sums, seed) if a.sums and b.sums else None
+        if gap and gap.value and gap.low == gap.high:  # resamples say nothing of how sure this is
+            gap = None
         counts: tuple[int, ...] = ()
         if a.better and a.score.items:
             gains = [a.better * (x - y) for x, y in zip(a.score.items, b.score.items, strict=True)]
@@ -123,14 +134,24 @@ def contrast_rows(comparison: Comparison) -> list[tuple[str, ...]]:
     for contrast in comparison.contrasts:
         row = [contrast.name, figure(contrast.first), figure(contrast.second)]
         if gap := contrast.difference:
-            span = f"{gap.value:+.3f} ({gap.low:+.3f}, {gap.high:+.3f})"
-            row += [span, "<0.001" if gap.p < 0.001 else f"{gap.p:.3f}"]
+            row += [f"{_signed(gap.value)} ({_signed(gap.low)}, {_signed(gap.high)})", _p(gap.p)]
         else:
-            row += [f"{contrast.first - contrast.second:+.3f}", "-"]
+            row += [_signed(contrast.first - contrast.second), "-"]
         counts = (contrast.wins, contrast.ties, contrast.losses)
         row.append("/".join(map(str, counts)) if contrast.wins is not None else "-")
         rows.append(tuple(row))
     return rows
+
+
+def _signed(value: float) -> str:
+    """Three decimals, more where they would make 0 of what is not 0."""
+    return f"{value:+.3f}" if abs(value) >= 0.0005 or not value else f"{value:+.1g}"
+
+
+def _p(value: float) -> str:
+    """Three decimals that stay on their side of 0.05."""
+    shown = "<0.001" if value < 0.001 else f"{value:.3f}"
+    return "<0.050" if value < 0.05 <= float(shown.strip("<")) else shown
 
 
 def divergence_lines(comparison: Comparison, count: int) -> list[str]:
@@ -168,4 +189,5 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
         "ranked_by": comparison.ranked_by,
         "differing_clips": [asdict(found) for found in comparison.divergences],
         "missing": [asdict(missing) for missing in comparison.first.evaluation.missing],
+        "notes": comparison.notes,
     }

@@ -9,12 +9,14 @@ from typing import Any
 
 from auricle.errors import DataError, ModelError
 from auricle.evaluation.rows import TABLES, rows_of
+from auricle.files import listed
 from auricle.records import Candidate
 from auricle.schema import build
 
 COLUMNS = ("file_name", "caption_predicted")  # of a DCASE submission
 NAMES = ("audio", "file_name", "id")  # keys of a JSON line that name its clip; the first counts
 CAPTIONS = ("caption", "caption_predicted")
+LONGEST = 400  # characters of a message
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def _text(row: Mapping[str, Any], keys: tuple[str, ...], where: str) -> str:
         if isinstance(row.get(key), str):
             return str(row[key])
     raise DataError(
-        f"{where}: has {', '.join(row) or 'no keys'}; it needs {' or '.join(keys)}, a string"
+        f"{where}: has {listed(row) or 'no keys'}; it needs {' or '.join(keys)}, a string"
     )
 
 
@@ -71,4 +73,5 @@ def _candidates(row: Mapping[str, Any], where: str) -> tuple[Candidate, ...]:
     try:
         return tuple(build(Candidate, entry, where, "candidates") for entry in given)
     except ModelError as error:
-        raise DataError(str(error)) from error
+        text = str(error)  # with the value, perhaps a megabyte of it
+        raise DataError(text if len(text) < LONGEST else f"{text[:LONGEST]} …") from error

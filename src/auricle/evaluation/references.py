@@ -9,13 +9,14 @@ from pathlib import Path
 
 from auricle.audio.find import audio_files
 from auricle.data.audiocaps import COLUMNS as AUDIOCAPS
-from auricle.data.audiocaps import read_audiocaps
+from auricle.data.audiocaps import read_audiocaps, start_of
 from auricle.data.clip import Clip
 from auricle.data.clotho import CAPTIONS, Names
-from auricle.data.manifest import read_lines
+from auricle.data.manifest import read_lines, split_counts
 from auricle.data.reading import LeftOut
 from auricle.errors import DataError
 from auricle.evaluation.rows import JSON_LINES, check_encoding, rows_of
+from auricle.files import listed
 
 KINDS = (
     "a manifest (.jsonl), Clotho's CSV (file_name, caption_1 … caption_5) or AudioCaps' CSV "
@@ -70,9 +71,14 @@ def read_references(path: Path, audio: Path | None = None, split: str | None = N
         DataError: the file is missing, has another encoding, other columns, a broken line, or no
             clips.
     """
+    splits: Counter[str] = Counter()
+    notes: tuple[str, ...] = ()
     if path.suffix.lower() in JSON_LINES:
-        found = _manifest(path, split)
+        found = _manifest(path, split, splits)
     else:
+        notes = (
+            (f"{path}: a table names no splits, so that --split has no effect",) if split else ()
+        )
         rows = list(rows_of(path))
         columns = rows[0][1].keys() if rows else set()
         if columns >= set(AUDIOCAPS):
@@ -80,28 +86,29 @@ def read_references(path: Path, audio: Path | None = None, split: str | None = N
         elif "file_name" in columns and any(name.startswith("caption") for name in columns):
             found = _clotho(path, rows, audio)
         else:
-            has = ", ".join(columns) or "no rows"
+            has = listed(columns) or "no rows"
             raise DataError(f"{path}: has {has}; references are {KINDS}")
     clips, faulty, faults = _checked(found)
     if not clips:
+        if split and split not in splits and splits:
+            raise DataError(
+                f"{path}: no clip of the split {split!r}; it has {split_counts(splits)}"
+            )
         of = f" of the split {split!r}" if split else ""
         raise DataError(f"{path}: no clip{of} with a caption; references are {KINDS}")
-    return References(path, clips, faulty, faults, _notes(clips))
+    return References(path, clips, faulty, faults, (*notes, *_notes(clips)))
 
 
-def _manifest(path: Path, split: str | None) -> list[Reference]:
+def _manifest(path: Path, split: str | None, splits: Counter[str]) -> list[Reference]:
+    """The clips of ``split``; ``splits`` counts those of every split."""
     check_encoding(path)
-    return [
-        Reference(
-            clip.id,
-            clip.captions,
-            f"{path}:{line}",
-            (clip.id, *_file_names(str(clip.audio))),
-            clip,
-        )
-        for line, clip in read_lines(path)
-        if split is None or clip.split == split
-    ]
+    found = []
+    for line, clip in read_lines(path):
+        splits[clip.split] += 1
+        if split is None or clip.split == split:
+            names = (clip.id, *_file_names(str(clip.audio)))
+            found.append(Reference(clip.id, clip.captions, f"{path}:{line}", names, clip))
+    return found
 
 
 def _clotho(
@@ -131,7 +138,7 @@ def _audiocaps(
     references: dict[str, Reference] = {}
     for line, row in rows:
         where = f"{path}:{line}"
-        name = f"{row['youtube_id']}_{_seconds(row['start_time'], where)}"
+        name = f"{row['youtube_id']}_{start_of(row['start_time'], where)}"
         known = references.get(name)
         if known is None:
             names = (name, f"Y{name}", row["youtube_id"], f"Y{row['youtube_id']}")
@@ -142,13 +149,6 @@ def _audiocaps(
             names=(*known.names, row["audiocap_id"]),
         )
     return list(references.values())
-
-
-def _seconds(text: str, where: str) -> str:
-    try:
-        return f"{float(text):g}"
-    except ValueError as error:
-        raise DataError(f"{where}: start_time is {text!r}; it must be seconds") from error
 
 
 def _file_names(name: str) -> tuple[str, ...]:

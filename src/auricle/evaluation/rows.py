@@ -9,7 +9,7 @@ from typing import Any
 
 from auricle.data.reading import LeftOut
 from auricle.errors import DataError
-from auricle.files import json_rows, read_table
+from auricle.files import LINE_BYTES, is_utf8, json_rows, opened, raw_lines, read_table
 
 TABLES = {".csv", ".tsv", ".tab"}
 JSON_LINES = {".jsonl", ".ndjson"}
@@ -61,13 +61,14 @@ def check_encoding(path: Path) -> None:
     Raises:
         DataError: the file is not UTF-8; names the lines.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:4096]:
-        raise DataError(f"{path}: not UTF-8 but UTF-16 or no text at all; save it as UTF-8")
-    wrong = [n for n, line in enumerate(content.splitlines(), 1) if not _decodes(line)]
+    with opened(path, "file") as file:
+        start = file.read(4096)
+        if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in start:
+            raise DataError(f"{path}: not UTF-8 but UTF-16 or no text at all; save it as UTF-8")
+        if is_utf8(file):
+            return
+    whole = (line for line in raw_lines(path, "file") if len(line.content) <= LINE_BYTES)
+    wrong = [line.number for line in whole if not _decodes(line.content)]
     if wrong:
         more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
         raise DataError(

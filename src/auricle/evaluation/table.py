@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from auricle.evaluation.assessment import Assessment
-from auricle.metrics.bootstrap import rough
+from auricle.markdown import escape, table
 from auricle.metrics.evaluation import Evaluation
 from auricle.metrics.scores import Missing
 
@@ -47,11 +47,11 @@ def heading(assessment: Assessment) -> str:
 
 def markdown(assessment: Assessment) -> str:
     """The table, with missing metrics and left-out rows."""
-    lines = [f"# {heading(assessment)}", "", f"| {' | '.join(COLUMNS)} |", "|---|---|---|"]
-    lines += [f"| {' | '.join(row)} |" for row in score_rows(assessment.evaluation)]
+    text = f"# {escape(heading(assessment))}\n\n"
+    text += table(COLUMNS, score_rows(assessment.evaluation))
     for title, entries in remarks(assessment).items():
-        lines += ["", f"{title}:", "", *(f"- {entry}" for entry in entries)]
-    return "\n".join(lines) + "\n"
+        text += f"\n{title}:\n\n" + "".join(f"- {escape(entry)}\n" for entry in entries)
+    return text
 
 
 def remarks(assessment: Assessment) -> dict[str, list[str]]:
@@ -60,6 +60,6 @@ def remarks(assessment: Assessment) -> dict[str, list[str]]:
     found = {
         "Missing, and what brings it": missing_lines(assessment.evaluation.missing),
         "Left out": pairs.faults.lines(),
-        "Notes": [*pairs.notes, *rough(assessment.evaluation.clips)],
+        "Notes": assessment.notes,
     }
     return {title: entries for title, entries in found.items() if entries}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+from auricle.markdown import escape
 from auricle.model.captioner import AudioCaptioner
 
 CARD = """---
@@ -10,14 +13,14 @@ pipeline_tag: audio-text-to-text
 tags: [audio-captioning]
 ---
 
-# {name}
+# {title}
 
 An automated audio captioning model: it describes the sounds of a recording in one sentence.
 
 ```python
 import auricle
 
-auricle.load("{name}").caption("recording.wav")
+auricle.load({name}).caption("recording.wav")
 ```
 
 {architecture}
@@ -38,7 +41,9 @@ ARCHITECTURE = """\
 
 def default_card(name: str, model: AudioCaptioner, embedder: str) -> str:
     """The card of a model, from its architecture alone."""
-    return CARD.format(name=name, architecture=architecture(model, embedder))
+    return CARD.format(
+        title=escape(name), name=json.dumps(name), architecture=architecture(model, embedder)
+    )
 
 
 def architecture(model: AudioCaptioner, embedder: str, tuned: bool = False) -> str:
@@ -55,5 +60,5 @@ def architecture(model: AudioCaptioner, embedder: str, tuned: bool = False) -> s
         decoder_dim=config.decoder.dim,
         vocab_size=config.decoder.vocab_size,
         parameters=(sum(p.numel() for p in model.parameters()) - inside) / 1e6,
-        embedder=embedder,
+        embedder=escape(embedder),
     )

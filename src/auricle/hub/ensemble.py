@@ -35,6 +35,7 @@ from auricle.hub.folder import (
     save_bundle,
     write_config,
 )
+from auricle.markdown import escape, table
 from auricle.model.captioner import AudioCaptioner
 from auricle.schema import build, check
 from auricle.text.embedder import TextEmbedder
@@ -58,10 +59,7 @@ import auricle
 auricle.load("path/to/this/folder").caption("recording.wav")
 ```
 
-| member | share of likelihood | share of similarity |
-|---|---|---|
 {members}
-
 {pool}
 
 {measured}
@@ -335,15 +333,18 @@ def ensemble_card(name: str, config: EnsembleConfig, measured: str = "") -> str:
         sum(getattr(member, kind) for member in config.members)
         for kind in ("likelihood_weight", "similarity_weight")
     ]
-    rows = (
-        f"| {member.name} | {member.likelihood_weight / totals[0]:.2f} "
-        f"| {member.similarity_weight / totals[1]:.2f} |"
+    rows = [
+        (
+            member.name,
+            f"{member.likelihood_weight / totals[0]:.2f}",
+            f"{member.similarity_weight / totals[1]:.2f}",
+        )
         for member in config.members
-    )
+    ]
     return ENSEMBLE_CARD.format(
-        name=name,
+        name=escape(name),
         count=len(config.members),
-        members="\n".join(rows),
+        members=table(("member", "share of likelihood", "share of similarity"), rows),
         pool=POOLS[config.pool],
         measured=measured or "The ensemble has not been measured.",
     )

@@ -11,6 +11,7 @@ from auricle.metrics.bootstrap import Interval, intervals
 from auricle.metrics.inputs import MetricInputs
 from auricle.metrics.registry import Measured, Metric, MetricOutcome, chosen
 from auricle.metrics.scores import Missing, MissingMetricError, Score
+from auricle.text.fluency.detector import ERROR
 from auricle.watch import Progress, silent
 
 if TYPE_CHECKING:
@@ -30,12 +31,15 @@ class Evaluation:
         intervals: 95 % intervals by name of the score; not every score has one.
         missing: metrics that could not be computed as published. A replacement is among the scores,
             under its own name.
+        errors: [N] the fluency detector's probability that a caption has an error; empty if no
+            metric asked for it.
     """
 
     clips: int
     measured: tuple[Measured, ...]
     intervals: dict[str, Interval]
     missing: tuple[Missing, ...]
+    errors: tuple[float, ...] = ()
 
     @classmethod
     def of(
@@ -44,6 +48,7 @@ class Evaluation:
         measured: Sequence[Measured],
         missing: Sequence[Missing] = (),
         seed: int = 0,
+        errors: Sequence[float] = (),
     ) -> Evaluation:
         """The evaluation with its intervals; ``seed`` is that of the bootstrap.
 
@@ -53,7 +58,7 @@ class Evaluation:
         sums = {found.score.name: found.sums for found in measured if found.sums}
         found = intervals(list(sums.values()), seed) if sums else []
         ranged = {n: i for n, i in zip(sums, found, strict=True) if i.high - i.low > ROUNDING}
-        return cls(clips, tuple(measured), ranged, tuple(missing))
+        return cls(clips, tuple(measured), ranged, tuple(missing), tuple(errors))
 
     @property
     def scores(self) -> tuple[Score, ...]:
@@ -114,7 +119,8 @@ def evaluate(
         measured += outcome.measured
         missing += outcome.missing
     progress("", len(wanted), len(wanted))
-    return Evaluation.of(len(candidates), measured, missing, seed)
+    errors = inputs.errors[:, ERROR].tolist() if inputs.judged else ()
+    return Evaluation.of(len(candidates), measured, missing, seed, errors)
 
 
 def _outcome(metric: Metric, inputs: MetricInputs) -> MetricOutcome:

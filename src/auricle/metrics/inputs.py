@@ -126,6 +126,11 @@ class MetricInputs:
         found[self.blank] = [float(name in ("add_tail", "error")) for name in CLASSES]
         return found
 
+    @property
+    def judged(self) -> bool:
+        """Whether a metric asked for `errors`."""
+        return "errors" in vars(self)
+
     @cached_property
     def cider_d(self) -> Score:
         from auricle.metrics.cider import cider_d

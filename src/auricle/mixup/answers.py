@@ -26,7 +26,7 @@ from typing import Any, Literal, get_args
 
 from auricle.data.manifest import portable, section
 from auricle.errors import DataError
-from auricle.files import atomic_writer, parse_json, raw_lines
+from auricle.files import atomic_writer, lock, parse_json, raw_lines
 from auricle.llm.completion import whole_characters
 
 Provider = Literal["openai", "local", "published"]
@@ -148,7 +148,10 @@ def appending(path: Path) -> Iterator[Callable[[MixupRow], None]]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab", buffering=0) as file:
-        _lock(file, path)
+        if not lock(file):
+            raise DataError(
+                f"{path}: another process is writing to it; wait for it, or give another output"
+            )
         _mend(file, path)
 
         def append(row: MixupRow) -> None:
@@ -185,19 +188,6 @@ def sort_rows(path: Path) -> bool:
             lines.seek(offset)
             sorted_file.write(lines.readline().decode("utf-8"))
     return True
-
-
-def _lock(file: FileIO, path: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:  # this system has no such locks
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released when the file is closed
-    except OSError as error:
-        raise DataError(
-            f"{path}: another process is writing to it; wait for it, or give another output"
-        ) from error
 
 
 def _mend(file: FileIO, path: Path) -> None:

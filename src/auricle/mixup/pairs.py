@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auricle.data.clip import Clip
-from auricle.data.manifest import DefaultIds, parse_clip, with_id
+from auricle.data.manifest import DefaultIds, parse_clip, split_counts, with_id
 from auricle.errors import DataError
 from auricle.files import raw_lines
 from auricle.mixup.answers import MixRelation, MixupRow, Provider
@@ -117,10 +117,9 @@ class CaptionPairs:
                 clips.append((line.offset, captions, digest(recording), digest(clip.id)))
         pairs = cls(path, seed, np.array(clips, _CLIP), ids.numbers)
         if not len(pairs):
-            there = ", ".join(f"{name or '(empty)'} ({count})" for name, count in splits.items())
             raise DataError(
                 f'{path}: split "{split}" has no captions of two different recordings to mix;'
-                f" the manifest's splits are {there or 'none'}"
+                f" the manifest's splits are {split_counts(splits)}"
             )
         return pairs
 

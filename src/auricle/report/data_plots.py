@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auricle.data.data_card import SplitStatistics
-from auricle.report.plots import require_matplotlib
+from auricle.report.plots import literally, require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SIZE_INCHES, DPI = (6.4, 3.6), 150
 BINS = 40
+LABEL = 32  # characters
 SHOWN = 30  # licences, the most frequent
 
 Splits = dict[str, SplitStatistics]
@@ -31,17 +32,24 @@ def draw(splits: Splits, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, plot in PLOTS.items():
-        figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")
-        plot(figure.add_subplot(), splits)
-        paths.append(folder / f"{name}.png")
-        figure.savefig(paths[-1])
+        with literally():
+            figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")
+            plot(figure.add_subplot(), splits)
+            paths.append(folder / f"{name}.png")
+            figure.savefig(paths[-1])
     return paths
+
+
+def label(name: str) -> str:
+    """A name of others as a label: matplotlib leaves out those that begin with "_"."""
+    short = name if len(name) <= LABEL else f"{name[: LABEL - 1]}…"
+    return f" {short}" if short.startswith("_") else short
 
 
 def _durations(axes: Axes, splits: Splits) -> None:
     given = {name: s.durations_s for name, s in splits.items() if s.durations_s}
     if given:
-        axes.hist(list(given.values()), bins=BINS, stacked=True, label=list(given))
+        axes.hist(list(given.values()), bins=BINS, stacked=True, label=[*map(label, given)])
         axes.legend()
     axes.set(xlabel="seconds", ylabel="clips", title="Durations")
 
@@ -53,7 +61,7 @@ def _caption_lengths(axes: Axes, splits: Splits) -> None:
             counts = Counter(s.caption_words)
             lengths = range(max(counts) + 1)
             shares = [100 * counts[length] / counts.total() for length in lengths]
-            axes.plot(lengths, shares, marker=".", label=name)
+            axes.plot(lengths, shares, marker=".", label=label(name))
             axes.legend()
     axes.set(xlabel="words", ylabel="% of the split's captions", title="Caption lengths")
 
@@ -62,7 +70,7 @@ def _vocabulary(axes: Axes, splits: Splits) -> None:
     """The frequency of words by rank (Zipf's law)."""
     for name, s in splits.items():
         if s.vocabulary:
-            axes.loglog(sorted(s.vocabulary.values(), reverse=True), label=name)
+            axes.loglog(sorted(s.vocabulary.values(), reverse=True), label=label(name))
             axes.legend()
     axes.set(xlabel="rank of the word", ylabel="times used", title="Vocabulary")
 
@@ -75,10 +83,11 @@ def _licences(axes: Axes, splits: Splits) -> None:
     left = [0] * len(order)
     for name, s in splits.items():
         counts = [s.licences[licence] for licence in order]
-        axes.barh(order, counts, left=left, label=name)
+        axes.barh(range(len(order)), counts, left=left, label=label(name))
         left = [a + b for a, b in zip(left, counts, strict=True)]
     if order:
         axes.legend()
+    axes.set_yticks(range(len(order)), [label(licence) for licence in order])
     axes.set(xlabel="clips", title="Licences of the audio")
 
 

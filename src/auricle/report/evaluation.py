@@ -13,6 +13,7 @@ from auricle.errors import AudioError, DataError
 from auricle.evaluation.assessment import Assessment, as_json
 from auricle.evaluation.table import COLUMNS, figure, heading, markdown, remarks, score_rows
 from auricle.files import atomic_writer
+from auricle.markdown import escape as markdown_of
 from auricle.metrics.scores import Score
 from auricle.records import Candidate
 from auricle.report.page import html_page
@@ -160,10 +161,7 @@ def _errors(assessment: Assessment) -> str:
     more = [f"… and {len(found) - len(shown):,} more"] if len(found) > len(shown) else []
     counts = Counter(fault for _, fault in found).most_common()
     rows = "\n".join(_row((fault, f"{count:,}")) for fault, count in counts)
-    return (
-        f"<section><h2>Fluency errors</h2><table class=figures>{rows}</table>"
-        f"{_list([*shown, *more])}</section>"
-    )
+    return f"<section><h2>Fluency errors</h2>{_scrolling(rows)}{_list([*shown, *more])}</section>"
 
 
 def _faults(assessment: Assessment) -> list[tuple[int, str]]:
@@ -232,7 +230,11 @@ def _candidates(candidates: Sequence[Candidate], caption: str) -> str:
 def _table(columns: Sequence[str], rows: Iterable[str]) -> str:
     head = "".join(f"<th>{escape(name)}" for name in columns)
     lines = "\n".join([f"<tr>{head}</tr>", *rows])
-    return f"<div class=wide><table class=figures>{lines}\n</table></div>"
+    return _scrolling(lines)
+
+
+def _scrolling(rows: str) -> str:
+    return f"<div class=wide><table class=figures>{rows}\n</table></div>"
 
 
 def _row(cells: Sequence[str], style: str = "") -> str:
@@ -252,13 +254,15 @@ def _clips_in_markdown(assessment: Assessment) -> str:
         lines += ["", "## Fluency errors", ""]
         lines += [f"- {fault}: {count:,}" for fault, count in counts.most_common()]
     for title, numbers in ends(assessment.ranking()).items():
-        lines += ["", f"## {title}"]
+        lines += ["", f"## {markdown_of(title)}"]
         for number in numbers:
             prediction = assessment.pairs.predictions[number]
             reference = assessment.pairs.references[number]
-            lines += ["", f"### {reference.id}", "", f"**{prediction.caption}**", ""]
-            lines += [", ".join(_item_scores(assessment, number)), ""]
-            lines += [f"- {text}" for text in reference.captions]
+            lines += ["", f"### {markdown_of(reference.id)}", ""]
+            lines += [f"**{markdown_of(prediction.caption)}**", ""]
+            lines += [markdown_of(", ".join(_item_scores(assessment, number))), ""]
+            lines += [f"- {markdown_of(text)}" for text in reference.captions]
             others = [c for c in prediction.candidates if c.text != prediction.caption]
-            lines += ["", *(f"- candidate, {c.score:.3f}: {c.text}" for c in others)]
+            told = (f"candidate, {c.score:.3f}: {c.text}" for c in others)
+            lines += ["", *(f"- {markdown_of(text)}" for text in told)]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,8 @@
-"""The page shell: self-contained HTML, with one style and one player script."""
+"""The page shell: self-contained HTML, with one style and one player script.
+
+It fits a phone: long names break, tables are as wide as they need inside a `div.wide`, which
+scrolls, or fold (`table.sources`).
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,15 @@ FIRST, SECOND = "#2f7ebc", "#d9822b"  # colours of a pair
 
 _STYLE = f"""\
 body {{ font: 16px/1.45 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
-  padding: 0 1rem; color: #1c1c1c; background: #f6f6f4 }}
+  padding: 0 1rem; color: #1c1c1c; background: #f6f6f4; overflow-wrap: anywhere;
+  -webkit-text-size-adjust: 100% }}
 h1 {{ font-size: 1.4rem; margin-bottom: .3rem }}
 h2 {{ font-size: 1.15rem; margin: 0 }}
 h2 + p {{ margin-top: 0 }}
 section {{ background: #fff; border: 1px solid #ddd; border-radius: 6px; margin: 1.2rem 0;
   padding: 1rem }}
 ul {{ margin: .1rem 0 .6rem; padding-left: 1.2rem }}
-summary {{ cursor: pointer; color: #2f6ea5 }}
+summary {{ cursor: pointer; color: #2f6ea5; padding: .6rem 0 }}
 .part {{ margin: 2.2rem 0 .4rem; font-size: 1.25rem }}
 .facts, .label, .file {{ color: #666; font-size: .85rem }}
 .facts {{ margin: .2rem 0 .6rem }}
@@ -33,11 +38,11 @@ summary {{ cursor: pointer; color: #2f6ea5 }}
 .time i {{ position: absolute; top: 0; bottom: 0; width: 2px; background: #4cd964; opacity: 0 }}
 .axis {{ position: relative; height: 1.2rem; color: #666; font-size: .75rem }}
 .axis span {{ position: absolute; transform: translateX(-50%); white-space: nowrap }}
-audio {{ width: 100%; margin: .3rem 0 .5rem }}
+audio {{ width: 100%; min-height: 44px; margin: .3rem 0 .5rem }}
 table {{ border-spacing: 0; width: 100% }}
 td {{ padding: .1rem 1rem .1rem 0; vertical-align: top }}
 .sources td:first-child {{ white-space: nowrap; width: 9rem }}
-.file {{ text-align: right; padding-right: 0; overflow-wrap: anywhere; max-width: 14rem }}
+.file {{ text-align: right; padding-right: 0; max-width: 14rem }}
 .dot {{ display: inline-block; width: .75rem; height: .75rem; border-radius: 2px;
   margin-right: .5rem }}
 .wide {{ overflow-x: auto }}
@@ -49,6 +54,14 @@ td {{ padding: .1rem 1rem .1rem 0; vertical-align: top }}
 .chosen {{ font-weight: 600 }}
 .panels {{ display: flex; flex-wrap: wrap; gap: .5rem }}
 .panels svg {{ width: 18rem; max-width: 100%; height: auto }}
+@media (max-width: 40rem) {{
+  body {{ margin: 1rem auto; padding: 0 .5rem }}
+  section {{ padding: .7rem }}
+  .figures td:first-child, .figures th:first-child {{ min-width: 9rem }}
+  .sources td {{ display: block; width: auto; max-width: none; padding-right: 0 }}
+  .sources td.file {{ text-align: left; margin-bottom: .6rem }}
+  .panels svg {{ width: 100% }}
+}}
 """
 
 # In each <section> with a player (`auricle.report.player`), the script draws the time into the

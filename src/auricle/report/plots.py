@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 PANEL_INCHES = (3.0, 2.1)
 BINS = 30
+TITLE = 60  # characters
 GROUPS = 6  # of clips, along the horizontal axis
 LEAST = 12  # groups are drawn from this number of clips on
 
@@ -36,16 +38,24 @@ def require_matplotlib() -> None:
         ) from error
 
 
+def literally() -> AbstractContextManager[None]:
+    """A context in which names of others are drawn as they are: "$" begins no formula."""
+    import matplotlib
+
+    return matplotlib.rc_context({"text.parse_math": False, "svg.hashsalt": "auricle"})
+
+
 def distributions(scores: Sequence[Score]) -> list[str]:
     """A histogram of each score's items, with its mean."""
     drawings = []
-    for score in scores:
-        figure, axes = _panel()
-        axes.hist(score.items, bins=BINS, color=FIRST)
-        axes.axvline(float(np.mean(score.items)), color=SECOND)
-        axes.set_title(score.name, fontsize=8)
-        axes.set_ylabel("clips")
-        drawings.append(_svg(figure))
+    with literally():
+        for score in scores:
+            figure, axes = _panel()
+            axes.hist(score.items, bins=BINS, color=FIRST)
+            axes.axvline(float(np.mean(score.items)), color=SECOND)
+            axes.set_title(score.name[:TITLE], fontsize=8)
+            axes.set_ylabel("clips")
+            drawings.append(_svg(figure))
     return drawings
 
 
@@ -54,14 +64,15 @@ def against(score: Score, quantities: dict[str, Sequence[float]]) -> list[str]:
     of similar clips with 95 % intervals."""
     drawings = []
     for name, values in quantities.items():
-        figure, axes = _panel()
-        x, y = np.asarray(values, dtype=np.float64), np.asarray(score.items)
-        x, y = x[known := np.isfinite(x)], y[known]
-        axes.plot(x, y, ".", color=FIRST, alpha=0.5, markersize=5, markeredgewidth=0)
-        _draw_groups(axes, x, y)
-        axes.set_title(score.name, fontsize=8)
-        axes.set_xlabel(name)
-        drawings.append(_svg(figure))
+        with literally():
+            figure, axes = _panel()
+            x, y = np.asarray(values, dtype=np.float64), np.asarray(score.items)
+            x, y = x[known := np.isfinite(x)], y[known]
+            axes.plot(x, y, ".", color=FIRST, alpha=0.5, markersize=5, markeredgewidth=0)
+            _draw_groups(axes, x, y)
+            axes.set_title(score.name[:TITLE], fontsize=8)
+            axes.set_xlabel(name)
+            drawings.append(_svg(figure))
     return drawings
 
 
@@ -139,10 +150,7 @@ def _panel() -> tuple[Figure, Axes]:
 
 def _svg(figure: Figure) -> str:
     """The <svg> element for a page; equal for equal figures."""
-    import matplotlib
-
     file = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "auricle"}):
-        figure.savefig(file, format="svg", metadata={"Date": None})
+    figure.savefig(file, format="svg", metadata={"Date": None})
     text = file.getvalue()
     return text[text.index("<svg") :]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from auricle.markdown import escape
 from auricle.tiny.sounds import Sound
 from auricle.training.recipe import Recipe
 
@@ -82,5 +83,5 @@ def tiny_credits(sounds: Sequence[Sound]) -> str:
     return CREDITS.format(
         count=len(sounds),
         licences=", ".join(f"{licence} ({count:,})" for licence, count in licences.most_common()),
-        sounds="\n".join(f"* {sound.credit}" for sound in sounds),
+        sounds="\n".join(f"* {escape(sound.credit)}" for sound in sounds),
     )

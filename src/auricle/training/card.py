@@ -14,6 +14,7 @@ from pathlib import Path
 
 from auricle.data.licences import licence_name
 from auricle.hub.card import architecture
+from auricle.markdown import code, escape, table
 from auricle.metrics.bootstrap import RESAMPLES, Interval, rough
 from auricle.metrics.cider import SIMPLE_NAME as CIDER_D
 from auricle.model.captioner import AudioCaptioner
@@ -75,9 +76,7 @@ The architecture is that of Wu et al., ICASSP 2024 (arXiv 2309.17352).
 
 To reproduce it, with the same manifests and recordings:
 
-```
 {command}
-```
 
 ## Measured
 
@@ -107,13 +106,13 @@ def paired_card(
     """
     return TEXT.format(
         front=_front(recipe),
-        name=recipe.name,
+        name=escape(recipe.name),
         architecture=architecture(
             model, _name(recipe.text_embedder.name), recipe.training.tune_encoder
         ),
         data=_data(recipe, sources),
         licences=_licences(sources["training"]),
-        licence=recipe.licence
+        licence=escape(recipe.licence)
         or "Not stated. It depends on the licences of the training data above and of what this "
         "model was built from:",
         parts=_parts(recipe, model),
@@ -141,7 +140,7 @@ def _front(recipe: Recipe) -> str:
 def _data(recipe: Recipe, sources: Mapping[str, Sequence[Source]]) -> str:
     data = recipe.data
     splits = {"training": data.train_split, "validation": data.validation_split} if data else {}
-    return _table(
+    return table(
         ("manifest", "used for", "split", "clips", "hours", "rows left out"),
         [
             (
@@ -163,7 +162,7 @@ def _licences(train: Sequence[Source]) -> str:
     for source in train:
         for licence, clips in source.licences.items():
             counts[licence_name(licence) or "not stated"] += clips
-    table = _table(
+    counted = table(
         ("licence of the recording", "training clips"),
         [(licence, f"{clips:,}") for licence, clips in counts.most_common()],
     )
@@ -177,21 +176,21 @@ def _licences(train: Sequence[Source]) -> str:
         notes.append("NC excludes commercial use of the recordings.")
     if "not stated" in counts:
         notes.append("Of some recordings the manifests state no licence.")
-    return "\n\n".join([table, " ".join(notes)] if notes else [table])
+    return "\n\n".join([counted, " ".join(notes)] if notes else [counted])
 
 
 def _parts(recipe: Recipe, model: AudioCaptioner) -> str:
     """The models it stands on, with their licences as far as they are known."""
     encoder, embedder = type(model.encoder).__name__, recipe.text_embedder.name
-    told = PARTS.get(encoder, encoder)
+    told = PARTS.get(encoder, escape(encoder))
     if recipe.encoder_weights == "random":
         told = f"{encoder} with random weights, for a test"
     lines = [
         f"* Encoder: {told}.",
-        f"* Text embedder: {PARTS.get(embedder, _name(embedder) + '; see its own card')}.",
+        f"* Text embedder: {PARTS.get(embedder, escape(_name(embedder)) + '; see its own card')}.",
     ]
     if recipe.start:
-        lines.append(f"* Started from: {_name(recipe.start)}; see its own card.")
+        lines.append(f"* Started from: {escape(_name(recipe.start))}; see its own card.")
     return "\n".join(lines)
 
 
@@ -232,7 +231,7 @@ def _preference(training: TrainingConfig) -> str:
 
 def _command(outcome: Outcome) -> str:
     launch = f"accelerate launch --num_processes {outcome.processes} -m " * (outcome.processes > 1)
-    return f"{launch}auricle train {shlex.join(outcome.command)}"
+    return code(f"{launch}auricle train {shlex.join(outcome.command)}")
 
 
 def _measured(recipe: Recipe, outcome: Outcome) -> str:
@@ -246,7 +245,7 @@ def _measured(recipe: Recipe, outcome: Outcome) -> str:
         captioned = f", {len(found.captions):,} of them captioned by {decoded}" * bool(
             found.captions
         )
-        parts.append(_table(("measure", "value", "95 % interval"), rows))
+        parts.append(table(("measure", "value", "95 % interval"), rows))
         parts.append(
             f"On {found.clips:,} validation clips{captioned}. The intervals speak of the choice "
             f"of clips alone (recall: Wilson's; the rest: {RESAMPLES} bootstrap resamples), not of "
@@ -273,13 +272,6 @@ def _row(interval: Interval) -> tuple[str, str]:
 def _monitor(recipe: Recipe) -> str:
     names = {"cider_d": CIDER_D, "recall": "R@1", "accuracy": "next-token accuracy"}
     return names.get(recipe.validation.monitor, "loss")
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(
-        "| " + " | ".join(c.replace("|", "\\|") for c in line) + " |" for line in lines
-    )
 
 
 def _is_path(name: str) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 from auricle.audio.header import probe
 from auricle.audio.load import MIN_DURATION_S, load_audio
 from auricle.data.clip import FOLLOWED_BY, Clip, Mix
-from auricle.data.manifest import DefaultIds, parse_clip, with_id
+from auricle.data.manifest import DefaultIds, parse_clip, split_counts, with_id
 from auricle.errors import AudioError, DataError
 from auricle.files import Line, raw_lines
 from auricle.text.normalise import as_written
@@ -209,7 +209,7 @@ def _look(
     if not usable(clip.captions, min_words):
         return clip, f"only captions of fewer than {min_words} words"
     parts: list[Clip | Mix] = [clip, clip.mix] if clip.mix else [clip]
-    if not all(part.audio.exists() for part in parts):
+    if not all(os.path.exists(part.audio) for part in parts):  # noqa: PTH110  (no name is too long)
         return clip, "audio missing"
     try:
         seconds = [
@@ -235,9 +235,8 @@ def _section_s(audio: Path, start_s: float, end_s: float | None, max_duration_s:
 def _nothing(manifest: Path, split: str, splits: Counter[str], skipped: Counter[str]) -> str:
     reasons = ", ".join(f"{reason}: {count}" for reason, count in skipped.most_common())
     if split and not splits[split]:
-        there = ", ".join(f"{name or '(empty)'} ({count})" for name, count in splits.most_common())
         return (
-            f'{manifest}: no row of split "{split}"; it has {there or "no rows"}'
+            f'{manifest}: no row of split "{split}"; it has {split_counts(splits)}'
             f"{f' ({reasons})' if reasons else ''}; name one of those"
             " in the recipe, or hold some out (`auricle data folder … --validation 0.1`)"
         )

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from auricle.data.clip import load_clip
 from auricle.errors import TrainingError
-from auricle.files import atomic_writer
+from auricle.files import atomic_writer, lock
 from auricle.hub.folder import Bundle, save_bundle
 from auricle.training.checkpoints import CHECKPOINT, State
 from auricle.training.examples import Examples
@@ -25,6 +28,9 @@ from auricle.training.paired_job import paired_job
 from auricle.training.precompute import Counts
 from auricle.training.recipe import Recipe, changed_keys, load_recipe
 from auricle.watch import Note
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 # What may change between a run and its continuation, because its checkpoint fits all the same;
 # of the first ones nothing is said, for no weight depends on them.
@@ -75,6 +81,19 @@ def run_recipe(
     """
     recipe = load_recipe(path, changes)
     accelerator = new_accelerator(recipe.training)
+    with _alone(recipe.folder) if accelerator.is_main_process else contextlib.nullcontext():
+        _run(recipe, accelerator, (str(path), *changes), prepare, resume, watch)
+    return Path(recipe.out)
+
+
+def _run(
+    recipe: Recipe,
+    accelerator: Accelerator,
+    command: tuple[str, ...],
+    prepare: Prepare,
+    resume: bool,
+    watch: TrainingWatch,
+) -> None:
     work, main = recipe.folder, accelerator.is_main_process
     if main:
         _claim(recipe, work, resume, watch.note)
@@ -101,9 +120,8 @@ def run_recipe(
             watch=replace(watch, step=step),
         )
     if main:
-        _write(job, state, (str(path), *changes), accelerator.num_processes)
+        _write(job, state, command, accelerator.num_processes)
     accelerator.wait_for_everyone()
-    return Path(recipe.out)
 
 
 def precompute_recipe(
@@ -121,8 +139,36 @@ def precompute_recipe(
     return paired_job(recipe, new_accelerator(recipe.training), watch).computed
 
 
+@contextlib.contextmanager
+def _alone(work: Path) -> Iterator[None]:
+    """The only run in ``work``, until its process ends, however it ends.
+
+    Raises TrainingError: another process trains there, which is named.
+    """
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        file = (work / "lock").open("a+b", buffering=0)
+    except OSError as error:
+        raise TrainingError(
+            f"{work}: cannot be written ({error.strerror}); give another folder by out=FOLDER"
+        ) from error
+    with file:
+        if not lock(file):
+            file.seek(0)
+            holder = ascii(file.read(200).decode("utf-8", "replace")).strip("'")
+            raise TrainingError(
+                f"{work}: {holder or 'another process'} trains there; wait for it, or give another "
+                "folder by out=FOLDER"
+            )
+        os.register_at_fork(after_in_child=file.close)  # workers may outlive a killed run
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {platform.node()}".encode())
+        yield
+
+
 def _claim(recipe: Recipe, work: Path, resume: bool, note: Note) -> None:
-    """See that the run in ``work``, if there is one, is to be continued and is this recipe's."""
+    """See that the run in ``work``, if there is one, is to be continued and is this recipe's, and
+    that a model in ``recipe.out`` is of this recipe."""
     file, now = work / "recipe.json", json.dumps(recipe.to_dict(), indent=1) + "\n"
     if (work / CHECKPOINT).is_file():
         if not resume:
@@ -138,6 +184,13 @@ def _claim(recipe: Recipe, work: Path, resume: bool, note: Note) -> None:
             raise TrainingError(
                 f"{work}: the run was begun with another recipe: {', '.join(changed)} changed; put "
                 "them back, or give another folder by out=FOLDER"
+            )
+    elif (Path(recipe.out) / "config.json").is_file():
+        before = _recipe_of(file) if file.is_file() else {}
+        if [key for key in changed_keys(before, json.loads(now)) if not key.startswith(FREE)]:
+            raise TrainingError(
+                f"{recipe.out}: holds a model of another run; give another folder by out=FOLDER, "
+                "or move it away"
             )
     with atomic_writer(file) as whole:  # a kill must not leave half of it to the next --resume
         whole.write(now)

@@ -13,6 +13,7 @@ from auricle.decoding.options import DecodeOptions, RerankWeights
 from auricle.decoding.rerank import choose
 from auricle.errors import DataError
 from auricle.hub.ensemble import Ensemble, ensemble_card
+from auricle.markdown import escape, table
 from auricle.metrics.bootstrap import Interval, bootstrap
 from auricle.records import Candidate
 from auricle.tuning.candidate_table import CandidateTable
@@ -164,7 +165,7 @@ class EnsembleFit:
     def to_markdown(self) -> str:
         """The section of the model card."""
         rows = (
-            f"| {name} | {row.value:.3f} | {row.low:.3f} to {row.high:.3f} |"
+            (name, f"{row.value:.3f}", f"{row.low:.3f} to {row.high:.3f}")
             for name, row in self.rows.items()
         )
         fitted = (
@@ -173,15 +174,12 @@ class EnsembleFit:
         )
         return "\n".join(
             [
-                f"| captions by | {self.metric} | 95 % interval |",
-                "|---|---|---|",
-                *rows,
-                "",
+                table(("captions by", self.metric, "95 % interval"), rows),
                 f"Measured on {self.clips} validation clips; {self.best} was chosen as the best "
                 f"member on the same clips.{fitted if self.fitted else ''} The intervals cover the "
                 "choice of clips only.",
                 "",
-                *(f"* {verdict}" for verdict in self.verdicts()),
+                *(f"* {escape(verdict)}" for verdict in self.verdicts()),
             ]
         )
 
