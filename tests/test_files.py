@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from auricle.errors import DataError
+from auricle.errors import DataError, ModelError
 from auricle.files import (
     LINE_BYTES,
     append_rows,
@@ -18,6 +18,7 @@ from auricle.files import (
     lock,
     parse_json,
     raw_lines,
+    read_json,
     read_table,
 )
 
@@ -178,3 +179,45 @@ def test_a_lock_is_one_processs_and_ends_with_it(tmp_path):
     finally:
         other.kill()
         other.stdout.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "nested too deeply"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "too many digits"),
+        (b'{"a": "\xff"}', "can't decode byte 0xff"),
+        (b'{"a": "\\ud800"}', "surrogates not allowed"),
+        (b'{"a": 1, "a": 2}', "the same key twice: a"),
+        (b"[]", "but a list"),
+        (b"", "Expecting value"),
+    ],
+)
+def test_json_of_strangers_fails_in_one_line(tmp_path, content, message):
+    path = tmp_path / "config.json"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"config\.json: not a JSON object") as caught:
+        read_json(path)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["folder", "loop", "pipe", "huge"])
+def test_what_is_no_file_of_json_is_not_read(tmp_path, kind):
+    path = tmp_path / "config.json"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "loop":
+        path.symlink_to(path)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.touch()
+        os.truncate(path, 1 << 33)  # takes no space
+    with pytest.raises(ModelError, match="larger than" if kind == "huge" else "no such file"):
+        read_json(path)
+
+
+def test_json_with_a_byte_order_mark_is_read(tmp_path):
+    (tmp_path / "a.json").write_bytes(b'\xef\xbb\xbf{"a": "\\ud83d\\ude00"}')
+    assert read_json(tmp_path / "a.json") == {"a": "\U0001f600"}

@@ -47,3 +47,9 @@ class TrainingError(AuricleError, RuntimeError):
 
 class ProviderError(AuricleError, RuntimeError):
     """A language-model server that cannot be used; its answers so far are kept."""
+
+
+def in_one_line(error: BaseException) -> str:
+    """Type and message of another library's error, for a message of ours."""
+    text = " ".join(str(error).split())[:200]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

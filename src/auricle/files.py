@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TextIO
 
-from auricle.errors import DataError
+from auricle.errors import DataError, ModelError
 
 LINE_BYTES = 4 << 20  # of a line or row at most: a caption with 100 candidates has 30 kB
 DIGITS = 400  # of a number at most; the largest of floating point has 309
@@ -267,6 +267,46 @@ _JSON = json.JSONDecoder(
     parse_float=_number,
     parse_constant=_no_number,
 )
+
+
+def read_json(path: Path, most: int = 1 << 20) -> dict[str, Any]:
+    """The JSON object that is the file ``path`` of a model, which may come from a stranger.
+
+    Raises ModelError: it has more than ``most`` bytes, or is no JSON object whose keys differ.
+    """
+    return json_object(read_whole(path, most), path)
+
+
+def json_object(content: bytes, path: Path) -> dict[str, Any]:
+    """`read_json` of bytes that have been read from ``path``."""
+    try:
+        value = load_json(content)
+        if rb"\ud" in content.lower():  # halves of a character, which no text may hold
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        if not isinstance(value, dict):
+            raise ValueError(f"but a {type(value).__name__}")
+    except ValueError as error:
+        raise ModelError(
+            f"{path}: not a JSON object ({str(error)[:200]}); fetch or write the file again"
+        ) from error
+    return value
+
+
+def read_whole(path: Path, most: int) -> bytes:
+    """The content of a file of at most ``most`` bytes.
+
+    Raises ModelError: it is larger, missing, or no file that can be read (a folder, a pipe).
+    """
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file; fetch or write the folder again")
+    try:
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(content) > most:
+        raise ModelError(f"{path}: larger than the {most >> 20} MB that such a file may have")
+    return content
 
 
 def json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -45,8 +45,8 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda _: "{", "not JSON"),
-        (lambda _: "[]", "not a calibration"),
+        (lambda _: "{", "not a JSON object"),
+        (lambda _: "[]", "not a JSON object"),
         (lambda text: text.replace('"bias"', '"bios"'), "did you mean 'bias'"),
         (lambda text: text.replace('"similarity"', '"length"'), "log_likelihood or similarity"),
         (lambda text: text.replace('"deviation": 0.1', '"deviation": 0'), "above 0"),

@@ -14,6 +14,7 @@ from auricle.decoding.terms import TERMS, score
 from auricle.errors import ModelError
 from auricle.records import Candidate
 from auricle.text.fluency import default_detector
+from tests.helpers.models import captioner_of, make_bundle
 
 DRAFTS = (
     Hypothesis("a dog barks", (), None, count=3),
@@ -196,3 +197,11 @@ def test_choosing_again_changes_nothing():
     assert explained(rank(ranked)) == ranked
     equal = [replace(c, score=1.0, fluent=True, reason=None) for c in ranked]
     assert [c.reason for c in explained(equal)][1:] == ["same score, found later"] * 2
+
+
+def test_weights_too_large_for_their_numbers_are_told(sounds):
+    bundle = make_bundle(0)
+    bundle.model.decoder.logits_bias.data.fill_(3e38)
+    bundle.model.decoder.tokens.weight.data.fill_(1e38)
+    with pytest.raises(ModelError, match="debug-0: the scores of captions are no numbers"):
+        captioner_of(bundle).caption(sounds[0])

@@ -152,3 +152,58 @@ def test_the_shortest_hearing_member_sets_the_limit(bundles):
     short = make_bundle(5, max_duration_s=0.5)
     captioner = captioner_of(make_ensemble([bundles[0], short]))
     assert captioner.caption(np.ones(RATE, np.float32) * 0.1)[0].end_s == 0.5
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ([{"name": f"m{i}"} for i in range(10_000)], "members=.*from 0 to 100 items"),
+        ([{"name": "../m0"}, {"name": "m1"}], "because it names a folder"),
+        (
+            [{"name": "m0"}, {"name": "m1", "likelihood_weight": float("inf")}],
+            "Infinity is no number",
+        ),
+        ([{"name": "m0"}, {"name": "m1", "likelihood_weight": 10**400}], "too many digits"),
+        ([{"name": "m0"}, 3], r"must be a section"),
+        ("m0", "must be a section"),
+    ],
+)
+def test_absurd_members_are_refused(ensemble_folder, members, message):
+    change_config(ensemble_folder, members=members)
+    with pytest.raises(ModelError, match=message) as caught:
+        load_model(ensemble_folder)
+    assert len(str(caught.value)) < 500
+
+
+def test_a_member_may_not_be_an_ensemble(ensemble_folder):
+    place = ensemble_folder / "members" / "m0"
+    place.rename(ensemble_folder.parent / "m0")
+    place.symlink_to(ensemble_folder)
+    with pytest.raises(ModelError, match="an ensemble, where a single model is needed"):
+        load_model(ensemble_folder)
+
+
+def test_a_tokenizer_with_ids_that_the_decoder_lacks_is_refused(tmp_path):
+    bundle = make_bundle(0)
+    save_bundle(tmp_path, bundle)
+    path = tmp_path / "tokenizer.json"
+    content = json.loads(path.read_text())
+    content["model"]["vocab"]["dog-like"] = 300
+    path.write_text(json.dumps(content))
+    with pytest.raises(ModelError, match="ids up to 300, its decoder 300 tokens"):
+        load_model(tmp_path)
+
+
+class NarrowEmbedder(HashEmbedder):
+    def embed(self, texts):
+        return super().embed(texts)[:, :7]
+
+
+def test_a_text_embedder_of_another_width_is_named():
+    captioner = captioner_of(make_bundle(0))
+    captioner.scorers = tuple(
+        replace(scorer, embedder=NarrowEmbedder()) for scorer in captioner.scorers
+    )
+    noise = np.random.default_rng(0).standard_normal(RATE) / 20
+    with pytest.raises(ModelError, match="its text embedder gives 7 numbers and the model 384"):
+        captioner.caption(noise.astype(np.float32))

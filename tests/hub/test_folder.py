@@ -1,6 +1,8 @@
 """Names to model folders, the Hub's cache included, and what is said when nothing is there."""
 
 import json
+import os
+import time
 from dataclasses import replace
 
 import pytest
@@ -97,6 +99,109 @@ def test_a_folder_of_another_kind(tmp_path):
         load_bundle(tmp_path)
 
 
+def change(folder, section, **values):
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    config[section] = config[section] | values
+    path.write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "message"),
+    [
+        ("model", {"conformer": {"layers": 10**6}}, "must be from 0 to 100"),
+        ("model", {"decoder": []}, r"must be a section, \[model\.decoder\]"),
+        ("decoding", {"candidates": 10**9}, r"decoding: candidates=1000000000|max_length=30"),
+        ("decoding", {"max_length": 10**9}, "max_length"),
+        ("decoding", {"candidates": 1000, "max_length": 1000}, "at most 100,000 tokens"),
+        ("decoding", {"temperature": -1.0}, "temperature"),
+        ("decoding", {"top_p": "x"}, "top_p is 'x', but must be a number"),
+        ("decoding", {"rerank": {"likelihood": 1e308}}, "likelihood"),
+        ("decoding", {"forbidden_words": ["x"] * 2000}, "forbidden_words"),
+        ("text_embedder", {"prompt": "x" * 10_000}, "prompt"),
+    ],
+)
+def test_an_absurd_config_is_refused_at_once(tmp_path, section, values, message):
+    save_debug(tmp_path)
+    change(tmp_path, section, **values)
+    start = time.monotonic()
+    with pytest.raises(ModelError, match=rf"config\.json: .*({message})") as caught:
+        load_bundle(tmp_path)
+    assert time.monotonic() - start < 2
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("section", ["model", "text_embedder", "decoding"])
+@pytest.mark.parametrize("content", [None, [], 3, "x"])
+def test_a_section_that_is_missing_or_of_another_type(tmp_path, section, content):
+    save_debug(tmp_path)
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({**config, section: content}))
+    with pytest.raises(ModelError, match=rf"{section} is .*must be a section"):
+        load_bundle(tmp_path)
+    del config[section]
+    path.write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=rf"key '{section}' is missing"):
+        load_bundle(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../embedder",
+        "/tmp",
+        "./../embedder",
+        ".",
+        "./",
+        "./missing",
+        "./link",
+        "~/x",
+        "a/b/c",
+        "\0",
+    ],
+)
+def test_a_config_names_no_folder_outside_its_own(tmp_path, monkeypatch, name):
+    save_debug(tmp_path / "m")
+    (tmp_path / "embedder").mkdir()
+    (tmp_path / "m" / "link").symlink_to(tmp_path / "embedder")
+    monkeypatch.chdir(tmp_path / "m")
+    change(tmp_path / "m", "text_embedder", name=name)
+    with pytest.raises(ModelError, match=r"text_embedder.*must be (all-MiniLM|a name)"):
+        load_bundle(tmp_path / "m")
+
+
+def test_an_embedder_of_its_own_travels_with_the_model(tmp_path):
+    source = tmp_path / "embedder"
+    (source / "1_Pooling").mkdir(parents=True)
+    (source / "config.json").write_text("{}")
+    (source / "1_Pooling" / "config.json").write_text('{"a": 1}')
+    (source / "code.py").write_text("")
+    save_debug(tmp_path / "m")
+    bundle = load_bundle(tmp_path / "m")
+    save_bundle(
+        tmp_path / "n", replace(bundle, embedder=EmbedderSpec(str(source), "p"), name="n", card="")
+    )
+    stored = json.loads((tmp_path / "n" / "config.json").read_text())["text_embedder"]
+    assert stored == {"name": "./text_embedder", "prompt": "p"}
+    assert str(tmp_path) not in (tmp_path / "n" / "README.md").read_text()
+    again = load_bundle(tmp_path / "n")
+    save_bundle(tmp_path / "n", again)  # onto itself
+    place = tmp_path / "n" / "text_embedder"
+    assert again.embedder == EmbedderSpec(str(place), "p")
+    files = sorted(str(path.relative_to(place)) for path in place.rglob("*.*"))
+    assert files == ["1_Pooling/config.json", "config.json"]
+
+
+def test_a_card_that_is_no_text_or_without_end(tmp_path):
+    save_debug(tmp_path)
+    (tmp_path / "README.md").write_bytes(b"a\xff\x00b")
+    assert load_bundle(tmp_path).card == "a\ufffd\0b"
+    os.truncate(tmp_path / "README.md", 1 << 33)
+    with pytest.raises(ModelError, match=r"README\.md: larger than"):
+        load_bundle(tmp_path)
+
+
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(ModelError, match=r"no such model.*clotho"):
         load_bundle("tinny")
@@ -127,6 +232,15 @@ def test_a_published_checkpoint_in_the_hubs_cache_loads_offline(offline, monkeyp
     assert bundle.tokenizer is not None
     assert bundle.embedder == EmbedderSpec("hkunlp/instructor-xl", "Represent the audio caption: ")
     assert bundle.decoding.candidates == 50
+
+
+def test_a_published_checkpoint_with_a_damaged_tokenizer_names_it(offline, tmp_path):
+    for path in GOLDEN.glob("*_config.json"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "state_dict.safetensors").symlink_to(GOLDEN / "state_dict.safetensors")
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"tokenizer\.json: not a tokenizer"):
+        load_bundle(tmp_path)
 
 
 def snapshot(cache, repository, files):

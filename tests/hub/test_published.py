@@ -110,7 +110,30 @@ def test_a_missing_value_is_named(checkpoint):
     values = json.loads((folder / "beats_config.json").read_text())
     del values["max_distance"]
     (folder / "beats_config.json").write_text(json.dumps(values))
-    with pytest.raises(ModelError, match=r"beats_config\.json: .* no 'max_distance'"):
+    with pytest.raises(ModelError, match=r"beats_config\.json: .*'max_distance' is missing"):
+        load_published(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("model_config.json", {"encoder_downsample_rate": "x"}, "must be a whole number"),
+        ("model_config.json", {"encoder_downsample_rate": 10**9}, "from 1 to 64"),
+        ("model_config.json", {"decoder_layers": 10**6}, "layers=1000000"),
+        ("model_config.json", {"use_conv_downsample": False}, "must be True"),
+        ("model_config.json", {"encoder_repr_layer_idx": 9}, "output_layer=9"),
+        ("model_config.json", {"vocab_size": None}, "must be a whole number"),
+        ("conformer_config.json", {"num_conv_pos_embedding_groups": 0}, "from 1 to 1,024"),
+        ("conformer_config.json", {"hidden_act": "relu"}, "must be 'swish'"),
+        ("beats_config.json", {"encoder_layers": 10**9}, "from 1 to 100"),
+        ("beats_config.json", {"predictor_class": -1}, "predictor_class=-1"),
+        ("beats_config.json", {"deep_norm": 0.5}, "must be True"),
+    ],
+)
+def test_an_absurd_value_is_named(checkpoint, name, values, message):
+    folder = checkpoint()
+    (folder / name).write_text(json.dumps(json.loads((folder / name).read_text()) | values))
+    with pytest.raises(ModelError, match=message):
         load_published(folder)
 
 
@@ -135,11 +158,11 @@ def test_the_full_size_configuration_has_the_published_names_and_shapes():
     for ours, tensor in model.state_dict().items():
         theirs = golden[published_name(ours)]
         assert [n for n in theirs if n != 1] == [n for n in tensor.shape if n != 1], ours
-    for name, shape in unused.items():
-        assert golden[name] == list(shape)
+    for name, kind in unused.items():
+        assert golden[name] == list(kind.shape)
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     # The published 126,625,241, less the Conformer's positional convolution, which never runs.
-    assert trained == 126_625_241 - sum(torch.Size(s).numel() for s in unused.values())
+    assert trained == 126_625_241 - sum(torch.Size(kind.shape).numel() for kind in unused.values())
 
 
 @pytest.mark.slow
@@ -188,4 +211,11 @@ def test_microsoft_beats_format(tmp_path):
 def test_not_a_beats_checkpoint(tmp_path):
     torch.save({"weights": torch.zeros(1)}, tmp_path / "other.pt")
     with pytest.raises(ModelError, match="'cfg' and 'model'"):
+        load_beats(tmp_path / "other.pt")
+
+
+@pytest.mark.parametrize("content", [{"cfg": [], "model": {}}, {"cfg": {}, "model": 3}])
+def test_a_beats_checkpoint_of_other_types(tmp_path, content):
+    torch.save(content, tmp_path / "other.pt")
+    with pytest.raises(ModelError, match=r"other\.pt: .*(a dictionary|is missing)"):
         load_beats(tmp_path / "other.pt")

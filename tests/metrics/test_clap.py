@@ -1,5 +1,7 @@
 """CLAP: a small random checkpoint in the published format, against transformers used by hand."""
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,3 +152,17 @@ def test_without_the_checkpoint_it_is_said_what_to_fetch(monkeypatch, clips, tmp
     (tmp_path / "wrong").mkdir()
     with pytest.raises(ModelError, match="no CLAP"):
         ClapSpace(str(tmp_path / "wrong"))
+
+
+def test_a_checkpoint_that_names_code_or_absurd_windows_is_refused(folder, tmp_path):
+    copy = Path(shutil.copytree(folder, tmp_path / "clap"))
+    (path,) = copy.glob("*processor_config.json")
+    values = json.loads(path.read_text())
+    extractor = values.get("feature_extractor", values)
+    path.write_text(json.dumps(values | {"auto_map": {"AutoProcessor": "canary.Canary"}}))
+    with pytest.raises(ModelError, match="auto_map names code"):
+        ClapSpace(str(copy))
+    extractor["max_length_s"] = 10**6
+    path.write_text(json.dumps(values))
+    with pytest.raises(ModelError, match="no CLAP"):
+        ClapSpace(str(copy))

@@ -45,7 +45,63 @@ def test_a_folder_without_tokenizer_says_what_it_expects(tmp_path):
     with pytest.raises(ModelError, match=r"vocab\.json and merges\.txt"):
         CaptionTokenizer.load(tmp_path)
     (tmp_path / "tokenizer.json").write_text("{")
-    with pytest.raises(ModelError, match="cannot be read"):
+    with pytest.raises(ModelError, match=r"tokenizer\.json: not a JSON object"):
+        CaptionTokenizer.load(tmp_path)
+
+
+LONGER = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 10}
+
+
+def part(**values):
+    return lambda content: content.update(values)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (part(normalizer={"type": "Sequence", "normalizers": [LONGER] * 12}), "without end"),
+        (part(decoder={"type": "Sequence", "decoders": [LONGER] * 12}), "without end"),
+        (part(normalizer=LONGER | {"pattern": {"String": ""}, "content": "a"}), "plain text"),
+        (part(pre_tokenizer={"type": "Split", "pattern": {"Regex": r"(\w+\s*)+$"}}), "plain text"),
+        (part(normalizer={"type": "Prepend", "prepend": "a" * 9}), "at most 8 characters"),
+        (part(normalizer={"type": "Sequence", "normalizers": [LONGER] * 99}), "over 32 parts"),
+        (part(decoder={"type": "Other"}), "decoder 'Other' is not one"),
+        (part(decoder=[]), "must be an object"),
+        (part(added_tokens=[{"id": 5, "content": "x"}] * 20_000), "at most 10,000"),
+        (part(model=3), "not a tokenizer"),
+        (lambda c: c["model"]["vocab"].update({"a" * 1000: 299}), "at most 512 characters"),
+        (lambda c: c["model"]["vocab"].update(x=2**40), "must have a whole number"),
+        (lambda c: c["model"]["vocab"].update(x=-1), "must have a whole number"),
+        (lambda c: c["model"].update(end_of_word_suffix="a" * 1000), "at most 512 characters"),
+        (part(added_tokens=[]), "lacks"),
+    ],
+)
+def test_a_tokenizer_that_makes_texts_longer_or_does_not_fit_is_refused(tmp_path, change, message):
+    CaptionTokenizer.train(CAPTIONS, 300).save(tmp_path)
+    content = json.loads((tmp_path / "tokenizer.json").read_text())
+    if message == "lacks":
+        content["model"]["vocab"] = {"a": 0}
+        content["model"]["merges"] = []
+    change(content)
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content))
+    with pytest.raises(ModelError, match=message):
+        CaptionTokenizer.load(tmp_path)
+
+
+def test_a_panic_of_the_tokenizer_s_library_is_one_line(tmp_path):
+    CaptionTokenizer.train(CAPTIONS, 300).save(tmp_path)
+    content = json.loads((tmp_path / "tokenizer.json").read_text())
+    content["model"]["continuing_subword_prefix"] = "##"  # longer than the first of its merges
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content))
+    with pytest.raises(ModelError, match="the tokenizer files cannot be read"):
+        CaptionTokenizer.load(tmp_path)
+
+
+@pytest.mark.parametrize("vocab", ["[]", "{", '{"a": -1}', '{"a": "x"}', '{"a": 1e9}'])
+def test_a_vocabulary_that_is_none_is_named(tmp_path, vocab):
+    (tmp_path / "vocab.json").write_text(vocab)
+    (tmp_path / "merges.txt").write_text("#version: 0.2\n")
+    with pytest.raises(ModelError, match=r"vocab\.json|tokenizer files"):
         CaptionTokenizer.load(tmp_path)
 
 

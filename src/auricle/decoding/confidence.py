@@ -11,14 +11,18 @@ import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Annotated, TypeAlias
 
-from auricle.errors import ModelError
+from auricle.files import read_json
 from auricle.records import Candidate
-from auricle.schema import build, check
+from auricle.schema import Range, build, check
 
 NO_SOUND = "no recognisable sound"  # the caption of silence, and of low confidence
 FILE = "calibration.json"
 FEATURES = ("log_likelihood", "similarity", "agreement")  # fields of `Candidate`
+
+Number: TypeAlias = Annotated[float, Range(-1e6, 1e6)]
+Share: TypeAlias = Annotated[float, Range(0, 1)]
 
 
 @dataclass(frozen=True)
@@ -26,9 +30,9 @@ class Feature:
     """A field of `Candidate`, standardised by ``mean`` and ``deviation``, with its weight."""
 
     name: str
-    mean: float
-    deviation: float
-    weight: float
+    mean: Number
+    deviation: Annotated[float, Range(1e-9, 1e6)]
+    weight: Number
 
     def __post_init__(self) -> None:
         rules = {
@@ -66,14 +70,17 @@ class Calibration:
         clips: their number; the share ``right_share`` had a right caption.
     """
 
-    features: tuple[Feature, ...]
-    bias: float
+    features: Annotated[tuple[Feature, ...], Range(0, len(FEATURES))]
+    bias: Number
     method: str
     right: float
     data: str
     clips: int
-    right_share: float
+    right_share: Share
     held_out: HeldOut
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 def confidence(calibration: Calibration, candidate: Candidate) -> float:
@@ -105,15 +112,7 @@ def load_calibration(folder: Path) -> Calibration | None:
     path = folder / FILE
     if not path.is_file():
         return None
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelError(
-            f"{path}: not JSON ({error}); `auricle tune confidence` writes it"
-        ) from error
-    if not isinstance(values, dict):
-        raise ModelError(f"{path}: not a calibration; `auricle tune confidence` writes it")
-    return build(Calibration, values, str(path))
+    return build(Calibration, read_json(path), str(path))
 
 
 def save_calibration(folder: Path, calibration: Calibration) -> None:

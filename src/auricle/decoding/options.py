@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from auricle.schema import check
+from auricle.schema import Range, check
 from auricle.text.fluency import FluencyFilter
 
 DecodeMethod = Literal["nucleus", "beam", "diverse-beam", "greedy"]
+Weight: TypeAlias = Annotated[float, Range(-1_000, 1_000)]
+MOST_TOKENS = 100_000  # of all candidates of a clip: published 50 x 30
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,14 @@ class RerankWeights:
             embedding).
     """
 
-    likelihood: float = 0.3
-    summed_likelihood: float = 0.0
-    similarity: float = 0.7
-    fluency: float = 0.0
-    agreement: float = 0.0
+    likelihood: Weight = 0.3
+    summed_likelihood: Weight = 0.0
+    similarity: Weight = 0.7
+    fluency: Weight = 0.0
+    agreement: Weight = 0.0
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 @dataclass(frozen=True)
@@ -59,17 +64,17 @@ class DecodeOptions:
     """
 
     method: DecodeMethod = "nucleus"
-    candidates: int = 50
-    temperature: float = 0.5
-    top_k: int = 50
+    candidates: Annotated[int, Range(1, 1_000)] = 50
+    temperature: Annotated[float, Range(1e-3, 1_000)] = 0.5
+    top_k: Annotated[int, Range(0, 1_000_000)] = 50
     top_p: float = 0.95
     min_length: int = 5
-    max_length: int = 30
-    no_repeat_ngram: int = 3
-    forbidden_words: tuple[str, ...] = ()
-    length_penalty: float = 1.0
-    groups: int = 4
-    diversity_penalty: float = 0.5
+    max_length: Annotated[int, Range(2, 16_384)] = 30
+    no_repeat_ngram: Annotated[int, Range(0, 16_384)] = 3
+    forbidden_words: Annotated[tuple[str, ...], Range(0, 1_000)] = ()
+    length_penalty: Annotated[float, Range(-100, 100)] = 1.0
+    groups: Annotated[int, Range(1, 1_000)] = 4
+    diversity_penalty: Annotated[float, Range(0, 1_000)] = 0.5
     rerank: RerankWeights = field(default_factory=RerankWeights)
     fluency: FluencyFilter = "own"
 
@@ -89,6 +94,10 @@ class DecodeOptions:
             "top_k": (self.top_k >= 0, "0 (no limit) or more"),
             "top_p": (0 < self.top_p <= 1, "above 0 and at most 1"),
             "min_length": (0 <= self.min_length < self.max_length, "below max_length"),
+            "max_length": (
+                self.candidates * self.max_length <= MOST_TOKENS,
+                f"at most {MOST_TOKENS:,} tokens with all {self.candidates} candidates",
+            ),
             "no_repeat_ngram": (self.no_repeat_ngram >= 0, "0 (off) or more"),
             "diversity_penalty": (self.diversity_penalty >= 0, "0 (none) or more"),
             "fluency": (

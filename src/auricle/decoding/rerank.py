@@ -5,6 +5,7 @@ The paper's score is 0.3 * log-likelihood + 0.7 * audio-text similarity (Wu et a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -46,7 +47,8 @@ def score_candidates(
         every_term: compute also the terms that need text embeddings and have no weight.
 
     Raises:
-        ModelError: the weights leave nothing to rank by; the fluency detector cannot be had.
+        ModelError: the weights leave nothing to rank by; the fluency detector cannot be had; a
+            score is no number.
     """
     by_score = options.method == "nucleus" or len(likelihoods) > 1
     if by_score:
@@ -63,6 +65,12 @@ def score_candidates(
         by_scorer = [clips[number] for clips in likelihoods]
         evidence = Evidence(clip, [next(verdicts) for _ in clip], by_scorer, shares, views[number])
         scored = list(_candidates(evidence, scorers, options))
+        if any(math.isnan(candidate.score) for candidate in scored):
+            raise ModelError(
+                f"{' and '.join(scorer.name for scorer in scorers)}: the scores of captions are no "
+                "numbers; the weights are damaged, or too large for this precision: fetch the model"
+                " again, or use float32"
+            )
         ordered = rank(scored) if by_score else scored
         found.append(explained(ordered, None if by_score else options.method) if ordered else [])
     return found
@@ -118,6 +126,11 @@ def _views(
     for (scorer, embedding), share in zip(seeing, shares, strict=True):
         audio = F.normalize(embedding.float(), dim=-1)
         text = vectors[id(scorer.embedder)].to(audio.device)
+        if text.shape[1] != audio.shape[1]:
+            raise ModelError(
+                f"{scorer.name}: its text embedder gives {text.shape[1]} numbers and the model "
+                f"{audio.shape[1]}; name the one it was trained with as its text_embedder"
+            )
         for number, clip in enumerate(hypotheses):
             rows = [row[hypothesis.text] for hypothesis in clip]
             views[number].append(View(audio[number], text[rows], share))

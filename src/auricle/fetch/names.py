@@ -17,7 +17,14 @@ ALIASES = {"clotho": PUBLISHED}
 EMBEDDER_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "*.bin")
 CLAP_FILES = ("*.json", "*.txt", "*.safetensors", "pytorch_model.bin")
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
-_WEIGHT_FILES = ("*.json", "*.safetensors", "pytorch_model.bin", "merges.txt", "*.md")
+_WEIGHT_FILES = (
+    "*.json",
+    "*.safetensors",
+    "pytorch_model.bin",
+    "merges.txt",
+    "*.md",
+    "text_embedder/*",
+)
 
 
 def bundled_models() -> list[str]:

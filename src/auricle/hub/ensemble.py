@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 
@@ -32,12 +32,13 @@ from auricle.hub.folder import (
     EmbedderSpec,
     load_bundle,
     read_config,
+    read_text,
     save_bundle,
     write_config,
 )
 from auricle.markdown import escape, table
 from auricle.model.captioner import AudioCaptioner
-from auricle.schema import build, check
+from auricle.schema import Range, build, check
 from auricle.text.embedder import TextEmbedder
 
 MEMBERS = "members"
@@ -80,9 +81,9 @@ POOLS = {
 class Member:
     """A model's name in its ensemble, and its weights in the averages."""
 
-    name: str
-    likelihood_weight: float = 1.0
-    similarity_weight: float = 1.0
+    name: Annotated[str, Range(1, 200)]
+    likelihood_weight: Annotated[float, Range(0, 1e6)] = 1.0
+    similarity_weight: Annotated[float, Range(0, 1e6)] = 1.0
 
     def __post_init__(self) -> None:
         folder_name = bool(re.fullmatch(r"[\w.-]+", self.name)) and self.name.strip(".") != ""
@@ -108,12 +109,13 @@ class EnsembleConfig:
         ValueError: a value is out of range.
     """
 
-    members: tuple[Member, ...]
+    members: Annotated[tuple[Member, ...], Range(0, 100)]
     pool: Pool = "candidates"
     decoding: DecodeOptions = field(default_factory=DecodeOptions)
     format: Literal["auricle-ensemble-1"] = ENSEMBLE_FORMAT
 
     def __post_init__(self) -> None:
+        check(self)
         names = [member.name for member in self.members]
         if not names:
             raise ValueError("0 members: an ensemble has two or more, a model alone is one")
@@ -153,6 +155,12 @@ class Ensemble:
                 raise ModelError(
                     f"{bundle.name}: the model folder has no tokenizer.json; put the tokenizer it "
                     "was trained with there (facebook/bart-base's for the published architecture)"
+                )
+            tokens = bundle.model.config.decoder.vocab_size
+            if bundle.tokenizer.last_id >= tokens:
+                raise ModelError(
+                    f"{bundle.name}: its tokenizer has ids up to {bundle.tokenizer.last_id:,}, its "
+                    f"decoder {tokens:,} tokens; put the tokenizer it was trained with there"
                 )
         if self.config.pool == "tokens":
             for name, bundle in zip(names, self.bundles, strict=True):
@@ -217,12 +225,11 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> Ensemble
     config = build(EnsembleConfig, found, str(folder / "config.json"))
     _check_several(config.members, folder)
     bundles = [load_member(folder, member, device) for member in config.members]
-    card = folder / "README.md"
     return Ensemble(
         name=folder.name if folder.parent == BUNDLED else str(name),
         config=config,
         bundles=tuple(bundles),
-        card=card.read_text(encoding="utf-8") if card.is_file() else "",
+        card=read_text(folder / "README.md"),
         calibration=load_calibration(folder),
     )
 

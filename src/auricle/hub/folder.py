@@ -1,13 +1,14 @@
 """Model folders: config.json, model.safetensors, tokenizer.json and README.md (the model card);
 CREDITS.md, where the card leaves out credits that licences ask for; calibration.json, where
-confidence was calibrated."""
+confidence was calibrated; text_embedder/, where the model has an embedder of its own."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+import re
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import torch
 from torch import Tensor
@@ -16,26 +17,44 @@ from auricle.decoding.confidence import Calibration, load_calibration, save_cali
 from auricle.decoding.options import DecodeOptions
 from auricle.errors import ModelError
 from auricle.fetch.names import BUNDLED, INSTRUCTOR, PUBLISHED, resolve, tokenizer_folder
+from auricle.files import read_json, read_whole
 from auricle.hub.card import default_card
 from auricle.hub.published import CONFIG_FILES, load_published
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import CaptionerConfig, YamnetConfig
 from auricle.model.meta import unfilled
-from auricle.schema import build
-from auricle.text.embedder import INSTRUCTOR_PROMPT
+from auricle.model.weights import Kind, load_fitting
+from auricle.schema import Range, build, check, shown
+from auricle.text.embedder import INSTRUCTOR_PROMPT, MINILM, copy_embedder
 from auricle.text.tokenizer import CaptionTokenizer
 
 FORMAT: Final = "auricle-captioner-1"
 ENSEMBLE_FORMAT: Final = "auricle-ensemble-1"
+EMBEDDER = "text_embedder"  # the folder of an embedder that travels with its model
+CARD_BYTES = 8 << 20
 PUBLISHED_CONFIGS = Path(__file__).parent / "published_configs"
 
 
 @dataclass(frozen=True)
 class EmbedderSpec:
-    """The text embedder of a model's training: its sentence-transformers name, and its prompt."""
+    """The text embedder of a model's training: its sentence-transformers name, or the absolute
+    path of its folder (`save_bundle` puts a copy into the model folder), and its prompt."""
 
-    name: str = INSTRUCTOR
-    prompt: str = INSTRUCTOR_PROMPT
+    name: Annotated[str, Range(1, 4096)] = INSTRUCTOR
+    prompt: Annotated[str, Range(0, 4096)] = INSTRUCTOR_PROMPT
+
+    def __post_init__(self) -> None:
+        check(self, {"name": (self.name.isprintable(), "a name or a path")})
+
+
+@dataclass(frozen=True)
+class FolderConfig:
+    """The config.json of a model."""
+
+    model: CaptionerConfig
+    text_embedder: EmbedderSpec
+    decoding: DecodeOptions
+    format: Literal["auricle-captioner-1"] = FORMAT
 
 
 @dataclass(frozen=True)
@@ -63,25 +82,23 @@ def load_bundle(name: str | Path, device: str | torch.device = "cpu") -> Bundle:
     folder = resolve(name)
     if str(name) == PUBLISHED or (folder / CONFIG_FILES[0]).is_file() or _is_published_hub(folder):
         return _published_bundle(str(name), folder, device)
-    config = _captioner_config(folder)
-    architecture = CaptionerConfig.from_dict(config["model"])
+    config = _folder_config(folder)
     with unfilled():
-        model = AudioCaptioner(architecture)
+        model = AudioCaptioner(config.model)
     _load_weights(model, folder)
-    if isinstance(architecture.encoder, YamnetConfig):
+    if isinstance(config.model.encoder, YamnetConfig):
         from auricle.fetch.yamnet_wheel import yamnet_weights
         from auricle.model.yamnet import Yamnet
 
-        model.encoder = Yamnet.from_safetensors(yamnet_weights(), architecture.encoder)
-    has_tokenizer = (folder / "tokenizer.json").is_file() or (folder / "vocab.json").is_file()
+        model.encoder = Yamnet.from_safetensors(yamnet_weights(), config.model.encoder)
     return Bundle(
         name=folder.name if folder.parent == BUNDLED else str(name),
         model=model.to(device).eval(),
-        tokenizer=CaptionTokenizer.load(folder) if has_tokenizer else None,
-        embedder=build(EmbedderSpec, config["text_embedder"], "text_embedder"),
-        decoding=build(DecodeOptions, config["decoding"], "decoding"),
-        card=_read(folder / "README.md"),
-        credits=_read(folder / "CREDITS.md"),
+        tokenizer=CaptionTokenizer.load(folder) if _has_tokenizer(folder) else None,
+        embedder=_found_embedder(config.text_embedder, folder),
+        decoding=config.decoding,
+        card=read_text(folder / "README.md"),
+        credits=read_text(folder / "CREDITS.md"),
         calibration=load_calibration(folder),
     )
 
@@ -98,7 +115,7 @@ def save_bundle(folder: str | Path, bundle: Bundle, dtype: torch.dtype | None = 
     config = {
         "format": FORMAT,
         "model": bundle.model.config.to_dict(),
-        "text_embedder": asdict(bundle.embedder),
+        "text_embedder": asdict(_packed_embedder(bundle.embedder, folder)),
         "decoding": asdict(bundle.decoding),
     }
     write_config(folder, config)
@@ -113,7 +130,7 @@ def save_bundle(folder: str | Path, bundle: Bundle, dtype: torch.dtype | None = 
         bundle.tokenizer.save(folder)
     if bundle.calibration:
         save_calibration(folder, bundle.calibration)
-    card = bundle.card or default_card(bundle.name, bundle.model, bundle.embedder.name)
+    card = bundle.card or default_card(bundle.name, bundle.model, _short(bundle.embedder))
     (folder / "README.md").write_text(card, encoding="utf-8")
     if bundle.credits:
         (folder / "CREDITS.md").write_text(bundle.credits, encoding="utf-8")
@@ -130,45 +147,58 @@ def own_weights(model: AudioCaptioner) -> dict[str, Tensor]:
 
 
 def _load_weights(model: AudioCaptioner, folder: Path) -> None:
-    from safetensors.torch import load_file
-
     path = folder / "model.safetensors"
     if not path.is_file():
         raise ModelError(f"{folder}: no model.safetensors; a model folder holds its weights there")
-    weights = load_file(path)
-    expected = own_weights(model)
-    missing, unexpected = expected.keys() - weights.keys(), weights.keys() - expected.keys()
-    if missing or unexpected:
-        raise ModelError(
-            f"{path}: the weights do not fit config.json: missing {sorted(missing) or 'none'}, "
-            f"unexpected {sorted(unexpected) or 'none'}"
-        )
-    for key, tensor in weights.items():
-        if tensor.shape != expected[key].shape:
-            raise ModelError(
-                f"{path}: {key} has shape {list(tensor.shape)}, config.json makes it "
-                f"{list(expected[key].shape)}"
-            )
-    as_float = {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
-    model.load_state_dict(as_float, assign=True, strict=False)
+    needed = {key: Kind.of(tensor) for key, tensor in own_weights(model).items()}
+    weights = load_fitting(path, needed)
+    state = {
+        key: (weights[key].float() if kind.floating else weights[key]).reshape(kind.shape)
+        for key, kind in needed.items()
+    }
+    model.load_state_dict(state, assign=True, strict=False)
 
 
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+def read_text(path: Path) -> str:
+    """The text of a card; bytes that are no text are replaced."""
+    return read_whole(path, CARD_BYTES).decode("utf-8", "replace") if path.is_file() else ""
+
+
+def _found_embedder(spec: EmbedderSpec, folder: Path) -> EmbedderSpec:
+    """The text embedder that a config.json names: a model by name, or a folder in ``folder``.
+
+    Raises ModelError: the name is a path to elsewhere, which only a user may give.
+    """
+    if spec.name == MINILM or re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", spec.name):
+        return spec
+    inside = (folder / spec.name).resolve()
+    if spec.name.startswith("./") and folder.resolve() in inside.parents and inside.is_dir():
+        return replace(spec, name=str(inside))
+    raise ModelError(
+        f"{folder / 'config.json'}: text_embedder.name is {shown(spec.name)}, but must be "
+        f"{MINILM}, a name on the Hugging Face Hub, or ./ and a folder in the model folder; copy "
+        f'the embedder to {folder / EMBEDDER} and name it "./{EMBEDDER}"'
+    )
+
+
+def _packed_embedder(spec: EmbedderSpec, folder: Path) -> EmbedderSpec:
+    """``spec`` as a config.json names it; an embedder's own folder is copied into ``folder``."""
+    source, place = Path(spec.name), folder / EMBEDDER
+    if not source.is_absolute():
+        return spec
+    if source.resolve() != place.resolve():
+        copy_embedder(source, place)
+    return replace(spec, name=f"./{EMBEDDER}")
 
 
 def read_config(folder: Path) -> dict[str, Any]:
     """The config.json of a folder; empty if there is none.
 
     Raises:
-        ModelError: the file is not JSON.
+        ModelError: the file is no JSON object.
     """
     path = folder / "config.json"
-    try:
-        config = json.loads(path.read_bytes()) if path.is_file() else {}
-    except ValueError as error:
-        raise ModelError(f"{path}: not JSON ({error}); fetch or write the folder again") from error
-    return config if isinstance(config, dict) else {}
+    return read_json(path) if path.is_file() else {}
 
 
 def write_config(folder: Path, config: dict[str, Any]) -> None:
@@ -176,7 +206,13 @@ def write_config(folder: Path, config: dict[str, Any]) -> None:
     (folder / "config.json").write_text(text, encoding="utf-8")
 
 
-def _captioner_config(folder: Path) -> dict[str, Any]:
+def _short(embedder: EmbedderSpec) -> str:
+    """A name for the card, which does not tell where the folder of an embedder was."""
+    path = Path(embedder.name)
+    return path.name if path.is_absolute() else embedder.name
+
+
+def _folder_config(folder: Path) -> FolderConfig:
     path = folder / "config.json"
     if not path.is_file():
         raise ModelError(
@@ -191,10 +227,14 @@ def _captioner_config(folder: Path) -> dict[str, Any]:
         )
     if config.get("format") != FORMAT:
         raise ModelError(
-            f"{path}: format {config.get('format')!r} is unknown; expected {FORMAT} or "
+            f"{path}: format {shown(config.get('format'))} is unknown; expected {FORMAT} or "
             f"{ENSEMBLE_FORMAT}"
         )
-    return config
+    return build(FolderConfig, config, str(path))
+
+
+def _has_tokenizer(folder: Path) -> bool:
+    return any((folder / name).exists() for name in ("tokenizer.json", "vocab.json"))
 
 
 def _is_published_hub(folder: Path) -> bool:
@@ -205,8 +245,6 @@ def _published_bundle(name: str, folder: Path, device: str | torch.device) -> Bu
     """A published checkpoint; the one on the Hub lacks the configuration of its blocks."""
     configs = folder if (folder / CONFIG_FILES[0]).is_file() else PUBLISHED_CONFIGS
     model = load_published(folder, config_folder=configs, device=str(device))
-    try:
-        tokenizer = CaptionTokenizer.load(folder)
-    except ModelError:
-        tokenizer = CaptionTokenizer.load(tokenizer_folder())
+    tokens = folder if _has_tokenizer(folder) else tokenizer_folder()
+    tokenizer = CaptionTokenizer.load(tokens)
     return Bundle(name, model, tokenizer, decoding=DecodeOptions(fluency="fense-base"))

@@ -5,18 +5,17 @@ Each published name is translated into ours. An unexpected or missing tensor is 
 
 from __future__ import annotations
 
-import json
 import re
 import warnings
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
 
-import torch
 from torch import Tensor
 
 from auricle.errors import ModelError
+from auricle.files import read_json
 from auricle.hub.published_names import beats_name, published_name
 from auricle.model.beats import Beats
 from auricle.model.captioner import AudioCaptioner
@@ -27,9 +26,24 @@ from auricle.model.config import (
     DecoderConfig,
     DownsampleConfig,
     EmbeddingConfig,
+    Kernel,
+    Layers,
+    YamnetConfig,
 )
 from auricle.model.meta import unfilled
+from auricle.model.weights import (
+    Kind,
+    check_fit,
+    finite,
+    kinds_of,
+    load_fitting,
+    read_pickle,
+    tensors_of,
+)
+from auricle.schema import Range, build, check, shown
 from auricle.watch import Note, silent
+
+T = TypeVar("T")
 
 CONFIG_FILES = ("model_config.json", "conformer_config.json", "beats_config.json")
 BART_HEADS = 16  # BartConfig's default, which the published configuration leaves unsaid
@@ -61,17 +75,18 @@ def load_published(
     folder = Path(folder)
     config, beats, unused = read_config(Path(config_folder or folder))
     config = replace(config, published_behaviour=published_behaviour)
-    weights = read_weights(folder)
+    path = _weights_file(folder)
     with unfilled():
         model = AudioCaptioner(config)
-    names = {ours: published_name(ours) for ours in model.state_dict()}
-    shapes = {names[ours]: tensor.shape for ours, tensor in model.state_dict().items()}
-    shapes |= {f"encoder.{key}": shape for key, shape in _unused_beats(beats, config).items()}
-    shapes |= unused
+    ours = kinds_of(model)
+    names = {name: published_name(name) for name in ours}
+    needed = {names[name]: kind for name, kind in ours.items()} | unused
+    needed |= {f"encoder.{key}": kind for key, kind in _unused_beats(beats, config.encoder).items()}
     tied = {"lm_head.weight": "decoder.embed_tokens.weight"}
     tied |= {f"encoder.{later}": f"encoder.{first}" for later, first in _tied_biases(beats).items()}
-    _check(weights, shapes, tied, folder)
-    state = {ours: _reshape(ours, weights[theirs]) for ours, theirs in names.items()}
+    weights = load_fitting(path, needed, tied)
+    _compare_tied(weights, tied, path)
+    state = {name: weights[names[name]].reshape(kind.shape) for name, kind in ours.items()}
     model.load_state_dict(state, assign=True)
     model.float().encoder.requires_grad_(False)
     return model.to(device).eval()
@@ -90,227 +105,235 @@ def load_beats(path: str | Path, output_layer: int | None = None, note: Note = s
         ModelError: the file is not such a checkpoint, or keys are missing or unexpected.
     """
     path = Path(path)
-    content = _torch_load(path)
+    content = read_pickle(path)
     if not isinstance(content, dict) or not {"cfg", "model"} <= content.keys():
         raise ModelError(
             f"{path}: not a BEATs checkpoint; expected a dictionary with 'cfg' and 'model'"
         )
-    beats = _Config(path, content["cfg"])
-    config = _beats_config(beats, output_layer or beats["encoder_layers"])
+    beats = _known(BeatsJson, content["cfg"], path)
+    config = _at(path, beats.config, output_layer or beats.encoder_layers)
     with unfilled():
         model = Beats(config)
-    names = {ours: beats_name(ours) for ours in model.state_dict()}
-    shapes = {names[ours]: tensor.shape for ours, tensor in model.state_dict().items()}
-    full = CaptionerConfig(encoder=config)
-    _check(content["model"], shapes | _unused_beats(beats, full), _tied_biases(beats), path)
-    state = {ours: content["model"][theirs] for ours, theirs in names.items()}
+    ours = kinds_of(model)
+    names = {name: beats_name(name) for name in ours}
+    needed = {names[name]: kind for name, kind in ours.items()} | _unused_beats(beats, config)
+    weights, tied = tensors_of(content["model"], path), _tied_biases(beats)
+    check_fit({name: Kind.of(tensor) for name, tensor in weights.items()}, needed, path, tied)
+    _compare_tied(finite(weights, path), tied, path)
+    state = {name: weights[names[name]].reshape(kind.shape) for name, kind in ours.items()}
     model.load_state_dict(state, assign=True)
-    if not beats.get("finetuned_model"):
+    if not beats.finetuned_model:
         note(
             f"{path}: BEATs without fine-tuning on AudioSet; the published system has {BEATS_FILE}"
         )
     return model.float().requires_grad_(False).eval()
 
 
-def read_config(folder: Path) -> tuple[CaptionerConfig, dict[str, Any], dict[str, torch.Size]]:
+def read_config(folder: Path) -> tuple[CaptionerConfig, BeatsJson, dict[str, Kind]]:
     """The three published configuration files -> our configuration, BEATs' own, and the names and
-    shapes of the Conformer tensors that never run."""
-    model, conformer, beats = (_read_json(folder / name) for name in CONFIG_FILES)
-    _require(folder, model, use_weighted_encoder_repr=False, use_encoder_embed_mlp=True)
-    if not model.get("use_conv_downsample"):
-        raise ModelError(f"{folder}: only convolutional downsampling is supported")
-    _require(folder, conformer, position_embeddings_type="relative", hidden_act="swish")
-    layer = model.get("encoder_repr_layer_idx") or model["encoder_layers"]
-    rate = model["encoder_downsample_rate"]
+    shapes of the Conformer tensors that never run.
+
+    Raises ModelError: a file or key is missing, or a value is unsupported or out of range.
+    """
+    paths = [folder / name for name in CONFIG_FILES]
+    model = _known(ModelJson, read_json(paths[0]), paths[0])
+    conformer = _known(ConformerJson, read_json(paths[1]), paths[1])
+    beats = _known(BeatsJson, read_json(paths[2]), paths[2])
+    return _at(folder, _captioner_config, model, conformer, beats), beats, conformer.unused
+
+
+@dataclass(frozen=True)
+class ModelJson:
+    """The keys of model_config.json that we read; a `Literal` is the only supported value."""
+
+    encoder_layers: Layers
+    encoder_downsample_rate: Annotated[int, Range(1, 64)]
+    embed_predictor_ffn_dim: int
+    embed_predictor_out_dim: int
+    vocab_size: int
+    d_model: int
+    decoder_layers: int
+    decoder_ffn_dim: int
+    max_position_embeddings: int
+    max_cross_position_embeddings: int
+    use_conv_downsample: Literal[True]
+    use_weighted_encoder_repr: Literal[False] = False
+    use_encoder_embed_mlp: Literal[True] = True
+    encoder_repr_layer_idx: int | None = None
+    downsample_kernel_size: Annotated[float, Range(0.1, 64)] = 1.5
+    decoder_attention_heads: int = BART_HEADS
+    dropout: float = 0.1
+    attention_dropout: float = 0.0
+    activation_dropout: float = 0.0
+    pad_token_id: int = 1
+    eos_token_id: int = 2
+    decoder_start_token_id: int = 2
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
+class ConformerJson:
+    """The keys of conformer_config.json that we read."""
+
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    conv_depthwise_kernel_size: int
+    hidden_dropout: float
+    position_embeddings_type: Literal["relative"] = "relative"
+    hidden_act: Literal["swish"] = "swish"
+    num_conv_pos_embeddings: Kernel = 128
+    num_conv_pos_embedding_groups: Kernel = 16
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @property
+    def unused(self) -> dict[str, Kind]:
+        """Names and shapes of the Conformer's convolutional positions, which never run."""
+        dim, kernel = self.hidden_size, self.num_conv_pos_embeddings
+        shapes = {
+            "bias": (dim,),
+            "weight_g": (1, 1, kernel),
+            "weight_v": (dim, dim // self.num_conv_pos_embedding_groups, kernel),
+        }
+        conv = "postencoder.pos_conv_embed.conv."
+        return {conv + name: Kind(shape, floating=True) for name, shape in shapes.items()}
+
+
+@dataclass(frozen=True)
+class BeatsJson:
+    """The keys of beats_config.json, or of a checkpoint's ``cfg``, that we read."""
+
+    encoder_layers: Layers
+    input_patch_size: int
+    embed_dim: int
+    encoder_embed_dim: int
+    encoder_attention_heads: int
+    encoder_ffn_embed_dim: int
+    conv_pos: int
+    conv_pos_groups: int
+    num_buckets: int
+    max_distance: int
+    conv_bias: bool
+    layer_norm_first: Literal[False]
+    deep_norm: Literal[True]
+    activation_fn: Literal["gelu"]
+    relative_position_embedding: Literal[True]
+    gru_rel_pos: Literal[True]
+    finetuned_model: bool = False
+    predictor_class: Annotated[int, Range(1, 1_000_000)] = 527
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def config(self, output_layer: int) -> BeatsConfig:
+        return BeatsConfig(
+            layers=self.encoder_layers,
+            output_layer=output_layer,
+            patch_size=self.input_patch_size,
+            patch_dim=self.embed_dim,
+            dim=self.encoder_embed_dim,
+            heads=self.encoder_attention_heads,
+            ffn_dim=self.encoder_ffn_embed_dim,
+            position_kernel=self.conv_pos,
+            position_groups=self.conv_pos_groups,
+            buckets=self.num_buckets,
+            max_distance=self.max_distance,
+            patch_bias=self.conv_bias,
+        )
+
+
+def _captioner_config(
+    model: ModelJson, conformer: ConformerJson, beats: BeatsJson
+) -> CaptionerConfig:
+    rate = model.encoder_downsample_rate
     # Python's round() rounds halves to the even number, so rate 3 gives a kernel of 4.
-    kernel = round(rate * model.get("downsample_kernel_size", 1.5))
-    config = CaptionerConfig(
-        encoder=_beats_config(beats, layer),
+    kernel = round(rate * model.downsample_kernel_size)
+    return CaptionerConfig(
+        encoder=beats.config(model.encoder_repr_layer_idx or model.encoder_layers),
         downsample=DownsampleConfig(rate, kernel),
         conformer=ConformerConfig(
-            dim=conformer["hidden_size"],
-            layers=conformer["num_hidden_layers"],
-            heads=conformer["num_attention_heads"],
-            ffn_dim=conformer["intermediate_size"],
-            kernel=conformer["conv_depthwise_kernel_size"],
-            dropout=conformer["hidden_dropout"],
+            dim=conformer.hidden_size,
+            layers=conformer.num_hidden_layers,
+            heads=conformer.num_attention_heads,
+            ffn_dim=conformer.intermediate_size,
+            kernel=conformer.conv_depthwise_kernel_size,
+            dropout=conformer.hidden_dropout,
         ),
-        embedding=EmbeddingConfig(
-            model["embed_predictor_ffn_dim"], model["embed_predictor_out_dim"]
-        ),
+        embedding=EmbeddingConfig(model.embed_predictor_ffn_dim, model.embed_predictor_out_dim),
         decoder=DecoderConfig(
-            vocab_size=model["vocab_size"],
-            dim=model["d_model"],
-            layers=model["decoder_layers"],
-            heads=model.get("decoder_attention_heads", BART_HEADS),
-            ffn_dim=model["decoder_ffn_dim"],
-            max_positions=model["max_position_embeddings"],
-            max_memory=model["max_cross_position_embeddings"],
-            dropout=model.get("dropout", 0.1),
-            attention_dropout=model.get("attention_dropout", 0.0),
-            activation_dropout=model.get("activation_dropout", 0.0),
-            pad_id=model.get("pad_token_id", 1),
-            eos_id=model.get("eos_token_id", 2),
-            start_id=model.get("decoder_start_token_id", 2),
+            vocab_size=model.vocab_size,
+            dim=model.d_model,
+            layers=model.decoder_layers,
+            heads=model.decoder_attention_heads,
+            ffn_dim=model.decoder_ffn_dim,
+            max_positions=model.max_position_embeddings,
+            max_memory=model.max_cross_position_embeddings,
+            dropout=model.dropout,
+            attention_dropout=model.attention_dropout,
+            activation_dropout=model.activation_dropout,
+            pad_id=model.pad_token_id,
+            eos_id=model.eos_token_id,
+            start_id=model.decoder_start_token_id,
         ),
     )
-    return config, beats, _unused_conformer(conformer)
 
 
-def read_weights(folder: Path) -> dict[str, Tensor]:
-    """The checkpoint's tensors, from safetensors or from a pickle with ``weights_only``."""
+def _known(kind: type[T], values: Any, path: Path) -> T:
+    """The keys of a published configuration that we read; it has many others."""
+    if not isinstance(values, Mapping):
+        raise ModelError(f"{path}: the configuration is {shown(values)}, but must be a dictionary")
+    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    return build(kind, {key: value for key, value in values.items() if key in known}, str(path))
+
+
+def _at(path: Path, make: Callable[..., T], *arguments: Any) -> T:
+    """``make(...)``, whose error names ``path``."""
+    try:
+        return make(*arguments)
+    except ValueError as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def _weights_file(folder: Path) -> Path:
     for name in WEIGHT_FILES:
-        path = folder / name
-        if not path.is_file():
-            continue
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        content = _torch_load(path)
-        if isinstance(content, dict) and all(isinstance(v, Tensor) for v in content.values()):
-            return content
-        raise ModelError(f"{path}: not a dictionary of tensors")
+        if (folder / name).is_file():
+            return folder / name
     raise ModelError(f"{folder}: no weights; expected one of {', '.join(WEIGHT_FILES)}")
 
 
-def _beats_config(beats: Mapping[str, Any], output_layer: int) -> BeatsConfig:
-    for key, value in {
-        "layer_norm_first": False,
-        "deep_norm": True,
-        "activation_fn": "gelu",
-        "relative_position_embedding": True,
-        "gru_rel_pos": True,
-    }.items():
-        if beats.get(key) != value:
-            raise ModelError(
-                f"BEATs configuration {key}={beats.get(key)!r}: only {value!r} is supported"
-            )
-    return BeatsConfig(
-        layers=beats["encoder_layers"],
-        output_layer=output_layer,
-        patch_size=beats["input_patch_size"],
-        patch_dim=beats["embed_dim"],
-        dim=beats["encoder_embed_dim"],
-        heads=beats["encoder_attention_heads"],
-        ffn_dim=beats["encoder_ffn_embed_dim"],
-        position_kernel=beats["conv_pos"],
-        position_groups=beats["conv_pos_groups"],
-        buckets=beats["num_buckets"],
-        max_distance=beats["max_distance"],
-        patch_bias=beats["conv_bias"],
-    )
-
-
-def _unused_beats(beats: Mapping[str, Any], config: CaptionerConfig) -> dict[str, torch.Size]:
+def _unused_beats(beats: BeatsJson, config: BeatsConfig | YamnetConfig) -> dict[str, Kind]:
     """Names and shapes of BEATs' parts that never run: the layers after the output layer, and the
     AudioSet classifier of fine-tuned checkpoints."""
-    assert isinstance(config.encoder, BeatsConfig)
-    used = config.encoder.output_layer
+    assert isinstance(config, BeatsConfig)
     with unfilled():
-        whole = Beats(replace(config.encoder, output_layer=config.encoder.layers)).state_dict()
-    shapes = {
-        beats_name(name): tensor.shape
-        for name, tensor in whole.items()
-        if (match := re.match(r"layers\.(\d+)\.", name)) and int(match[1]) >= used
+        whole = kinds_of(Beats(replace(config, output_layer=config.layers)))
+    needed = {
+        beats_name(name): kind
+        for name, kind in whole.items()
+        if (match := re.match(r"layers\.(\d+)\.", name)) and int(match[1]) >= config.output_layer
     }
-    if beats.get("finetuned_model"):
-        classes = beats["predictor_class"]
-        shapes["predictor.weight"] = torch.Size([classes, config.encoder.dim])
-        shapes["predictor.bias"] = torch.Size([classes])
-    return shapes
+    if beats.finetuned_model:
+        needed["predictor.weight"] = Kind((beats.predictor_class, config.dim), floating=True)
+        needed["predictor.bias"] = Kind((beats.predictor_class,), floating=True)
+    return needed
 
 
-def _unused_conformer(conformer: Mapping[str, Any]) -> dict[str, torch.Size]:
-    """Names and shapes of the Conformer's convolutional positions, which never run."""
-    dim = conformer["hidden_size"]
-    kernel = conformer.get("num_conv_pos_embeddings", 128)
-    groups = conformer.get("num_conv_pos_embedding_groups", 16)
-    conv = "postencoder.pos_conv_embed.conv."
-    return {
-        conv + "bias": torch.Size([dim]),
-        conv + "weight_g": torch.Size([1, 1, kernel]),
-        conv + "weight_v": torch.Size([dim, dim // groups, kernel]),
-    }
-
-
-def _tied_biases(beats: Mapping[str, Any]) -> dict[str, str]:
+def _tied_biases(beats: BeatsJson) -> dict[str, str]:
     """Copies of the first layer's position biases in BEATs' later layers -> their original."""
     name = "encoder.layers.{}.self_attn.relative_attention_bias.weight"
-    return {name.format(i): name.format(0) for i in range(1, beats["encoder_layers"])}
+    return {name.format(i): name.format(0) for i in range(1, beats.encoder_layers)}
 
 
-def _check(
-    weights: Mapping[str, Tensor],
-    shapes: Mapping[str, torch.Size],
-    tied: Mapping[str, str],
-    source: Path,
-) -> None:
-    """Raise ModelError with each missing key, unexpected key and wrong shape."""
-    problems = []
-    if missing := sorted(shapes.keys() - weights.keys()):
-        problems.append(f"missing keys: {', '.join(missing)}")
-    if unexpected := sorted(weights.keys() - shapes.keys() - tied.keys()):
-        problems.append(f"unexpected keys: {', '.join(unexpected)}")
-    for key in sorted(shapes.keys() & weights.keys()):
-        found = weights[key].shape
-        if _squeeze(found) != _squeeze(shapes[key]):
-            problems.append(f"{key} has shape {list(found)}, expected {list(shapes[key])}")
-    if problems:
-        raise ModelError(f"{source}: the checkpoint does not fit: " + "; ".join(problems))
+def _compare_tied(weights: Mapping[str, Tensor], tied: Mapping[str, str], source: Path) -> None:
+    """Warn of a copy that differs from its original."""
     for copy, original in tied.items():
         if copy in weights and not weights[copy].equal(weights[original]):
             warnings.warn(
                 f"{source}: {copy} differs from its tied original {original}, which is used",
                 stacklevel=3,
             )
-
-
-def _squeeze(shape: Iterable[int]) -> list[int]:
-    """Sizes without ones: kernel-1 convolutions are our linear layers, [1, V] our [V]."""
-    return [size for size in shape if size != 1]
-
-
-def _reshape(ours: str, tensor: Tensor) -> Tensor:
-    if ours == "decoder.logits_bias":
-        return tensor.squeeze(0)
-    return tensor.squeeze(-1) if re.search(r"\.pointwise_(in|out)\.", ours) else tensor
-
-
-def _require(folder: Path, config: Mapping[str, Any], **expected: Any) -> None:
-    for key, value in expected.items():
-        if config.get(key, value) != value:
-            raise ModelError(f"{folder}: {key}={config[key]!r} is not supported, only {value!r}")
-
-
-class _Config(dict[str, Any]):
-    """Values of a configuration; the error of a missing one names it and the file."""
-
-    def __init__(self, path: Path, values: Mapping[str, Any]) -> None:
-        super().__init__(values)
-        self.path = path
-
-    def __missing__(self, key: str) -> Any:
-        raise ModelError(f"{self.path}: the configuration has no {key!r}, which is needed")
-
-
-def _read_json(path: Path) -> _Config:
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file; a published checkpoint has three config files")
-    try:
-        return _Config(path, json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:
-        raise ModelError(f"{path}: not JSON ({error})") from error
-
-
-def _torch_load(path: Path) -> Any:
-    """Read a pickle without running it; only plain data and tensors are accepted."""
-    import pickle
-
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ModelError(
-            f"{path}: holds code besides tensors, which auricle never executes; convert it to "
-            "safetensors on a machine where you trust it"
-        ) from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from auricle.errors import AudioError, ModelError
 from auricle.metrics.space import Space
-from auricle.text.embedder import without_bars
+from auricle.text.pretrained import check_pretrained, check_size, loaded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,15 +46,19 @@ class ClapSpace(Space):
         folder = Path(name) if is_folder else download(name, CLAP_FILES)
         super().__init__(folder.name if is_folder else name)
         try:
-            with without_bars():
-                model: torch.nn.Module = ClapModel.from_pretrained(folder)
-                self.processor = ClapProcessor.from_pretrained(folder)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            check_pretrained(folder)
+            check_size(folder)
+            model: torch.nn.Module = loaded(lambda: ClapModel.from_pretrained(folder), folder)
+            self.processor = loaded(lambda: ClapProcessor.from_pretrained(folder), folder)
+            extractor = self.processor.feature_extractor
+            rate_hz, window = extractor.sampling_rate, extractor.nb_max_samples
+            if not (8_000 <= rate_hz <= 192_000 and 0 < window <= 600 * rate_hz):
+                raise ModelError(f"windows of {window:,} samples at {rate_hz:,} Hz")
+        except ModelError as error:
             raise ModelError(f"{name}: transformers loads no CLAP from it ({error})") from error
         self.model: Any = model.to(torch.device(device)).eval()
-        extractor = self.processor.feature_extractor
-        self.sample_rate_hz = int(extractor.sampling_rate)
-        self.window = int(extractor.nb_max_samples)  # samples
+        self.sample_rate_hz = int(rate_hz)
+        self.window = int(window)  # samples
         self.device = torch.device(device)
 
     def texts(self, captions: Sequence[str]) -> Tensor:

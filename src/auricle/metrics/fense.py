@@ -51,7 +51,7 @@ def sentence_model(device: str = "cpu") -> Sentences:
 
     folder = _cached(SENTENCE_MODEL)
     if folder:
-        return Sentences(TextEmbedder(str(folder), device=device), None)
+        return Sentences(TextEmbedder(folder, device=device), None)
     return Sentences(TextEmbedder(MINILM, device=device), "MiniLM")
 
 

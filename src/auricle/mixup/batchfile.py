@@ -134,7 +134,7 @@ def _results(path: Path, pairs: CaptionPairs) -> Iterator[tuple[int, dict[str, A
     """(pair, result) of each line; DataError: a line is no result of these pairs."""
     for line in raw_lines(path, "results"):
         result: dict[str, Any] = {}
-        with contextlib.suppress(DataError, RecursionError):
+        with contextlib.suppress(DataError):
             result = parse_json(line.content)
         name = result.get("custom_id")
         found = (

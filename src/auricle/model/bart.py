@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from auricle.errors import ModelError
 from auricle.model.config import DecoderConfig
 from auricle.model.lengths import valid_mask
 
@@ -133,11 +134,11 @@ class BartDecoder(nn.Module):
         Learned positions are added here, for the decoder only.
 
         Raises:
-            ValueError: T exceeds the table of positions.
+            ModelError: T exceeds the table of positions.
         """
         frames = memory.shape[1]
         if frames > self.config.max_memory:
-            raise ValueError(
+            raise ModelError(
                 f"the memory has {frames} frames, but the decoder has positions for "
                 f"{self.config.max_memory}: cut the recording into shorter windows"
             )

@@ -1,17 +1,27 @@
 """Architecture settings: one frozen dataclass per block of the figure.
 
 Defaults are the published system's (Wu et al., ICASSP 2024, arXiv 2309.17352; numbers from its
-released configuration).
+released configuration). Ranges, generous, keep a config.json from naming a model that no memory
+holds; a value out of range raises ValueError, or ModelError where a file is read.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from auricle.errors import ModelError
-from auricle.schema import build
+from auricle.schema import Range, build, check
+
+Layers: TypeAlias = Annotated[int, Range(1, 100)]
+Heads: TypeAlias = Annotated[int, Range(1, 256)]
+Width: TypeAlias = Annotated[int, Range(1, 16_384)]
+InnerWidth: TypeAlias = Annotated[int, Range(1, 65_536)]
+Kernel: TypeAlias = Annotated[int, Range(1, 1_024)]
+Positions: TypeAlias = Annotated[int, Range(2, 16_384)]
+TokenId: TypeAlias = Annotated[int, Range(0, 999_999)]
+Dropout: TypeAlias = Annotated[float, Range(0, 1)]
 
 
 @dataclass(frozen=True)
@@ -20,18 +30,30 @@ class BeatsConfig:
     ``output_layer`` of them are built, because the others never run."""
 
     type: Literal["beats"] = "beats"
-    layers: int = 12
-    output_layer: int = 10
-    patch_size: int = 16
-    patch_dim: int = 512
-    dim: int = 768
-    heads: int = 12
-    ffn_dim: int = 3072
-    position_kernel: int = 128
-    position_groups: int = 16
-    buckets: int = 320
-    max_distance: int = 800
+    layers: Layers = 12
+    output_layer: Layers = 10
+    patch_size: Annotated[int, Range(1, 128)] = 16
+    patch_dim: Width = 512
+    dim: Width = 768
+    heads: Heads = 12
+    ffn_dim: InnerWidth = 3072
+    position_kernel: Kernel = 128
+    position_groups: Annotated[int, Range(1, 16_384)] = 16
+    buckets: Annotated[int, Range(4, 16_384)] = 320
+    max_distance: Annotated[int, Range(2, 1_000_000)] = 800
     patch_bias: bool = False
+
+    def __post_init__(self) -> None:
+        rules = {
+            "output_layer": (self.output_layer <= self.layers, f"at most layers, {self.layers}"),
+            "heads": _divides(self.heads, "dim", self.dim),
+            "position_groups": _divides(self.position_groups, "dim", self.dim),
+            "max_distance": (
+                self.max_distance > self.buckets // 4,
+                f"above a quarter of buckets, {self.buckets // 4}",
+            ),
+        }
+        check(self, rules)
 
 
 @dataclass(frozen=True)
@@ -55,7 +77,7 @@ class YamnetConfig:
 
     def __post_init__(self) -> None:
         hops = self.hop_s * 100
-        if not 1 <= round(hops) <= 96 or abs(hops - round(hops)) > 1e-6:
+        if not 0.5 < hops < 96.5 or abs(hops - round(hops)) > 1e-6:
             raise ModelError(
                 f"hop_s {self.hop_s!r}: YAMNet's hop is a multiple of 0.01 s from 0.01 to 0.96; "
                 "choose for example 0.48"
@@ -74,18 +96,29 @@ class YamnetConfig:
 class DownsampleConfig:
     """Strided convolution over the encoder's frames; ``kernel`` is int(round(rate * 1.5))."""
 
-    rate: int = 3
-    kernel: int = 4
+    rate: Annotated[int, Range(1, 64)] = 3
+    kernel: Kernel = 4
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 @dataclass(frozen=True)
 class ConformerConfig:
-    dim: int = 768
-    layers: int = 2
-    heads: int = 12
-    ffn_dim: int = 1536
-    kernel: int = 31
-    dropout: float = 0.1
+    dim: Width = 768
+    layers: Annotated[int, Range(0, 100)] = 2
+    heads: Heads = 12
+    ffn_dim: InnerWidth = 1536
+    kernel: Kernel = 31
+    dropout: Dropout = 0.1
+
+    def __post_init__(self) -> None:
+        rules = {
+            "dim": (self.dim % 2 == 0, "even, for its sines and cosines of positions"),
+            "heads": _divides(self.heads, "dim", self.dim),
+            "kernel": (self.kernel % 2 == 1, "odd, so that there are as many frames after it"),
+        }
+        check(self, rules)
 
 
 @dataclass(frozen=True)
@@ -97,10 +130,10 @@ class EmbeddingConfig:
     ``pooling_heads`` heads; this number must divide the width of the decoder.
     """
 
-    hidden_dim: int = 3072
-    dim: int = 768
+    hidden_dim: InnerWidth = 3072
+    dim: Width = 768
     pooling: Literal["mean", "query", "self-attention"] = "mean"
-    pooling_heads: int = 4
+    pooling_heads: Heads = 4
 
     def __post_init__(self) -> None:
         if self.pooling not in ("mean", "query", "self-attention"):
@@ -109,25 +142,32 @@ class EmbeddingConfig:
             )
         if self.pooling_heads < 1:
             raise ModelError(f"pooling_heads {self.pooling_heads!r}: must be at least 1")
+        check(self)
 
 
 @dataclass(frozen=True)
 class DecoderConfig:
     """BART's decoder: post-norm, learned positions, tied output embedding."""
 
-    vocab_size: int = 50_265
-    dim: int = 768
-    layers: int = 6
-    heads: int = 16
-    ffn_dim: int = 3072
-    max_positions: int = 128
-    max_memory: int = 512
-    dropout: float = 0.1
-    attention_dropout: float = 0.1
-    activation_dropout: float = 0.1
-    pad_id: int = 1
-    eos_id: int = 2
-    start_id: int = 2
+    vocab_size: Annotated[int, Range(3, 1_000_000)] = 50_265
+    dim: Width = 768
+    layers: Layers = 6
+    heads: Heads = 16
+    ffn_dim: InnerWidth = 3072
+    max_positions: Positions = 128
+    max_memory: Positions = 512
+    dropout: Dropout = 0.1
+    attention_dropout: Dropout = 0.1
+    activation_dropout: Dropout = 0.1
+    pad_id: TokenId = 1
+    eos_id: TokenId = 2
+    start_id: TokenId = 2
+
+    def __post_init__(self) -> None:
+        inside = f"below vocab_size, {self.vocab_size}"
+        ids = {name: getattr(self, name) for name in ("pad_id", "eos_id", "start_id")}
+        rules = {name: (number < self.vocab_size, inside) for name, number in ids.items()}
+        check(self, {"heads": _divides(self.heads, "dim", self.dim)} | rules)
 
 
 @dataclass(frozen=True)
@@ -140,10 +180,11 @@ class CaptionerConfig:
     conformer: ConformerConfig = field(default_factory=ConformerConfig)
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
-    max_duration_s: float = 30.0
+    max_duration_s: Annotated[float, Range(0.1, 600)] = 30.0
     published_behaviour: bool = False
 
     def __post_init__(self) -> None:
+        check(self)
         if self.embedding.pooling == "mean":
             return
         if self.published_behaviour:
@@ -167,6 +208,11 @@ class CaptionerConfig:
             ModelError: a key or encoder type is unknown; names it.
         """
         return build(cls, values, "model")
+
+
+def _divides(part: int, name: str, whole: int) -> tuple[bool, str]:
+    """The rule that ``part`` divides the field ``name``."""
+    return part > 0 and whole % part == 0, f"a divisor of {name}, {whole}"
 
 
 def debug_config(vocab_size: int = 300, embedding_dim: int = 384) -> CaptionerConfig:

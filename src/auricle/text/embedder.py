@@ -3,9 +3,8 @@ INSTRUCTOR with its prompt."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import shutil
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,9 +13,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from auricle.errors import MissingDependencyError
+from auricle.errors import MissingDependencyError, ModelError
 from auricle.fetch.hub import download
 from auricle.fetch.names import EMBEDDER_FILES
+from auricle.files import read_json
+from auricle.text.pretrained import (
+    check_pretrained,
+    check_size,
+    loaded,
+    require_sentence_transformers,
+)
 
 Encode: TypeAlias = Callable[[list[str]], Tensor]  # N captions -> [N, E]
 
@@ -32,8 +38,8 @@ class TextEmbedder:
     """A text embedder by name or folder; its files are found now, loaded at the first caption.
 
     Args:
-        name: ``all-MiniLM-L6-v2`` comes from an installed package; anything else is a folder or a
-            name on the Hugging Face Hub.
+        name: ``all-MiniLM-L6-v2`` comes from an installed package; an absolute path, or a `Path`,
+            is a folder; anything else a name on the Hugging Face Hub.
         prompt: put before every caption. The encoder reads it, and the mean over the tokens leaves
             its tokens out, as INSTRUCTOR does (Su et al., Findings of ACL 2023); a folder whose
             pooling configuration states ``include_prompt`` is obeyed. MiniLM, which was not trained
@@ -41,11 +47,15 @@ class TextEmbedder:
         device: where it runs.
 
     Raises:
-        ModelError: the model is neither installed nor on the Hub; names the files to fetch.
+        ModelError: the model is neither installed nor on the Hub; names the files to fetch. At the
+            first caption: its folder names code, or is damaged.
+        MissingDependencyError: at the first caption: sentence-transformers >= 6 is not installed.
     """
 
-    def __init__(self, name: str, prompt: str = "", device: str | torch.device = "cpu") -> None:
-        self.name = name
+    def __init__(
+        self, name: str | Path, prompt: str = "", device: str | torch.device = "cpu"
+    ) -> None:
+        self.name = str(name)
         self.prompt = prompt
         self.folder = _folder(name)
         self.device = torch.device(device)
@@ -91,48 +101,65 @@ def _minilm(folder: Path, prompt: str, device: torch.device) -> Encode:
 
 
 def _sentences(folder: Path, prompt: str, device: torch.device) -> Encode:
-    """sentence-transformers, without the default progress bar of transformers."""
+    """sentence-transformers, of a folder that names no code."""
+    require_sentence_transformers()
+    check_pretrained(folder)
+    check_size(folder)
+    model = loaded(lambda: _sentence_transformer(folder, prompt, device), folder)
+
+    def encode(texts: list[str]) -> Tensor:
+        return model.encode(
+            texts,
+            prompt=prompt or None,
+            convert_to_tensor=True,
+            show_progress_bar=False,
+            batch_size=64,
+        )
+
+    return lambda texts: loaded(lambda: encode(texts), folder)
+
+
+def _sentence_transformer(folder: Path, prompt: str, device: torch.device) -> Any:
     from sentence_transformers import SentenceTransformer
 
-    with without_bars():
-        model = SentenceTransformer(str(folder), device=str(device))
+    model = SentenceTransformer(str(folder), device=str(device), trust_remote_code=False)
     if prompt and not _states_include_prompt(folder):
         model.set_pooling_include_prompt(False)
-    return lambda texts: model.encode(
-        texts,
-        prompt=prompt or None,
-        convert_to_tensor=True,
-        show_progress_bar=False,
-        batch_size=64,
-    )
+    return model
 
 
 def _states_include_prompt(folder: Path) -> bool:
     """Whether the folder itself says if a prompt is averaged in; the published INSTRUCTORs do not,
     and sentence-transformers knows them by their names on the Hub alone."""
-    configs = [json.loads(path.read_bytes()) for path in folder.glob("*_Pooling/config.json")]
-    return any("include_prompt" in config for config in configs)
+    return any("include_prompt" in read_json(p) for p in folder.glob("*_Pooling/config.json"))
 
 
-@contextmanager
-def without_bars() -> Iterator[None]:
-    """Loading without the progress bars of transformers."""
-    from transformers.utils import logging
+def copy_embedder(source: Path, place: Path) -> None:
+    """Copy the files of an embedder's folder that `TextEmbedder` reads, for a model to carry.
 
-    drawn = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if drawn:
-            logging.enable_progress_bar()
+    Raises ModelError: there is no such folder, or it names code.
+    """
+    if not source.is_dir():
+        raise ModelError(f"{source}: no such folder of a text embedder; name one that exists")
+    check_pretrained(source)
+    shutil.rmtree(place, ignore_errors=True)
+    for pattern in EMBEDDER_FILES:
+        for file in [*source.glob(pattern), *source.glob(f"*/{pattern}")]:
+            target = place / file.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
 
 
-def _folder(name: str) -> Path:
-    """The folder of the sentence-transformers model called ``name``."""
+def _folder(name: str | Path) -> Path:
+    """The folder of the sentence-transformers model called ``name``; of a name that is no absolute
+    path, never one in the working directory."""
     if name == MINILM:
         return _minilm_folder()
-    return Path(name) if Path(name).is_dir() else download(name, EMBEDDER_FILES)
+    if isinstance(name, str) and not Path(name).is_absolute():
+        return download(name, EMBEDDER_FILES)
+    if not Path(name).is_dir():
+        raise ModelError(f"{name}: no such folder of a text embedder; name one that exists")
+    return Path(name)
 
 
 def _minilm_folder() -> Path:

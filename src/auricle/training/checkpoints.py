@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from auricle.errors import TrainingError
+from auricle.errors import ModelError, TrainingError, in_one_line
 from auricle.files import atomic_bytes
 from auricle.model.captioner import AudioCaptioner
+from auricle.model.weights import read_pickle
 from auricle.training.schedule import Average
 
 if TYPE_CHECKING:
@@ -103,25 +104,39 @@ def resume(
     Raises:
         TrainingError: it cannot be read, or is of another number of processes.
     """
-    saved = _read(folder / CHECKPOINT)
-    if saved is None:
+    path = folder / CHECKPOINT
+    if not path.is_file():
         return State()
-    randoms = saved["random"]
-    if len(randoms) != accelerator.num_processes:
+    saved = _read(path)
+    try:
+        randoms = saved["random"]
+        if len(randoms) != accelerator.num_processes:
+            raise TrainingError(
+                f"{folder}: the run was begun with {len(randoms)} processes, not "
+                f"{accelerator.num_processes}; go on with as many, since batches depend on it"
+            )
+        load_trained(model, saved["model"])
+        optimiser.load_state_dict(saved["optimiser"])
+        average.weights = {k: v.to(accelerator.device) for k, v in saved["average"].items()}
+        average.steps = saved["averaged"]
+        random = randoms[accelerator.process_index]
+        torch.set_rng_state(random["cpu"])
+        if "cuda" in random and accelerator.device.type == "cuda":
+            torch.cuda.set_rng_state(random["cuda"], accelerator.device)
+        return _state(saved["state"])
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise TrainingError(
-            f"{folder}: the run was begun with {len(randoms)} processes, not "
-            f"{accelerator.num_processes}; go on with as many, since batches depend on it"
-        )
-    load_trained(model, saved["model"])
-    optimiser.load_state_dict(saved["optimiser"])
-    average.weights = {k: v.to(accelerator.device) for k, v in saved["average"].items()}
-    average.steps = saved["averaged"]
-    random = randoms[accelerator.process_index]
-    torch.set_rng_state(random["cpu"])
-    if "cuda" in random and accelerator.device.type == "cuda":
-        torch.cuda.set_rng_state(random["cuda"], accelerator.device)
-    kept = saved["state"]
-    return State(**{**kept, "best": tuple(Best(**best) for best in kept["best"])})
+            f"{path}: not a checkpoint of such a run ({in_one_line(error)}); delete it to begin "
+            "anew"
+        ) from error
+
+
+def _state(kept: Any) -> State:
+    state = State(**{**kept, "best": tuple(Best(**best) for best in kept["best"])})
+    numbers = (state.step, state.worse, *(best.epoch for best in state.best))
+    if not all(isinstance(number, int) and number >= 0 for number in numbers):
+        raise ValueError(f"counts {numbers}")
+    return state
 
 
 def keep_best(
@@ -138,8 +153,7 @@ def keep_best(
 
 
 def load_best(folder: Path, model: AudioCaptioner, best: Best) -> None:
-    path = folder / best.name
-    load_trained(model, torch.load(path, map_location="cpu", weights_only=True))
+    load_trained(model, _read(folder / best.name))
 
 
 def trained_state(model: AudioCaptioner) -> dict[str, Tensor]:
@@ -153,9 +167,13 @@ def trained_state(model: AudioCaptioner) -> dict[str, Tensor]:
 
 
 def load_trained(model: AudioCaptioner, state: Mapping[str, Tensor]) -> None:
-    """Put what `trained_state` gave back into ``model``."""
+    """Put what `trained_state` gave back into ``model``.
+
+    Raises TrainingError: it is of another model.
+    """
     expected = trained_state(model)
-    if expected.keys() != state.keys():
+    shapes = {key: getattr(tensor, "shape", None) for key, tensor in state.items()}
+    if shapes != {key: tensor.shape for key, tensor in expected.items()}:
         raise TrainingError("these weights are of another model than the recipe's; use its own")
     model.load_state_dict(dict(state), strict=False)
 
@@ -174,15 +192,18 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
         ) from error
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    if not path.is_file():
-        return None
+def _read(path: Path) -> dict[str, Any]:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever its unpickler does
+        content = read_pickle(path)
+    except ModelError as error:
         raise TrainingError(
-            f"{path}: not a checkpoint that can be read ({error}); delete it to begin anew"
+            f"not a checkpoint that can be read: {error}; delete it to begin anew"
         ) from error
+    if not isinstance(content, dict):
+        raise TrainingError(
+            f"{path}: not a checkpoint but a {type(content).__name__}; delete it to begin anew"
+        )
+    return content
 
 
 def _remove_others(folder: Path, state: State) -> None:

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from auricle.data.clip import load_clip
-from auricle.errors import TrainingError
-from auricle.files import atomic_writer, lock
+from auricle.errors import ModelError, TrainingError
+from auricle.files import atomic_writer, lock, read_json
 from auricle.hub.folder import Bundle, save_bundle
 from auricle.training.checkpoints import CHECKPOINT, State
 from auricle.training.examples import Examples
@@ -198,8 +198,8 @@ def _claim(recipe: Recipe, work: Path, resume: bool, note: Note) -> None:
 
 def _recipe_of(file: Path) -> dict[str, Any]:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return read_json(file)
+    except ModelError as error:
         raise TrainingError(
             f"{file}: cannot be read ({error}), and it says which recipe this run has; put it "
             "back, or give another folder by out=FOLDER"
@@ -211,7 +211,9 @@ def _same_clips(job: Job, work: Path) -> None:
     if not job.clips:
         return
     file = work / "clips.txt"
-    before = file.read_text() if (work / CHECKPOINT).is_file() and file.is_file() else ""
+    before = (
+        file.read_text(errors="replace") if (work / CHECKPOINT).is_file() and file.is_file() else ""
+    )
     if before and before != f"{job.clips}\n":
         raise TrainingError(
             f"{work}: the training clips are not those the run was begun with (then "

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from auricle.errors import ModelError
+from auricle.files import read_json
 
 REPORT = "tuning.json"
 
@@ -30,6 +31,6 @@ def is_same(one: Path, other: Path) -> bool:
 def write_report(folder: Path, name: str, report: Mapping[str, Any]) -> None:
     """Put ``report`` under ``name`` into the folder's `REPORT`; other entries stay."""
     path = folder / REPORT
-    there = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    there = read_json(path) if path.is_file() else {}
     text = json.dumps(there | {name: report}, indent=1, ensure_ascii=False) + "\n"
     path.write_text(text, encoding="utf-8")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from auricle.errors import ModelError
+from auricle.errors import ModelError, in_one_line
 from auricle.fetch.cache import cache_folder
 from auricle.fetch.hub import download
+from auricle.model.meta import unfilled
+from auricle.model.weights import Kind, check_fit, finite, kinds_of, read_pickle, tensors_of
+from auricle.schema import shown
 from auricle.text.fluency.detector import CLASSES, FluencyDetector
+from auricle.text.pretrained import check_pretrained, loaded
 
 ADDRESS = "https://github.com/blmoistawinde/fense/releases/download/V0.1"
 SHA256 = {  # as published in the reference implementation's list of downloads
@@ -115,34 +119,43 @@ def _digest(path: Path) -> str:
 
 def _read(path: Path) -> tuple[str, dict[str, Tensor]]:
     """The BERT's name and the weights; no code in the file runs."""
-    from pickle import UnpicklingError
-
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = read_pickle(path)
         kind, classes, state = (content[k] for k in ("model_type", "num_classes", "state_dict"))
-    except (UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{path}: not a checkpoint in FENSE's format ({first})") from error
-    if not isinstance(state, Mapping) or classes != len(CLASSES):
-        raise ModelError(f"{path}: has {classes} classes; a FENSE detector has {len(CLASSES)}")
-    return str(kind), dict(state)
+    except (ModelError, KeyError, TypeError) as error:
+        found = str(error) if isinstance(error, ModelError) else in_one_line(error)
+        raise ModelError(f"{path}: not a checkpoint in FENSE's format ({found})") from error
+    if classes != len(CLASSES):
+        raise ModelError(
+            f"{path}: has {shown(classes)} classes; a FENSE detector has {len(CLASSES)}"
+        )
+    return str(kind), tensors_of(state, path)
 
 
 def _build(kind: str, state: dict[str, Tensor], path: Path) -> tuple[nn.Module, nn.Linear, Any]:
-    """(encoder, head, tokenizer) of the BERT called ``kind``: a folder or a name on the Hub."""
-    from transformers import BertConfig, BertModel, BertTokenizer
+    """(encoder, head, tokenizer) of the BERT called ``kind``: a name on the Hub, or an absolute
+    path; never a folder in the working directory."""
+    from transformers import BertTokenizer
 
-    folder = Path(kind) if Path(kind).is_dir() else download(kind, BACKBONE_FILES)
-    config = BertConfig.from_pretrained(folder)
-    model = nn.ModuleDict(
-        {"encoder": BertModel(config), "clf": nn.Linear(config.hidden_size, len(CLASSES))}
-    )
+    folder = Path(kind) if Path(kind).is_absolute() else download(kind, BACKBONE_FILES)
+    if not folder.is_dir():
+        raise ModelError(f"{path}: no folder {shown(kind)} of its BERT; name one on the Hub")
+    check_pretrained(folder)
+    with unfilled():
+        needed = kinds_of(loaded(lambda: _modules(folder), folder))
     state.pop("encoder.embeddings.position_ids", None)  # a constant that older versions stored
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        found = " ".join(str(error).split())
-        raise ModelError(f"{path}: its weights do not fit {kind} ({found[:300]})") from error
+    check_fit({name: Kind.of(tensor) for name, tensor in state.items()}, needed, path)
+    model = _modules(folder)
+    model.load_state_dict(finite(state, path))
     head = model["clf"]
     assert isinstance(head, nn.Linear)
-    return model["encoder"], head, BertTokenizer.from_pretrained(folder)
+    return model["encoder"], head, loaded(lambda: BertTokenizer.from_pretrained(folder), folder)
+
+
+def _modules(folder: Path) -> nn.ModuleDict:
+    """Encoder and head, of the folder's configuration."""
+    from transformers import BertConfig, BertModel
+
+    config = BertConfig.from_pretrained(folder)
+    head = nn.Linear(config.hidden_size, len(CLASSES))
+    return nn.ModuleDict({"encoder": BertModel(config), "clf": head})

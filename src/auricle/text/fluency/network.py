@@ -15,10 +15,14 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from auricle.schema import Range, check
+from auricle.text.fluency.detector import CLASSES
 
 MAX_WORDS = 64  # with start and end marks; captions have 10 on average
 START, END = "^", "$"
@@ -33,9 +37,12 @@ _NOTHING = -30.0  # the logit of padding
 class FluencyConfig:
     """Sizes: number of hash ``buckets`` for pieces of words, ``dim`` of every vector."""
 
-    buckets: int = 1 << 14
-    dim: int = 96
-    classes: int = 6
+    buckets: Annotated[int, Range(1, 1 << 22)] = 1 << 14
+    dim: Annotated[int, Range(1, 4_096)] = 96
+    classes: Annotated[int, Range(len(CLASSES), len(CLASSES))] = len(CLASSES)
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 @dataclass(frozen=True)

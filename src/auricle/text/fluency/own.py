@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 
 from auricle.errors import ModelError
+from auricle.files import read_json
+from auricle.model.meta import unfilled
+from auricle.model.weights import kinds_of, load_fitting
+from auricle.schema import Range, build, check
 from auricle.text.fluency.detector import CLASSES, FluencyDetector
 from auricle.text.fluency.network import FluencyConfig, FluencyNetwork, Words, caption_logits
 from auricle.text.normalise import as_judged
@@ -22,6 +27,19 @@ BUNDLED = Path(__file__).parent / "model"
 FORMAT = "auricle-fluency-1"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 _BATCH = 256
+
+
+@dataclass(frozen=True)
+class DetectorConfig:
+    """The config.json of a detector: its threshold, and the classes of its network's outputs."""
+
+    format: Literal["auricle-fluency-1"]
+    classes: tuple[str, ...]
+    threshold: Annotated[float, Range(0, 1)]
+    network: FluencyConfig
+
+    def __post_init__(self) -> None:
+        check(self, {"classes": (self.classes == CLASSES, f"those of this version, {CLASSES}")})
 
 
 class OwnDetector(FluencyDetector):
@@ -71,18 +89,14 @@ class OwnDetector(FluencyDetector):
         Raises:
             ModelError: a file is missing or not in this format.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
         try:
-            config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-            if config["format"] != FORMAT or tuple(config["classes"]) != CLASSES:
-                raise ValueError(f"its format is not {FORMAT} with the classes of this version")
-            network = FluencyNetwork(FluencyConfig(**config["network"]))
-            state = load_file(folder / WEIGHTS)
-            network.load_state_dict({name: tensor.float() for name, tensor in state.items()})
-            return cls(network, float(config["threshold"]), device)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+            config = build(DetectorConfig, read_json(folder / CONFIG), str(folder / CONFIG))
+            with unfilled():
+                network = FluencyNetwork(config.network)
+            state = load_fitting(folder / WEIGHTS, kinds_of(network))
+        except ModelError as error:
             raise ModelError(
                 f"{folder}: not a fluency detector ({error}); recipes/fluency/train.py writes one"
             ) from error
+        network.load_state_dict({k: tensor.float() for k, tensor in state.items()}, assign=True)
+        return cls(network, config.threshold, device)
