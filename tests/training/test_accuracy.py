@@ -16,8 +16,9 @@ from auricle.training.config import TrainingConfig, ValidationConfig
 from auricle.training.paired_batches import ValidationBatch
 from auricle.training.recipe import load_recipe
 from auricle.training.validation import validate
+from tests.helpers.paths import RECIPES
 
-PAPER = Path(__file__).parents[2] / "recipes" / "paper"
+PAPER = RECIPES / "paper"
 CAPTIONS = (("a dog barks", "a dog barks while rain falls on a roof"), ("rain falls",), ("wind",))
 
 

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from auricle.errors import AudioError
+from auricle.extras import install_command
 from auricle.training.monitor import Monitor, StepReport
 from auricle.training.validation import ClipCaption, Validation
 
@@ -111,7 +112,7 @@ def test_without_tensorboard_it_says_what_brings_it(tmp_path, monkeypatch):
         monitor.step(progress(1))
         monitor.validation(1, validation())
     assert len(notes) == 1
-    assert "auricle[train]" in notes[0]
+    assert install_command("train") in notes[0]
 
 
 def test_a_full_disk_ends_the_log_and_not_the_run(tmp_path):

@@ -2,14 +2,14 @@
 
 import math
 import tomllib
-from pathlib import Path
 
 import pytest
 
 from auricle.training.config import TrainingConfig
 from auricle.training.recipe import load_recipe
+from tests.helpers.paths import RECIPES
 
-PAPER = Path(__file__).parents[2] / "recipes" / "paper"
+PAPER = RECIPES / "paper"
 ESPNET = {"batch": 64 * 8, "learning_rate": 2e-4, "warmup_steps": 8000, "clip_norm": 2.0}
 RELEASED = {"batch_size": 32, "accumulate": 2, "warmup_steps": 1000, "weight_decay": 1e-3}
 

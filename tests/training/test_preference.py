@@ -25,8 +25,8 @@ from auricle.training.preference import Ranked, pairs_of
 from auricle.training.recipe import load_recipe
 from auricle.training.rewards import Reward
 from auricle.training.run import run_recipe
+from tests.helpers.paths import RECIPES
 
-RECIPES = Path(__file__).parents[2] / "recipes"
 RATE = 16_000
 CAPTIONS = ("a low tone hums", "a high tone beeps", "white noise hisses", "a click repeats")
 

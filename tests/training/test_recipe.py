@@ -6,9 +6,8 @@ import pytest
 
 from auricle.errors import ModelError
 from auricle.training.recipe import changed_keys, load_recipe, recipe_file
-from tests.helpers.paths import ROOT
+from tests.helpers.paths import RECIPES
 
-RECIPES = ROOT / "recipes"
 TINY = RECIPES / "tiny.toml"
 SHORT = 'name = "a"\nout = "b"\n[data]\ntrain = "m.jsonl"\n[training]\nsteps = 10\n'
 

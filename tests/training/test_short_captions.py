@@ -1,14 +1,13 @@
 """Short captions are trained on unless a recipe says otherwise, as the released data sets do."""
 
-from pathlib import Path
-
 from auricle.training.card import _training
 from auricle.training.config import DataConfig
 from auricle.training.examples import Examples
 from auricle.training.job import Outcome
 from auricle.training.recipe import load_recipe
+from tests.helpers.paths import RECIPES
 
-PAPER = Path(__file__).parents[2] / "recipes" / "paper"
+PAPER = RECIPES / "paper"
 
 
 def test_no_caption_is_dropped_for_its_length_unless_asked(tmp_path, write_tone):

@@ -14,9 +14,8 @@ from auricle.hub.published import BEATS_FILE
 from auricle.text.tokenizer import CaptionTokenizer
 from auricle.training.initial import initial_model
 from auricle.training.recipe import Recipe, load_recipe
+from tests.helpers.paths import GOLDEN, RECIPES, ROOT
 
-ROOT = Path(__file__).parents[2]
-GOLDEN = ROOT / "tests" / "golden" / "published-small"
 STAGES = ("pretrain", "finetune")
 
 
@@ -38,7 +37,7 @@ def checkpoint(path: Path, finetuned: bool) -> Path:
 
 def recipe(encoder: Path, *changes: str) -> Recipe:
     """The first stage of the paper at debug size, with these encoder weights."""
-    folder = ROOT / "recipes" / "paper"
+    folder = RECIPES / "paper"
     found = load_recipe(folder / "pretrain.toml", [str(folder / "debug.toml"), *changes])
     encoder_config = replace(found.model.encoder, output_layer=2)
     model = replace(found.model, encoder=encoder_config)
@@ -56,7 +55,7 @@ def notes_of(recipe: Recipe) -> list[str]:
 
 
 def test_the_recipe_names_the_finetuned_checkpoint() -> None:
-    found = load_recipe(ROOT / "recipes" / "paper" / "pretrain.toml")
+    found = load_recipe(RECIPES / "paper" / "pretrain.toml")
     assert Path(found.encoder_weights).name == BEATS_FILE
     assert BEATS_FILE == "BEATs_iter3_plus_AS2M_finetuned_on_AS2M_cpt1.pt"
     assert found.finetuned_encoder
@@ -75,7 +74,7 @@ def test_another_checkpoint_is_said_unless_it_is_meant(tmp_path: Path) -> None:
     assert notes_of(recipe(path, "finetuned_encoder=false")) == []
 
 
-@pytest.mark.parametrize("file", ["docs/training.md", "recipes/paper/pretrain.toml"])
+@pytest.mark.parametrize("file", ["docs/training.md", "src/auricle/recipes/paper/pretrain.toml"])
 def test_nothing_names_the_other_checkpoint(file: str) -> None:
     text = (ROOT / file).read_text(encoding="utf-8")
     assert text.count("BEATs_iter3_plus_AS2M") == text.count(BEATS_FILE) > 0

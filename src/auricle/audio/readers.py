@@ -11,6 +11,7 @@ from auricle.audio.chunks import share_present
 from auricle.audio.mp3 import MP3_PREROLL, Tail, has_length, tail_of
 from auricle.audio.source import Stream
 from auricle.errors import AudioError
+from auricle.extras import install_command
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -98,7 +99,7 @@ def open_container(stream: Stream) -> Reader:
     except ImportError as error:
         raise AudioError(
             f"{name}: not readable as wav, flac, ogg or mp3; if it is another format, such as m4a"
-            ' or mp4, install PyAV: pip install "auricle[av]"'
+            f" or mp4, install PyAV: {install_command('av')}"
         ) from error
     try:
         return FFmpegReader(stream)

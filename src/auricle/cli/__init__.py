@@ -17,10 +17,11 @@ from auricle.cli import (
     mixup,
     models,
     precompute,
+    recipes,
     train,
     tune,
 )
-from auricle.cli.console import Commands, quiet_libraries, use_utf8
+from auricle.cli.console import Commands, end_without_collection, quiet_libraries, use_utf8
 from auricle.processors import share
 
 app = typer.Typer(
@@ -28,7 +29,6 @@ app = typer.Typer(
     cls=Commands,
     help="Automated audio captioning: describes the sounds of a recording in one sentence.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain messages, and --help does not load rich
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -40,6 +40,7 @@ app.command("precompute", epilog=precompute.EPILOG)(precompute.precompute)
 app.command("evaluate", epilog=evaluate.EPILOG)(evaluate.evaluate)
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
 app.add_typer(models.app, name="models")
+app.add_typer(recipes.app, name="recipes")
 data.app.command("metrics")(data_metrics.metrics)
 app.add_typer(data.app, name="data")
 app.add_typer(mixup.app, name="mixup")
@@ -69,4 +70,5 @@ def main() -> None:
     use_utf8()
     quiet_libraries()
     share()
+    end_without_collection()
     app()

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from auricle.cli.console import SOME_FAILED, exit_codes, say
+from auricle.cli.console import SOME_FAILED, exit_codes, say, uncollected
 from auricle.cli.options import (
     BatchSize,
     DecodingChoices,
     DeviceName,
     ModelName,
+    Offline,
     Precision,
     PrecisionName,
     Seed,
@@ -105,6 +106,7 @@ def caption(
         bool, typer.Option("--allow-urls", help="Download recordings given as http(s) addresses.")
     ] = False,
     device: DeviceName = "auto",
+    offline: Offline = False,
     threads: Threads = None,
     precision: PrecisionName = Precision.float32,
     batch_size: BatchSize = 8,
@@ -203,11 +205,12 @@ def _warn_of_shared_names(inputs: Sequence[Input]) -> None:
 
 
 def _load(model: str, device: str, precision: Precision) -> Captioner:
-    from huggingface_hub.utils import disable_progress_bars
+    with uncollected():
+        from huggingface_hub.utils import disable_progress_bars
 
-    from auricle.pipeline import Captioner
+        from auricle.pipeline import Captioner
 
-    captioner = Captioner.from_pretrained(model, device=device, precision=precision.value)
+        captioner = Captioner.from_pretrained(model, device=device, precision=precision.value)
     disable_progress_bars()  # after the downloads, only our bar is shown
     if precision is Precision.auto:
         say("note", f"precision {captioner.precision}: {captioner.precision_reason}")

@@ -16,6 +16,7 @@ from auricle.cli.options import (
     DeviceName,
     DropBlank,
     Metrics,
+    Offline,
     Partial,
     ReferenceData,
     ReferenceSplit,
@@ -48,6 +49,7 @@ def compare(
     split: ReferenceSplit = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the bootstrap.")] = 0,
     device: DeviceName = "auto",
+    offline: Offline = False,
     threads: Threads = None,
 ) -> None:
     """Compare two systems' captions of the same clips by the paired bootstrap.

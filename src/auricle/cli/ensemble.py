@@ -15,6 +15,7 @@ from auricle.cli.options import (
     FitMetric,
     FitSeed,
     Folds,
+    Offline,
     Threads,
     ValidationData,
 )
@@ -67,6 +68,7 @@ def fit(
     seed: FitSeed = 0,
     candidates: FitCandidates = None,
     device: DeviceName = "auto",
+    offline: Offline = False,
     threads: Threads = None,
 ) -> None:
     """Combine models, and measure whether the ensemble is better than each alone.

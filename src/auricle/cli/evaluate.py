@@ -25,6 +25,7 @@ from auricle.cli.options import (
     DropBlank,
     FluencyFilter,
     Metrics,
+    Offline,
     Partial,
     ReferenceData,
     ReferenceSplit,
@@ -184,6 +185,7 @@ def evaluate(
     fluency: FluencyFilter = None,
     seed: Seed = 0,
     device: DeviceName = "auto",
+    offline: Offline = False,
     threads: Threads = None,
     batch_size: BatchSize = 8,
 ) -> None:

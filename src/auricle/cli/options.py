@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from auricle.cli.console import say
+from auricle.fetch.offline import go_offline
 from auricle.processors import share
 
 if TYPE_CHECKING:
@@ -75,9 +76,40 @@ def device_name(value: str) -> str:
     return value
 
 
+def model_names(begun: str) -> list[str]:
+    """Completions of a model's name; shells add folders themselves."""
+    from auricle.fetch.names import ALIASES, bundled_models
+
+    return [name for name in (*bundled_models(), *ALIASES) if name.startswith(begun)]
+
+
+def recipe_completions(begun: str) -> list[str]:
+    """Completions of a recipe's name."""
+    from auricle.recipes import recipe_names
+
+    return [name for name in recipe_names() if name.startswith(begun)]
+
+
+def _stay_offline(value: bool) -> bool:
+    if value:
+        go_offline()
+    return value
+
+
 # A model, and its decoding
 
-ModelName = Annotated[str, typer.Option(metavar="NAME|FOLDER", help="See `auricle models list`.")]
+ModelName = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME|FOLDER", help="See `auricle models list`.", autocompletion=model_names
+    ),
+]
+Offline = Annotated[
+    bool,
+    typer.Option(
+        "--offline", callback=_stay_offline, help="Use no network, and say what is missing."
+    ),
+]
 DecodeMethod = Annotated[
     Decode | None,
     typer.Option("--decode", help="Decoding method.", show_default=FROM_MODEL),
@@ -178,6 +210,24 @@ FitSeed = Annotated[
 FitCandidates = Annotated[
     int | None,
     typer.Option(metavar="N", min=1, help="Samples per clip.", show_default=FROM_MODEL),
+]
+
+# A training run
+RecipeFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RECIPE",
+        help="A TOML file, or a name of `auricle recipes list`.",
+        autocompletion=recipe_completions,
+    ),
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[CHANGE]...",
+        help="Changed values, such as training.epochs=5, or further recipes.",
+        autocompletion=recipe_completions,
+    ),
 ]
 
 # References, and the display of scores

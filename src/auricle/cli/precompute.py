@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from auricle.cli.console import SOME_FAILED, exit_codes
-from auricle.cli.options import Threads
+from auricle.cli.options import Changes, Offline, RecipeFile, Threads
 from auricle.cli.progress import Display
 
 EPILOG = "Values in the cache are not computed again: an interrupted run continues."
 
 
 def precompute(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="TOML file of the run.")],
-    changes: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[CHANGE]...",
-            help="Changed values, such as data.cache=FOLDER, or further TOML files.",
-        ),
-    ] = None,
+    recipe: RecipeFile,
+    changes: Changes = None,
+    offline: Offline = False,
     threads: Threads = None,
 ) -> None:
     """Fill the cache of `auricle train` for a recipe, without training."""

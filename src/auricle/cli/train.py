@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from auricle.cli.console import exit_codes
-from auricle.cli.options import Threads
+from auricle.cli.options import Changes, Offline, RecipeFile, Threads
 from auricle.cli.progress import Display
 
 if TYPE_CHECKING:
@@ -20,19 +19,13 @@ if TYPE_CHECKING:
 
 EPILOG = (
     "Several processes: accelerate launch --num_processes 4 -m auricle train RECIPE. "
-    "RECIPE is a TOML file; recipes/README.md lists the existing ones."
+    "`auricle recipes list` names the recipes in the package."
 )
 
 
 def train(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="TOML file of the run.")],
-    changes: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[CHANGE]...",
-            help="Changed values, such as training.epochs=5, or further TOML files.",
-        ),
-    ] = None,
+    recipe: RecipeFile,
+    changes: Changes = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the last checkpoint, if there is one.")
     ] = False,
@@ -43,6 +36,7 @@ def train(
             help="Check all, measure a few steps, and estimate a run's time and memory.",
         ),
     ] = False,
+    offline: Offline = False,
     threads: Threads = None,
 ) -> None:
     """Train a model from a recipe; the result is a model folder for `auricle caption --model`."""

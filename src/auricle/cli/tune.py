@@ -16,6 +16,7 @@ from auricle.cli.options import (
     FitMetric,
     FitSeed,
     Folds,
+    Offline,
     Threads,
     ValidationData,
 )
@@ -48,6 +49,7 @@ def rerank(
     candidates: FitCandidates = None,
     output: TunedModel = None,
     device: DeviceName = "auto",
+    offline: Offline = False,
     threads: Threads = None,
 ) -> None:
     """Fit the weights that rank a model's candidates.
@@ -122,6 +124,7 @@ def confidence(
         bool, typer.Option("--check", help="Fit nothing: measure the model's own calibration.")
     ] = False,
     device: DeviceName = "auto",
+    offline: Offline = False,
     threads: Threads = None,
 ) -> None:
     """Fit the confidence of captions: a probability from likelihood, similarity and agreement.

@@ -9,6 +9,7 @@ from typing import Any
 
 from auricle.audio.find import SUFFIXES
 from auricle.errors import DataError, MissingDependencyError
+from auricle.extras import install_command
 from auricle.watch import Progress, silent
 
 
@@ -28,7 +29,7 @@ def extract_audio(archive: Path, folder: Path, progress: Progress = silent) -> i
         from py7zr.callbacks import ExtractCallback
     except ImportError as error:
         raise MissingDependencyError(
-            f'{archive}: to unpack 7z archives install py7zr: pip install "auricle[data]"; or'
+            f"{archive}: to unpack 7z archives install py7zr: {install_command('data')}; or"
             f" unpack it yourself into {folder}"
         ) from error
 

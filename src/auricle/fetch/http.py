@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import http.client
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from auricle.errors import DataError
+from auricle.fetch.offline import OFFLINE, offline
 from auricle.watch import UNKNOWN, Progress, silent
 
 BLOCK_BYTES = 1 << 20
@@ -37,6 +42,11 @@ def download(
     """
     if path.is_file() and digest(path, algorithm) == checksum:
         return False
+    if offline():
+        raise DataError(
+            f"{shown(url)}: not downloaded, as this is {OFFLINE}; fetch it another way and put it"
+            f" at {path}"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     failures = 0
@@ -54,15 +64,15 @@ def download(
             final = isinstance(status, int) and 400 <= status < 500
             if final or failures == ATTEMPTS or _no_space(error):
                 raise DataError(
-                    f"{url}: not downloaded ({error}); run this again to resume, or fetch it"
+                    f"{shown(url)}: not downloaded ({error}); run this again to resume, or fetch it"
                     f" another way and put it at {path}"
                 ) from error
             time.sleep(pause_s * 2 ** (failures - 1))
     if (found := digest(part, algorithm)) != checksum:
         part.unlink()
         raise DataError(
-            f"{url}: the download has the {algorithm.upper()} digest {found}, not the published"
-            f" {checksum}; it was deleted, run this again"
+            f"{shown(url)}: the download has the {algorithm.upper()} digest {found}, not the"
+            f" published {checksum}; it was deleted, run this again"
         )
     part.replace(path)
     return True
@@ -76,13 +86,27 @@ def digest(path: Path, algorithm: str = "md5") -> str:
         ).hexdigest()
 
 
+def opened(url: str, headers: Mapping[str, str] | None = None) -> Any:
+    """The response of a GET request; a user and password in ``url`` go to its own host alone."""
+    headers = {"User-Agent": "auricle", **(headers or {})}
+    request = urllib.request.Request(shown(url), headers=headers)
+    user, at, _ = urlsplit(url).netloc.rpartition("@")
+    if at:
+        secret = base64.b64encode(unquote(user).encode()).decode()
+        request.add_unredirected_header("Authorization", f"Basic {secret}")
+    return urllib.request.urlopen(request, timeout=TIMEOUT_S)
+
+
+def shown(url: str) -> str:
+    """``url`` without the user and password in it."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
 def _fetch(url: str, part: Path, stage: str, progress: Progress) -> None:
     """Append the missing rest of ``url`` to ``part``."""
     done = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url, headers={"User-Agent": "auricle"})
-    if done:
-        request.add_header("Range", f"bytes={done}-")
-    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
+    with opened(url, {"Range": f"bytes={done}-"} if done else {}) as response:
         if response.status != http.client.PARTIAL_CONTENT:
             done = 0  # a server without ranges starts over
         length = response.headers.get("Content-Length")

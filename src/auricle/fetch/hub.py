@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from auricle.errors import ModelError
+from auricle.fetch.offline import OFFLINE, offline
 
 
 def download(
@@ -29,7 +30,10 @@ def download(
     try:
         return Path(
             snapshot_download(
-                repository, allow_patterns=list(patterns), cache_dir=constants.HF_HUB_CACHE
+                repository,
+                allow_patterns=list(patterns),
+                cache_dir=constants.HF_HUB_CACHE,
+                local_files_only=offline(),
             )
         )
     except HFValidationError as error:
@@ -39,8 +43,13 @@ def download(
     except (LocalEntryNotFoundError, HfHubHTTPError) as error:
         wanted = {repository: patterns, **(needed_too or {})}
         files = ", ".join(f"{name} ({' '.join(needed)})" for name, needed in wanted.items())
+        reason = (
+            f"which is {OFFLINE}"
+            if offline()
+            else f"and the Hugging Face Hub did not give it ({type(error).__name__})"
+        )
         raise ModelError(
-            f"{repository} is not on this machine and the Hugging Face Hub did not give it "
-            f"({type(error).__name__}): where there is a network, run `hf download` for {files}, "
-            f"and copy the resulting models--* folders into {constants.HF_HUB_CACHE}"
+            f"{repository} is not on this machine, {reason}: where there is a network, run "
+            f"`hf download` for {files}, and copy the resulting models--* folders into "
+            f"{constants.HF_HUB_CACHE}"
         ) from error

@@ -202,7 +202,9 @@ class Ensemble:
         for member, bundle in zip(self.config.members, self.bundles, strict=True):
             spec = bundle.embedder
             if spec not in embedders:
-                embedders[spec] = TextEmbedder(spec.name, spec.prompt, bundle.model.device)
+                embedders[spec] = TextEmbedder(
+                    spec.name, spec.prompt, bundle.model.device, bundle.folder
+                )
             assert bundle.tokenizer is not None  # checked by __post_init__
             shares = (member.likelihood_weight, member.similarity_weight)
             scorer = Scorer(

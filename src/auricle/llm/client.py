@@ -22,6 +22,7 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 from urllib.parse import urljoin
 
 from auricle.errors import MissingDependencyError, ProviderError
+from auricle.extras import install_command
 from auricle.llm.completion import Answer, NoAnswer, Unusable, read_completion
 
 KEY, ADDRESS = "OPENAI_API_KEY", "OPENAI_BASE_URL"  # environment variables
@@ -81,7 +82,7 @@ class Client:
             from openai import AsyncOpenAI, DefaultAsyncHttpxClient
         except ImportError as error:
             raise MissingDependencyError(
-                'language models need the package openai: pip install "auricle[mixup]"'
+                f"language models need the package openai: {install_command('mixup')}"
             ) from error
         self.config, self.retries = config, 0
         self._key = _key()

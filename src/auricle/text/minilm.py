@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from auricle.errors import ModelError
 from auricle.model.meta import unfilled
 
 MAX_TOKENS = 256
@@ -30,10 +31,16 @@ class MiniLM(nn.Module):
 
         super().__init__()
         self.device = device
-        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        try:
+            self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            weights = load_file(folder / "model.safetensors")
+        except Exception as error:  # tokenizers raises Exception itself
+            raise ModelError(
+                f"{folder}: the files of MiniLM are damaged ({error}); delete the folder and fetch "
+                "it again: `auricle models fetch tiny`"
+            ) from error
         self.tokenizer.enable_truncation(MAX_TOKENS)
         self.tokenizer.enable_padding()
-        weights = load_file(folder / "model.safetensors")
         dim = weights["embeddings.LayerNorm.weight"].shape[0]
         ffn_dim = weights["encoder.layer.0.intermediate.dense.weight"].shape[0]
         with unfilled():

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from auricle.errors import MissingDependencyError, ModelError, in_one_line
+from auricle.extras import install_command
 from auricle.files import read_json, read_whole
 from auricle.model.meta import unfilled
 from auricle.model.weights import check_stored, header
@@ -80,7 +81,7 @@ def require_sentence_transformers() -> None:
         raise MissingDependencyError(
             "text embedders other than all-MiniLM-L6-v2 need sentence-transformers >= 6, because "
             f"older ones run code from a model's folder; here is {version or 'none'}: "
-            "pip install 'sentence-transformers>=6'"
+            f"{install_command('clotho')}"
         )
 
 

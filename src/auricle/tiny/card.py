@@ -31,7 +31,7 @@ auricle.load("{name}").caption("recording.wav")
 
 ## Training
 
-By `auricle train recipes/{name}.toml`: {steps} steps of {batch_size} captions. No recording was
+By `auricle train {name}`: {steps} steps of {batch_size} captions. No recording was
 paired with a caption. For each AudioCaps training caption the AudioSet tags are inferred, and a
 pseudo-recording is made by mixing YAMNet's posteriors of labelled sounds of those tags, with noise.
 

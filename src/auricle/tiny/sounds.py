@@ -212,7 +212,7 @@ def _made(folder: Path, labels: Mapping[str, Sequence[str]]) -> Iterator[Sound]:
             source=path,
             author="espeak-ng" if speech else "FluidR3 GM by Frank Wen, played by fluidsynth",
             licence="CC0" if speech else "MIT",
-            origin="recipes/tiny/make_sounds.py",
+            origin="scripts/tiny/make_sounds.py",
         )
 
 

@@ -267,7 +267,7 @@ class UnpairedConfig:
 
     Attributes:
         shared: the project's shared data folder: captions, AudioSet labels, sounds.
-        fetched: what recipes/tiny/fetch_sounds.sh fetched and rendered.
+        fetched: what scripts/tiny/fetch_sounds.sh fetched and rendered.
         labels: TOML of what the sounds are.
         class_captions: TOML of our own captions for single classes; ``class_share`` of each batch
             is theirs.

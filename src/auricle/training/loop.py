@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from auricle.errors import AuricleError, MissingDependencyError, TrainingError
+from auricle.extras import install_command
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.teacher_forcing import IGNORE_ID
 from auricle.training.batch import Batch, Batches
@@ -47,7 +48,7 @@ def new_accelerator(config: TrainingConfig) -> Accelerator:
         from accelerate.utils import InitProcessGroupKwargs
     except ImportError as error:
         raise MissingDependencyError(
-            'training needs accelerate: pip install "auricle[train]"'
+            f"training needs accelerate: {install_command('train')}"
         ) from error
 
     patience = InitProcessGroupKwargs(timeout=timedelta(hours=PATIENT_HOURS))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auricle.errors import AudioError
+from auricle.extras import install_command
 from auricle.watch import Note, Watch, silent
 
 if TYPE_CHECKING:
@@ -173,7 +174,8 @@ class Monitor:
 
             self._writer = SummaryWriter(str(folder), purge_step=step)
         except ImportError:
-            self.note('no curves are logged: TensorBoard is missing; pip install "auricle[train]"')
+            command = install_command("train")
+            self.note(f"no curves are logged: TensorBoard is missing; {command}")
         except OSError as error:
             self.note(f"no curves are logged: {error}")
 

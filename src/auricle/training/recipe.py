@@ -2,7 +2,7 @@
 
 A file may name others in ``base``; its own values win over theirs, those of further files over
 both, and changes "section.key=value" over all. Paths are meant from the folder of the file they
-stand in; in changes, from the working folder.
+stand in (for one in the package, see `auricle.recipes`); in changes, from the working folder.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from auricle.decoding.options import DecodeOptions
 from auricle.errors import ModelError
 from auricle.hub.folder import Bundle, EmbedderSpec, load_bundle
 from auricle.model.config import CaptionerConfig, YamnetConfig
+from auricle.recipes import home, recipe_file
 from auricle.schema import build
 from auricle.training.config import (
     DataConfig,
@@ -127,9 +128,8 @@ class Recipe:
 
 
 def load_recipe(path: str | Path, changes: Sequence[str] = ()) -> Recipe:
-    """Read a recipe with ``changes``: further TOML files, or "section.key=value" as TOML has it.
-
-    ``path`` may leave out its ``.toml``.
+    """Read a recipe (see `recipe_file`) with ``changes``: further recipes, or "section.key=value"
+    as TOML has it.
 
     Raises:
         ModelError: a file cannot be read, or a key or value is wrong; names both.
@@ -144,20 +144,8 @@ def read_values(path: str | Path, changes: Sequence[str] = ()) -> dict[str, Any]
     """The values of a recipe and what it builds on, merged, paths absolute."""
     values = _read(recipe_file(path))
     for change in changes:
-        if change.endswith(".toml") and "=" not in change:
-            _merge(values, _read(recipe_file(change)))
-        else:
-            _merge(values, _anchored(_parse(change), Path.cwd()))
+        _merge(values, _changed(change))
     return values
-
-
-def recipe_file(path: str | Path) -> Path:
-    """``path`` itself, or with ``.toml`` after it, or ``recipe.toml`` in it."""
-    path = Path(path)
-    for file in (path, path.with_name(path.name + ".toml"), path / "recipe.toml"):
-        if file.is_file():
-            return file
-    raise ModelError(f"{path}: no such recipe; give a TOML file, for example recipes/tiny.toml")
 
 
 @lru_cache(maxsize=1)
@@ -194,8 +182,8 @@ def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     bases = own.pop("base", [])
     values: dict[str, Any] = {}
     for base in [bases] if isinstance(bases, str) else bases:
-        _merge(values, _read(recipe_file(path.parent / base), (*above, path)))
-    _merge(values, _anchored(own, path.parent))
+        _merge(values, _read(recipe_file(base, path.parent), (*above, path)))
+    _merge(values, _anchored(own, home(path), path.parent))
     return values
 
 
@@ -214,11 +202,13 @@ def _inherit(values: dict[str, Any], start: str) -> None:
         values["model"]["decoder"][key] = getattr(tokens, key)
 
 
-def _anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """``values`` with the paths in them absolute, as meant from ``folder``."""
+def _anchored(values: dict[str, Any], folder: Path, beside: Path) -> dict[str, Any]:
+    """``values`` with the paths in them absolute, as meant from ``folder``, save those of files
+    that lie ``beside`` the recipe."""
 
     def absolute(text: str) -> str:
-        return str((folder / Path(text).expanduser()).resolve())
+        path = Path(text).expanduser()
+        return str(((beside if (beside / path).is_file() else folder) / path).resolve())
 
     def walk(section: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         return {key: anchor(value, prefix + key) for key, value in section.items()}
@@ -236,18 +226,21 @@ def _anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     return walk(values, "")
 
 
-def _parse(change: str) -> dict[str, Any]:
-    """One change; a value that is no TOML is a string, so that a shell needs no quotes."""
+def _changed(change: str) -> dict[str, Any]:
+    """The values of a further recipe, or of "section.key=value", where a value that is no TOML is a
+    string, so that a shell needs no quotes."""
     key, equals, value = change.partition("=")
+    if not equals:
+        try:
+            return _read(recipe_file(change))
+        except ModelError as error:
+            raise ModelError(f"{error}; a changed value is given as section.key=value") from error
     for text in (change, f"{key}={_quoted(value)}"):
         try:
-            if equals:
-                return tomllib.loads(text)
+            return _anchored(tomllib.loads(text), Path.cwd(), Path.cwd())
         except tomllib.TOMLDecodeError:
             continue
-    raise ModelError(
-        f"change {change!r}: neither a TOML file nor section.key=value, such as training.steps=100"
-    )
+    raise ModelError(f"change {change!r}: not TOML's section.key=value, such as training.steps=100")
 
 
 def _quoted(value: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from auricle.errors import MissingDependencyError
+from auricle.extras import install_command
 from auricle.metrics.scores import MissingMetricError
 from auricle.metrics.spice import parsing, spice_py
 from auricle.metrics.spice.graph import Match, SceneGraph
@@ -211,13 +212,13 @@ def test_an_item_does_not_depend_on_the_others(needs_parser):
 
 def test_without_a_parser_it_is_missing(monkeypatch):
     def refuse():
-        raise MissingDependencyError('no spaCy; pip install "auricle[eval]"')
+        raise MissingDependencyError(f"no spaCy; {install_command('eval')}")
 
     monkeypatch.setattr(parsing, "parser", refuse)
     with pytest.raises(MissingMetricError) as told:
         spice_py(["a dog"], [["a cat"]])
     assert told.value.missing.name == "SPICE (spice-py)"
-    assert "auricle[eval]" in told.value.missing.command
+    assert install_command("eval") in told.value.missing.command
 
 
 def test_clips_that_cannot_be_scored_are_refused():

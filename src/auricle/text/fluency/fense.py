@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from auricle.errors import ModelError, in_one_line
+from auricle.errors import MissingDependencyError, ModelError, in_one_line
+from auricle.extras import install_command
 from auricle.fetch.cache import cache_folder
 from auricle.fetch.hub import download
 from auricle.model.meta import unfilled
@@ -135,7 +136,12 @@ def _read(path: Path) -> tuple[str, dict[str, Tensor]]:
 def _build(kind: str, state: dict[str, Tensor], path: Path) -> tuple[nn.Module, nn.Linear, Any]:
     """(encoder, head, tokenizer) of the BERT called ``kind``: a name on the Hub, or an absolute
     path; never a folder in the working directory."""
-    from transformers import BertTokenizer
+    try:
+        from transformers import BertTokenizer
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{path}: FENSE's detectors need transformers: {install_command('clotho')}"
+        ) from error
 
     folder = Path(kind) if Path(kind).is_absolute() else download(kind, BACKBONE_FILES)
     if not folder.is_dir():

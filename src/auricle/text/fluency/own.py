@@ -1,6 +1,6 @@
 """Our own fluency detector: a small network, trained on captions that rules have broken.
 
-``recipes/fluency/train.py`` trained the one in this package. It is not the FENSE error detector.
+``scripts/fluency/train.py`` trained the one in this package. It is not the FENSE error detector.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class OwnDetector(FluencyDetector):
             state = load_fitting(folder / WEIGHTS, kinds_of(network))
         except ModelError as error:
             raise ModelError(
-                f"{folder}: not a fluency detector ({error}); recipes/fluency/train.py writes one"
+                f"{folder}: not a fluency detector ({error}); scripts/fluency/train.py writes one"
             ) from error
         network.load_state_dict({k: tensor.float() for k, tensor in state.items()}, assign=True)
         return cls(network, config.threshold, device)

@@ -1,6 +1,6 @@
 """The paper's table of decoding methods, on Clotho's evaluation set or any clips with references.
 
-    python recipes/paper/evaluate.py clotho_captions_evaluation.csv --audio RECORDINGS \\
+    python scripts/paper/evaluate.py clotho_captions_evaluation.csv --audio RECORDINGS \\
         [--model clotho] [--ensemble FOLDER] [--fluency own|fense-base|fense-tiny|off]
         [--output runs/paper-evaluation]
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The two stages of the paper from recordings to a caption, and preference optimisation, at debug size, in minutes:
-#     sh recipes/paper/rehearsal.sh [MANIFEST [CHANGE]...]
+#     sh scripts/paper/rehearsal.sh [MANIFEST [CHANGE]...]
 # MANIFEST has the splits train and val; without one, or "", it is the example recordings'. CHANGEs, such
 # as training.epochs=3, hold for every stage. Results go to runs/rehearsal, or where REHEARSAL says.
 set -eu
@@ -22,7 +22,7 @@ auricle mixup filter "$work/answers.jsonl" --output "$work/mixups.jsonl"
 train() { # STAGE TRAINING-MANIFESTS [CHANGE]...
     stage=$1 manifests=$2
     shift 2
-    set -- "recipes/paper/$stage.toml" recipes/paper/debug.toml "name=rehearsal-$stage" "out=$work/$stage" \
+    set -- "paper/$stage" paper/debug "name=rehearsal-$stage" "out=$work/$stage" \
         "data.train=$manifests" "data.validation=$manifest" "data.cache=$work/cache" "$@"
     auricle train "$@" --dry-run
     auricle train "$@"

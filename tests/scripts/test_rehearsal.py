@@ -10,9 +10,9 @@ import pytest
 
 from auricle.data.manifest import read_manifest
 from auricle.training.recipe import load_recipe
-from tests.helpers.paths import ROOT
+from tests.helpers.paths import RECIPES, SCRIPTS
 
-PAPER = ROOT / "recipes" / "paper"
+PAPER = RECIPES / "paper"
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "finetune"])
@@ -41,7 +41,7 @@ def test_rehearsal_ends_in_a_caption(tmp_path):
         "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
         "REHEARSAL": str(tmp_path / "with space"),
     }
-    command = ["sh", str(PAPER / "rehearsal.sh"), "", "training.epochs=10"]
+    command = ["sh", str(SCRIPTS / "paper" / "rehearsal.sh"), "", "training.epochs=10"]
     done = subprocess.run(command, env=settings, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     path, caption = done.stdout.splitlines()[-1].split("\t")

@@ -1,4 +1,4 @@
-"""recipes/paper/evaluate.py on a stand-in: decoded twice, ranked three times, gone on with."""
+"""scripts/paper/evaluate.py on a stand-in: decoded twice, ranked three times, gone on with."""
 
 import json
 import runpy
@@ -10,15 +10,15 @@ from auricle.data.manifest import write_manifest
 from auricle.decoding.options import RerankWeights
 from auricle.evaluation.predictions import Prediction
 from auricle.records import Candidate
-from tests.helpers.paths import ROOT
+from tests.helpers.paths import SCRIPTS
 
-RECIPE = ROOT / "recipes" / "paper" / "evaluate.py"
+SCRIPT = SCRIPTS / "paper" / "evaluate.py"
 METHODS = ("beam-search", "decoder", "encoder", "hybrid")
 
 
 @pytest.fixture(scope="module")
 def recipe():
-    return runpy.run_path(str(RECIPE))
+    return runpy.run_path(str(SCRIPT))
 
 
 @pytest.fixture
