@@ -63,6 +63,7 @@ def test_torch_gets_the_containers_limit_and_threads_that_sleep(machine):
     processors.share()
     assert os.environ["OMP_NUM_THREADS"] == "2"
     assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert int(os.environ["GOMP_SPINCOUNT"]) < 10_000  # its own default is 300,000
 
 
 def test_what_the_user_set_stays(machine):

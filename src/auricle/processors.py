@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 CGROUPS, OWN_CGROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 THREADS = "OMP_NUM_THREADS"
+SPINS = "1000"  # some microseconds; benchmarks/busy_machine.py
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")  # any of them says how to wait
 
 
@@ -27,10 +28,11 @@ def share(threads: int | None = None) -> None:
     except the number of threads if ``threads`` is given.
 
     OpenMP's threads spin for milliseconds while they wait for one another. Beside another busy
-    process they then burn the time in which the thread that they wait for could run.
+    process they then burn the time in which the thread that they wait for could run. Sleeping at
+    once costs as much where nothing else runs, so they spin shortly.
     """
     if not any(name in os.environ for name in WAITING):
-        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+        os.environ |= {"GOMP_SPINCOUNT": SPINS, "OMP_WAIT_POLICY": "PASSIVE"}  # GNU's; the others'
     if threads:
         os.environ[THREADS] = str(threads)
     elif THREADS not in os.environ and any(container_limits()):

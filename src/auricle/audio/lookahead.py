@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from auricle.processors import usable
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -17,7 +18,7 @@ def in_order(
 ) -> Generator[R]:
     """``function`` of each item, in order, computed by ``workers`` threads (by default one per
     processor), which run at most four items per thread ahead of the caller."""
-    workers = workers or os.cpu_count() or 1
+    workers = workers or usable()
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[R]] = deque()
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,6 +16,7 @@ from auricle.data.leaks import SPLIT_RANK, canonical_split
 from auricle.data.manifest import read_manifest
 from auricle.errors import AudioError
 from auricle.markdown import escape, table
+from auricle.processors import usable
 from auricle.text.normalise import words
 from auricle.watch import UNKNOWN, Progress, silent
 
@@ -78,7 +78,7 @@ def survey(
     """
     splits: dict[str, SplitStatistics] = {}
     done = 0
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(workers or usable()) as pool:
         clips = chain.from_iterable(map(read_manifest, manifests))
         while batch := list(islice(clips, BATCH)):
             for clip, duration_s in zip(batch, pool.map(_duration_s, batch), strict=True):
