@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from tests.helpers.paths import EXAMPLES
+from tests.helpers.paths import EXAMPLES, ROOT
 
 SUFFIXES = {".flac", ".mp3", ".ogg", ".wav"}
 TABLE = {  # file name -> duration in whole seconds
@@ -43,3 +43,16 @@ def test_recording_can_be_heard(path: Path) -> None:
     assert np.isfinite(waveform).all()
     assert np.abs(waveform).max() <= 1
     assert np.sqrt(np.mean(waveform**2)) > 0.003  # a clock is mostly silence
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.ko.md"])
+def test_the_readme_shows_what_the_program_prints(readme: str, tiny) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    (shown,) = re.findall(
+        r"^\$ auricle caption examples\n(.*?)^```", text, re.MULTILINE | re.DOTALL
+    )
+    printed = "".join(
+        f"{path.relative_to(ROOT)}\t{caption.caption}\n"
+        for path, caption in zip(RECORDINGS, tiny.caption(RECORDINGS), strict=True)
+    )
+    assert shown == printed
