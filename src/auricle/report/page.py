@@ -57,7 +57,9 @@ td {{ padding: .1rem 1rem .1rem 0; vertical-align: top }}
 @media (max-width: 40rem) {{
   body {{ margin: 1rem auto; padding: 0 .5rem }}
   section {{ padding: .7rem }}
-  .figures td:first-child, .figures th:first-child {{ min-width: 9rem }}
+  .figures {{ font-size: .85rem }}
+  .figures td, .figures th {{ padding-left: .6rem }}
+  .figures td:first-child, .figures th:first-child {{ min-width: 7rem }}
   .sources td {{ display: block; width: auto; max-width: none; padding-right: 0 }}
   .sources td.file {{ text-align: left; margin-bottom: .6rem }}
   .panels svg {{ width: 100% }}
