@@ -19,8 +19,8 @@ SOURCE = Path(auricle.__file__).parent
 # From the ground up. A room may import rooms of the lines before its own, and itself; rooms of one
 # line do not know each other.
 FLOORS = """
-errors
-printable files watch schema processors markdown extras
+errors printable
+files watch schema processors markdown extras
 fetch recipes llm
 audio
 records

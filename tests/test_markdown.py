@@ -58,7 +58,8 @@ def harmless(text: str) -> None:
         ("a|b", r"a\|b"),
         ("<b>&", "&lt;b&gt;&amp;"),
         ("a\nb\r\tc", "a b c"),
-        ("\x1b[31m\u202ea\udcff", "\ufffd\\[31m\ufffda\ufffd"),
+        ("\x1b[31m\u202ea\udcff", r"\\x1b\[31m\\u202ea\\xff"),
+        ("a dog 🐕\u200d🦺", "a dog 🐕\u200d🦺"),  # a joiner is writing
         ("# a", r"\# a"),
         ("- a", r"\- a"),
         ("1. a", r"1\. a"),

@@ -51,5 +51,10 @@ class ProviderError(AuricleError, RuntimeError):
 
 def in_one_line(error: BaseException) -> str:
     """Type and message of another library's error, for a message of ours."""
-    text = " ".join(str(error).split())[:200]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    text, kind = reason(error)[:200], type(error).__name__
+    return kind if text == kind else f"{kind}: {text}"
+
+
+def reason(error: object) -> str:
+    """The message of another library's error on one line; its type if it has none."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, TextIO
 
 from auricle.errors import DataError, ModelError
+from auricle.printable import printable
 
 LINE_BYTES = 4 << 20  # of a line or row at most: a caption with 100 candidates has 30 kB
 DIGITS = 400  # of a number at most; the largest of floating point has 309
@@ -83,12 +84,14 @@ def is_file(path: Path) -> bool:
     return os.path.isfile(path)  # noqa: PTH113  (Path.is_file raises where a name is too long)
 
 
-def listed(names: Iterable[object]) -> str:
-    """The first `LISTED` of ``names`` for one line of a message, none of them long."""
+def listed(
+    names: Iterable[object], most: int = LISTED, letters: int = 40, between: str = ", "
+) -> str:
+    """``names`` for one line of a message: the first ``most``, each cut after so many ``letters``,
+    and the number of the others."""
     found = list(names)
-    told = [name if (name := str(n)[:40]).isprintable() else ascii(name) for n in found[:LISTED]]
-    more = f" and {len(found) - LISTED:,} more" if len(found) > LISTED else ""
-    return ", ".join(told) + more
+    told = between.join(printable(str(name)[:letters]) for name in found[:most])
+    return f"{told} and {len(found) - most:,} more" if len(found) > most else told
 
 
 def read_table(path: Path, required: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, str]]]:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape as as_html
 
+from auricle.printable import printable
+
 _MARKS = re.compile(r"[\\`*\[\]|~$]|(?<!\w)_|_(?!\w)")
 # What begins a heading, a list or a line under a heading.
 _START = re.compile(r"^(\d*)(#{1,6}(?=\s|$)|[+-](?=\s|$)|(?<=\d)[.)](?=\s|$)|-+$|=+$)")
@@ -31,6 +33,5 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: bool =
 
 def _inside(text: str) -> str:
     """``text`` for the inside of a line."""
-    line = " ".join(text.split())
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+    shown = printable(" ".join(text.split()))
     return _MARKS.sub(r"\\\g<0>", as_html(shown, quote=False))

@@ -155,7 +155,7 @@ def test_what_is_rejected_is_shown(run, manifest, tmp_path, monkeypatch):
         "broken text",
         "[bold] an engine | idles",
         "copy of one caption",
-        "\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER} Ducks quack",
+        r"\x1b[2J\x07 Ducks quack",
         "disfluent: of these tests, over 0.5",
     ):
         assert text in result.stdout

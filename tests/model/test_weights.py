@@ -141,6 +141,6 @@ def test_a_compressed_checkpoint_is_not_unpacked(tmp_path):
 
 def test_many_wrong_tensors_are_counted_and_the_first_named():
     found = {f"t{i}": Kind((1,), True) for i in range(100_000)}
-    with pytest.raises(ModelError, match=r"and 99980 more") as caught:
+    with pytest.raises(ModelError, match=r"and 99,980 more") as caught:
         check_fit(found, {}, "w")
     assert len(str(caught.value)) < 1_000

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from numbers import Number
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias
 
-from auricle.errors import AudioError
+from auricle.errors import AudioError, reason
 
 if TYPE_CHECKING:
     import numpy as np
@@ -147,8 +147,7 @@ def _decoded(decoder: Any, name: str) -> tuple[np.ndarray, int]:
     try:
         samples = decoder.get_all_samples()
     except (RuntimeError, ValueError, OSError) as error:
-        why = " ".join(str(error).split())
-        raise AudioError(f"{name}: its decoder fails ({why}); give the file") from error
+        raise AudioError(f"{name}: its decoder fails ({reason(error)}); give the file") from error
     return _plain(samples.data), samples.sample_rate
 
 

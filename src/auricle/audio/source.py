@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TypeVar, cast
 
-from auricle.errors import AudioError
+from auricle.errors import AudioError, reason
 
 PIPE_WAIT_S = 30.0  # for the next byte of a named pipe
 PIPE_MEMORY = 2**26  # bytes of a pipe that are held in memory; beyond, in a temporary file
@@ -65,9 +65,9 @@ class Stream:
         """Raise the first failure of the stream, if there was one, as AudioError."""
         failure = self._failure
         if isinstance(failure, Exception):
-            reason = getattr(failure, "strerror", None) or failure or type(failure).__name__
+            why = reason(getattr(failure, "strerror", None) or failure)
             raise AudioError(
-                f"{self.name}: cannot be read ({_one_line(reason)}); check the disk or the"
+                f"{self.name}: cannot be read ({why}); check the disk or the"
                 " connection, or copy the file again"
             ) from failure
         if failure is not None:  # such as an interruption
@@ -184,11 +184,7 @@ def _copy(read: Callable[[int], bytes], name: str) -> Iterator[BinaryIO]:
             raise
         except Exception as error:  # of the user's stream, or of the disk of temporary files
             raise AudioError(
-                f"{name}: cannot be read to its end ({_one_line(error)}); check its writer and the"
+                f"{name}: cannot be read to its end ({reason(error)}); check its writer and the"
                 f" room in {tempfile.gettempdir()}"
             ) from error
         yield cast(BinaryIO, copy)
-
-
-def _one_line(reason: object) -> str:
-    return " ".join(str(reason).split()) or type(reason).__name__

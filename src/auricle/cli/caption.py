@@ -29,6 +29,7 @@ from auricle.cli.options import (
 from auricle.cli.output import opened
 from auricle.cli.progress import Display
 from auricle.errors import AudioError
+from auricle.files import listed
 from auricle.printable import printable
 
 if TYPE_CHECKING:
@@ -194,13 +195,12 @@ def _check_output(
 def _warn_of_shared_names(inputs: Sequence[Input]) -> None:
     """DCASE's rows know a recording by its file name alone."""
     names = Counter(PurePath(one.name).name for one in inputs if not one.error)
-    shared = [f"{printable(name)} ({count} times)" for name, count in names.items() if count > 1]
+    shared = [f"{name} ({count} times)" for name, count in names.items() if count > 1]
     if shared:
-        more = f" and {len(shared) - 3} more" if len(shared) > 3 else ""
         say(
             "warning",
             f"the rows of csv have file names without folders, and these are not unique:"
-            f" {', '.join(shared[:3])}{more}; --format table and jsonl have whole paths",
+            f" {listed(shared, most=3, letters=200)}; --format table and jsonl have whole paths",
         )
 
 

@@ -12,6 +12,7 @@ import typer
 
 from auricle.cli.console import SOME_FAILED, exit_codes, say
 from auricle.cli.progress import Display, spent
+from auricle.printable import printable
 
 if TYPE_CHECKING:
     from auricle.llm.client import ClientConfig
@@ -318,9 +319,5 @@ def _share(number: int, total: int) -> str:
 
 
 def _short(answer: str) -> str:
-    """An answer on one line, with line breaks as "\\n"."""
-    line = answer.strip().replace("\n", "\\n")[: SHOWN + 1]
-    line = "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line
-    )
+    line = printable(answer.strip()[: SHOWN + 1])
     return (line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…") or '""'

@@ -187,7 +187,6 @@ def _notes(clips: tuple[Reference, ...]) -> tuple[str, ...]:
         return ()
     usual = counts.most_common(1)[0][0]
     other = [clip for clip in clips if len(clip.captions) != usual]
-    named = ", ".join(f"{clip.id} ({len(clip.captions)})" for clip in other[:5])
-    more = f" and {len(other) - 5} more" if len(other) > 5 else ""
+    named = listed((f"{clip.id} ({len(clip.captions)})" for clip in other), most=5)
     have = f"{counts[usual]} clips have {usual} references"
-    return (f"{have}, {len(other)} another number: {named}{more}",)
+    return (f"{have}, {len(other)} another number: {named}",)

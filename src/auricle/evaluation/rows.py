@@ -9,7 +9,7 @@ from typing import Any
 
 from auricle.data.reading import LeftOut
 from auricle.errors import DataError
-from auricle.files import LINE_BYTES, is_utf8, json_rows, opened, raw_lines, read_table
+from auricle.files import LINE_BYTES, is_utf8, json_rows, listed, opened, raw_lines, read_table
 
 TABLES = {".csv", ".tsv", ".tab"}
 JSON_LINES = {".jsonl", ".ndjson"}
@@ -70,9 +70,8 @@ def check_encoding(path: Path) -> None:
     whole = (line for line in raw_lines(path, "file") if len(line.content) <= LINE_BYTES)
     wrong = [line.number for line in whole if not _decodes(line.content)]
     if wrong:
-        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
         raise DataError(
-            f"{path}: not UTF-8 in line {', '.join(map(str, wrong[:SHOWN]))}{more}; convert it "
+            f"{path}: not UTF-8 in line {listed(wrong, SHOWN)}; convert it "
             "(iconv -f WINDOWS-1252 -t UTF-8)"
         )
 

@@ -9,7 +9,7 @@ import urllib.parse
 import urllib.request
 from typing import IO, Any
 
-from auricle.errors import AudioError
+from auricle.errors import AudioError, reason
 
 MAX_BYTES = 256 << 20  # of one recording, which is kept in memory: an hour of stereo flac
 TIMEOUT_S = 30.0  # without a new byte
@@ -39,10 +39,9 @@ def fetch_recording(
     except AudioError:
         raise
     except (OSError, http.client.HTTPException, ValueError) as error:
-        why = " ".join(str(error).split()) or type(error).__name__
         raise AudioError(
-            f"{address}: not downloaded ({why}); check the address, or download it another way"
-            " and give the file"
+            f"{address}: not downloaded ({reason(error)}); check the address, or download"
+            " it another way and give the file"
         ) from error
 
 

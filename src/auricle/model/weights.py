@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from auricle.errors import ModelError, in_one_line
+from auricle.files import listed
 
 FLOATS = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 DTYPES = FLOATS | {"I64": torch.int64, "I32": torch.int32, "U8": torch.uint8, "BOOL": torch.bool}
 HEADER = 16 << 20  # bytes, 100,000 tensors
-NAMED = 20  # of the problems of a file
+NAMED, LETTERS = 20, 200  # of the problems of a file; of each
 CODE = ("Unsupported global", "Unsupported class", "Trying to call reduce")  # in torch's refusals
 
 
@@ -170,27 +171,20 @@ def check_fit(
     """
     problems = []
     if missing := sorted(needed.keys() - found.keys()):
-        problems.append(f"missing keys: {listed(missing)}")
+        problems.append(f"missing keys: {listed(missing, NAMED, LETTERS)}")
     if unexpected := sorted(found.keys() - needed.keys() - set(tied)):
-        problems.append(f"unexpected keys: {listed(map(repr, unexpected))}")
+        problems.append(f"unexpected keys: {listed(map(repr, unexpected), NAMED, LETTERS)}")
     wrong = [
         f"{key} has shape {found[key]}, expected {needed[key]}"
         for key in sorted(needed.keys() & found.keys())
         if _squeezed(found[key]) != _squeezed(needed[key])
     ]
     if wrong:
-        problems.append(listed(wrong, "; "))
+        problems.append(listed(wrong, NAMED, LETTERS, "; "))
     if problems:
         raise ModelError(
             f"{source}: the weights do not fit the configuration: " + "; ".join(problems)
         )
-
-
-def listed(names: Iterable[str], between: str = ", ") -> str:
-    """The first `NAMED` of ``names``, and how many there are more."""
-    names = list(names)
-    more = [f"and {len(names) - NAMED} more"] if len(names) > NAMED else []
-    return between.join([name[:200] for name in names[:NAMED]] + more)
 
 
 def _squeezed(kind: Kind) -> Kind:
