@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -173,9 +174,9 @@ def test_a_lock_is_one_processs_and_ends_with_it(tmp_path):
         assert other.stdout.readline() == b"True\n"
         with path.open("ab") as file:
             assert not lock(file)
-            other.kill()
-            other.wait()
-            assert lock(file)
+            threading.Timer(0.1, other.kill).start()
+            assert lock(file, wait=True)
+            assert other.wait() == -signal.SIGKILL
     finally:
         other.kill()
         other.stdout.close()

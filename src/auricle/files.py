@@ -367,15 +367,16 @@ def _append(path: Path, content: bytes) -> None:
         ) from error
 
 
-def lock(file: IO[Any]) -> bool:
+def lock(file: IO[Any], wait: bool = False) -> bool:
     """Lock an open file until it is closed or its process ends, however it ends; False if another
-    process has it. Where a system or file system has no locks, every process gets it."""
+    process has it, unless this is to ``wait``. Where a system or file system has no locks, every
+    process gets it."""
     try:
         import fcntl
     except ImportError:
         return True
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
     except OSError:

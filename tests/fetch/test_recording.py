@@ -114,3 +114,9 @@ def test_what_does_not_come_is_said_with_the_reason(url, name, reason):
 def test_addresses_where_nothing_answers(address):
     with pytest.raises(AudioError, match="not downloaded"):
         fetch_recording(address, timeout_s=0.3)
+
+
+def test_offline_nothing_is_asked(url, monkeypatch):
+    monkeypatch.setenv("AURICLE_OFFLINE", "1")
+    with pytest.raises(AudioError, match=r"sound: not downloaded.*--offline"):
+        fetch_recording(f"{url}/sound")

@@ -10,7 +10,6 @@ killed process leaves at most unused bytes at the end of a shard; the next one o
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from auricle.data.index import Index
 from auricle.errors import DataError
-from auricle.files import atomic_writer
+from auricle.files import atomic_writer, lock
 
 if TYPE_CHECKING:
     import numpy as np
@@ -170,16 +169,16 @@ class ArrayStore:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not (path := self.folder / "settings.json").exists():
-                with atomic_writer(path) as file:
-                    file.write(json.dumps(self.settings, indent=1) + "\n")
-            lock = (self.folder / "lock").open("ab")
+                with atomic_writer(path) as settings:
+                    settings.write(json.dumps(self.settings, indent=1) + "\n")
+            file = (self.folder / "lock").open("ab")
         except OSError as error:
             raise DataError(
                 f"{self.folder}: cannot be written ({error.strerror}); name another folder for the"
                 " cache, or make room"
             ) from error
-        with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # closing the file releases it
+        with file:
+            lock(file, wait=True)
             yield
 
 

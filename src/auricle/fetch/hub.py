@@ -20,7 +20,7 @@ def download(
         ModelError: the repository cannot be loaded; the message names the files to fetch, of this
             repository and of those in ``needed_too``, and where to put them.
     """
-    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub import constants
     from huggingface_hub.errors import (
         HfHubHTTPError,
         HFValidationError,
@@ -28,14 +28,7 @@ def download(
     )
 
     try:
-        return Path(
-            snapshot_download(
-                repository,
-                allow_patterns=list(patterns),
-                cache_dir=constants.HF_HUB_CACHE,
-                local_files_only=offline(),
-            )
-        )
+        return _snapshot(repository, patterns, local=offline())
     except HFValidationError as error:
         raise ModelError(
             f"{repository}: neither a folder that exists nor owner/name on the Hugging Face Hub"
@@ -53,3 +46,26 @@ def download(
             f"`hf download` for {files}, and copy the resulting models--* folders into "
             f"{constants.HF_HUB_CACHE}"
         ) from error
+
+
+def cached(repository: str, patterns: tuple[str, ...]) -> Path | None:
+    """`download` without the network: the folder in the local cache, or None."""
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return _snapshot(repository, patterns, local=True)
+    except LocalEntryNotFoundError:
+        return None
+
+
+def _snapshot(repository: str, patterns: tuple[str, ...], local: bool) -> Path:
+    from huggingface_hub import constants, snapshot_download
+
+    return Path(
+        snapshot_download(
+            repository,
+            allow_patterns=list(patterns),
+            cache_dir=constants.HF_HUB_CACHE,
+            local_files_only=local,
+        )
+    )

@@ -10,6 +10,7 @@ import urllib.request
 from typing import IO, Any
 
 from auricle.errors import AudioError, reason
+from auricle.fetch.offline import OFFLINE, offline
 
 MAX_BYTES = 256 << 20  # of one recording, which is kept in memory: an hour of stereo flac
 TIMEOUT_S = 30.0  # without a new byte
@@ -26,9 +27,11 @@ def fetch_recording(
 ) -> bytes:
     """The content of an http or https ``address``.
 
-    Raises AudioError: no answer, another protocol (after a redirect, too), more than ``max_bytes``,
-    or slower than ``timeout_s`` for a byte or ``deadline_s`` for all.
+    Raises AudioError: offline, no answer, another protocol (after a redirect, too), more than
+    ``max_bytes``, or slower than ``timeout_s`` for a byte or ``deadline_s`` for all.
     """
+    if offline():
+        raise AudioError(f"{address}: not downloaded, as this is {OFFLINE}; give a file")
     opener = urllib.request.build_opener(_OnlyWeb)
     try:
         request = urllib.request.Request(

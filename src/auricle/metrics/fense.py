@@ -47,10 +47,11 @@ class Judge(NamedTuple):
 def sentence_model(device: str = "cpu") -> Sentences:
     """The published model if it is in the Hub's cache on this machine, else MiniLM; loaded once,
     with a memory of embedded texts."""
+    from auricle.fetch.hub import cached
+    from auricle.fetch.names import EMBEDDER_FILES
     from auricle.text.embedder import MINILM, TextEmbedder
 
-    folder = _cached(SENTENCE_MODEL)
-    if folder:
+    if folder := cached(SENTENCE_MODEL, EMBEDDER_FILES):
         return Sentences(TextEmbedder(folder, device=device), None)
     return Sentences(TextEmbedder(MINILM, device=device), "MiniLM")
 
@@ -150,23 +151,3 @@ def fluency_errors(probabilities: np.ndarray, threshold: float) -> list[Score]:
         score = Score(shown, sum(items) / len(items), items, details if name == "error" else {})
         scores.append(score)
     return scores
-
-
-def _cached(repository: str) -> Path | None:
-    """The folder of a repository in the local cache, or None; uses no network."""
-    from huggingface_hub import constants, snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    from auricle.fetch.names import EMBEDDER_FILES
-
-    try:
-        return Path(
-            snapshot_download(
-                repository,
-                allow_patterns=list(EMBEDDER_FILES),
-                cache_dir=constants.HF_HUB_CACHE,
-                local_files_only=True,
-            )
-        )
-    except LocalEntryNotFoundError:
-        return None

@@ -114,7 +114,7 @@ def test_a_released_file_is_downloaded_from_its_address(checkpoint, monkeypatch,
     monkeypatch.setenv("AURICLE_CACHE", str(tmp_path / "cache"))
     (tmp_path / "echecker_clotho_audiocaps_base.ckpt").write_bytes(checkpoint.read_bytes())
     monkeypatch.setattr(fense, "ADDRESS", tmp_path.as_uri())
-    with pytest.raises(ModelError, match="invalid hash value"):
+    with pytest.raises(ModelError, match="SHA256 digest"):
         load_detector("fense-base")
     monkeypatch.setitem(fense.SHA256, "echecker_clotho_audiocaps_base", digest(checkpoint))
     assert load_detector("fense-base").name == "FENSE echecker_clotho_audiocaps_base"
@@ -123,11 +123,16 @@ def test_a_released_file_is_downloaded_from_its_address(checkpoint, monkeypatch,
     ]
 
 
-def test_without_a_network_it_says_what_to_fetch_and_where_to_put_it(monkeypatch, tmp_path):
+@pytest.mark.parametrize(("offline", "why"), [("", "No such file"), ("1", "this is offline")])
+def test_without_a_network_it_says_what_to_fetch_and_where_to_put_it(
+    offline, why, monkeypatch, tmp_path
+):
     monkeypatch.setenv("AURICLE_CACHE", str(tmp_path))
+    monkeypatch.setenv("AURICLE_OFFLINE", offline)
     monkeypatch.setattr(fense, "ADDRESS", (tmp_path / "nowhere").as_uri())
+    monkeypatch.setattr(fense, "PAUSE_S", 0.0)
     with pytest.raises(
-        ModelError, match=f"fetch .*echecker_clotho_audiocaps_base.* put it at {tmp_path}"
+        ModelError, match=f"{why}.*fetch .*echecker_clotho_audiocaps_base.* put it at {tmp_path}"
     ):
         load_detector("fense-base")
 

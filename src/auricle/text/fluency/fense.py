@@ -7,7 +7,6 @@ Zhou et al., "Can audio captions be evaluated with image caption metrics?", ICAS
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from auricle.errors import MissingDependencyError, ModelError, in_one_line
+from auricle.errors import DataError, MissingDependencyError, ModelError, in_one_line, reason
 from auricle.extras import install_command
+from auricle.fetch import http
 from auricle.fetch.cache import cache_folder
 from auricle.fetch.hub import download
 from auricle.model.meta import unfilled
@@ -38,6 +38,7 @@ SHA256 = {  # as published in the reference implementation's list of downloads
 }
 BACKBONE_FILES = ("config.json", "vocab.txt", "tokenizer.json", "tokenizer_config.json")
 THRESHOLD = 0.9  # section 3.2
+PAUSE_S = 0.1  # without a network, a model is refused in 1.5 s
 MAX_TOKENS = 64  # of the reference implementation
 _BATCH = 32
 _PUNCTUATION = re.compile(r"[^\w\s]")
@@ -98,22 +99,20 @@ def release(name: str) -> tuple[Path, str]:
     path = cache_folder() / "fense" / f"{name}.ckpt"
     if not path.is_file():
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(
-                f"{ADDRESS}/{path.name}", str(path), hash_prefix=SHA256[name], progress=False
+            http.download(
+                f"{ADDRESS}/{path.name}", path, SHA256[name], pause_s=PAUSE_S, algorithm="sha256"
             )
-        except (OSError, RuntimeError) as error:  # no network, no space, another digest
+        except (OSError, DataError) as error:  # no folder; no network, no space, another digest
             raise ModelError(
-                f"{name}: not on this machine and not downloaded ({error}); where there is a "
-                f"network, fetch {ADDRESS}/{path.name} and put it at {path}"
+                f"{name}: not on this machine ({reason(error)}); where there is a network, fetch "
+                f"{ADDRESS}/{path.name} and put it at {path}"
             ) from error
     return path, SHA256[name]
 
 
 def _digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return http.digest(path, "sha256")
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error})") from error
 
