@@ -30,6 +30,7 @@ data
 decoding
 hub
 hearing settings
+sources outcomes
 pipeline
 metrics mixup
 training

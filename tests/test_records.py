@@ -11,7 +11,7 @@ import re
 import numpy as np
 import soundfile
 
-from auricle.records import PLAYED_HZ, PLAYED_S, Candidate, Caption, Sound
+from auricle.records import PLAYED_HZ, PLAYED_S, RECENT, Candidate, Caption, keep_sound
 from tests.helpers.paths import EXAMPLES
 from tests.helpers.sounds import tone
 
@@ -54,13 +54,13 @@ def test_a_notebook_shows_the_caption_and_plays_the_part_that_was_heard():
 def test_a_notebook_plays_a_sound_that_is_kept_and_its_first_half_minute():
     caption = record("<array>", end_s=60.0)
     assert "<audio" not in caption._repr_html_()
-    sound = Sound(tone(60.0), 16_000)
-    caption.let_hear(sound)
+    keep_sound(caption, tone(60.0), 16_000)
     html = caption._repr_html_()
     assert len(played(html)) / 16_000 == PLAYED_S
     assert len(html) < 400_000
     assert pickle.loads(pickle.dumps(caption)) == caption == record("<array>", end_s=60.0)
-    del sound
+    for _ in range(RECENT):
+        keep_sound(record(), tone(0.1), 16_000)
     assert "<audio" not in caption._repr_html_()
 
 

@@ -2,64 +2,36 @@
 
 from __future__ import annotations
 
-import contextlib
 import operator
 import tempfile
-import warnings
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar, get_args, overload
+from typing import Any, Literal, TypeVar, get_args, overload
 
 import torch
 from torch import Tensor
 
-from auricle.audio.kinds import fetched, is_array, is_one
+from auricle.audio.kinds import is_one
 from auricle.decoding.candidates import find_candidates, joint_steps
 from auricle.decoding.confidence import NO_SOUND, confidence, declined
 from auricle.decoding.joint_space import sound_vectors, text_vectors
 from auricle.decoding.options import DecodeOptions
 from auricle.decoding.rerank import choose
 from auricle.decoding.streaming import stream_tokens
-from auricle.errors import AudioError, ModelError, SeveralError
+from auricle.errors import AudioError, ModelError
 from auricle.hearing import BATCH_SIZE, Heard, HeardBatch, Source, hear, hear_each
 from auricle.hub.ensemble import Ensemble, load_model, save_ensemble
 from auricle.model.device import pick_device
 from auricle.model.precision import convert, move, parameter_count, resolve_precision
-from auricle.records import Candidate, Caption, Sound, is_file
+from auricle.outcomes import Captioned, OnError, settled
+from auricle.records import Candidate, Caption, is_file, keep_sound
 from auricle.settings import Decoding, chosen, one_of
+from auricle.sources import OwnRate, Sources
 from auricle.text.fluency import fluency_filter
 from auricle.watch import Note, silent
 
-OnError = Literal["raise", "skip", "return"]
-
-REASONS = 3  # named in the error of several recordings
-RECENT = 16  # sounds without a file that notebooks can play: at most 30 MB
-NO_RATE = (
-    "an array came without its sample rate, so it is taken at the model's, {} Hz; give it: "
-    "caption(array, sample_rate=44100)"
-)
-
-
 S = TypeVar("S")
-
-
-@dataclass(frozen=True, eq=False)
-class Captioned(Generic[S]):
-    """A source with its caption; ``caption`` is None if an ``error`` prevented it."""
-
-    heard: Heard[S]
-    caption: Caption | None
-
-    @property
-    def source(self) -> S:
-        return self.heard.source
-
-    @property
-    def error(self) -> AudioError | None:
-        return self.heard.error
 
 
 class Captioner:
@@ -81,18 +53,13 @@ class Captioner:
         self.models, self.scorers = ensemble.models, ensemble.scorers()
         self.sample_rate_hz = self.models[0].encoder.sample_rate_hz
         self.max_duration_s = min(model.config.max_duration_s for model in self.models)
-        self._warnings = [NO_RATE.format(self.sample_rate_hz)]
-        self._recent: deque[Sound] = deque(maxlen=RECENT)
+        self._own_rate = OwnRate(self.sample_rate_hz)
 
     def __repr__(self) -> str:
         return (
             f"<Captioner {self.ensemble.name!r}: {len(self.models)} model"
             f"{'s' if len(self.models) > 1 else ''} on {self.device}, {self.precision}>"
         )
-
-    def __getstate__(self) -> dict[str, Any]:
-        """For workers: everything but the sounds that notebooks can play."""
-        return self.__dict__ | {"_recent": deque(maxlen=RECENT)}
 
     @classmethod
     def from_pretrained(
@@ -190,24 +157,8 @@ class Captioner:
                 f"on_error={on_error!r}: must be 'raise', 'skip' or 'return'; `stream` yields "
                 "every source with its caption or its error"
             )
-        results = [
-            found.caption or found.error for found in self.stream(_several(audio), **settings)
-        ]
-        errors = [result for result in results if isinstance(result, AudioError)]
-        if not errors or on_error == "return":
-            return results
-        if on_error == "skip":
-            warnings.warn(f"left out: {_reasons(errors, len(results))}", stacklevel=2)
-            return [result for result in results if isinstance(result, Caption)]
-        if is_one(audio):
-            raise errors[0]
-        raise SeveralError(
-            f"{_reasons(errors, len(results))}; this error has the other captions (.captions), "
-            "on_error='skip' leaves such recordings out, on_error='return' puts their errors in "
-            "their places",
-            [result if isinstance(result, Caption) else None for result in results],
-            errors,
-        )
+        sources: Any = audio
+        return settled([*self.stream(sources, **settings)], on_error, is_one(audio))
 
     __call__ = caption
 
@@ -240,11 +191,12 @@ class Captioner:
             TypeError: there is no such setting.
         """
         decoding = decoding or self.decoding(**settings)
-        sound = self._sounds(audio, sample_rate, sampling_rate, allow_urls)
+        taken = self._sources(sample_rate, sampling_rate, allow_urls, audio)
         fluency_filter(decoding.options.fluency, str(self.models[0].device))  # before any is heard
         caption = partial(self._captioned, decoding=decoding)
-        sources = sources if audio else _several(sources)
-        return hear_each(self.models, sources, caption, audio=sound, batch_size=batch_size)
+        return hear_each(
+            self.models, taken.each(sources), caption, audio=taken.sound, batch_size=batch_size
+        )
 
     @torch.inference_mode()
     def speak(
@@ -270,8 +222,8 @@ class Captioner:
             ValueError: a beam search, which chooses at its end.
         """
         decoding = decoding or self.decoding(**{"decode": "greedy", **settings})
-        sound = self._sounds(None, sample_rate, sampling_rate, allow_urls)
-        heard = next(hear(self.models, [source], audio=sound))
+        taken = self._sources(sample_rate, sampling_rate, allow_urls)
+        heard = next(hear(self.models, taken.each(source), audio=taken.sound))
         if heard.error:
             raise heard.error
         if heard.note:
@@ -301,9 +253,9 @@ class Captioner:
             AudioError: a recording cannot be read.
             ModelError: the model has no text embedder.
         """
-        sound = self._sounds(None, sample_rate, sampling_rate, allow_urls)
+        taken = self._sources(sample_rate, sampling_rate, allow_urls)
         rows = [self._no_vectors()]
-        for heard in hear(self.models, _several(audio), audio=sound, batch_size=batch_size):
+        for heard in hear(self.models, taken.each(audio), audio=taken.sound, batch_size=batch_size):
             if heard.error:
                 raise heard.error
             rows.append(sound_vectors(self.scorers, heard.memories))
@@ -356,29 +308,15 @@ class Captioner:
             )
         return Decoding(options, operator.index(seed), every_term, min_confidence)
 
-    def _sounds(
+    def _sources(
         self,
-        audio: Callable[[Any], Source] | None,
         sample_rate: int | None,
         sampling_rate: int | None,
         allow_urls: bool,
-    ) -> Callable[[Any], Source]:
-        """``audio`` with the rate of arrays that lack it, and the content of allowed addresses."""
+        audio: Callable[[Any], Source] | None = None,
+    ) -> Sources:
         rate_hz = one_of(sample_rate=sample_rate, sampling_rate=sampling_rate)
-
-        def sound(source: Any) -> Source:
-            given: Any = audio(source) if audio else source
-            if is_array(given):
-                return given, self._own_rate() if rate_hz is None else rate_hz
-            return fetched(given) if allow_urls else given
-
-        return sound
-
-    def _own_rate(self) -> int:
-        """The model's sample rate, for an array without one; warns the first time."""
-        with contextlib.suppress(IndexError):  # several threads ask
-            warnings.warn(self._warnings.pop(), stacklevel=3)
-        return self.sample_rate_hz
+        return Sources(self._own_rate, rate_hz, allow_urls, audio)
 
     @torch.inference_mode()
     def _captioned(self, batch: HeardBatch[S], decoding: Decoding) -> list[Captioned[S]]:
@@ -434,17 +372,5 @@ class Captioner:
             confidence=sure,
         )
         if not is_file(recording.name):
-            self._recent.append(Sound(recording.waveform, recording.sample_rate_hz))
-            caption.let_hear(self._recent[-1])
+            keep_sound(caption, recording.waveform, recording.sample_rate_hz)
         return caption
-
-
-def _several(sources: Any) -> Iterable[Any]:
-    return [sources] if is_one(sources) else sources
-
-
-def _reasons(errors: Sequence[AudioError], count: int) -> str:
-    """One line: how many of ``count`` recordings failed, and the first reasons."""
-    more = [f"and {len(errors) - REASONS} more"] if len(errors) > REASONS else []
-    reasons = "; ".join([*map(str, errors[:REASONS]), *more])
-    return f"{len(errors)} of {count} recordings cannot be captioned: {reasons}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os.path
-import weakref
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from html import escape
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PLAYED_S = 30.0  # of a sound in a notebook: about 100 kB as mp3
 PLAYED_HZ = 16_000
+RECENT = 16  # sounds without a file that notebooks can play: at most 30 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,32 +50,8 @@ class Candidate:
     reason: str | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Sound:
-    """A waveform, float32 [L] at ``rate_hz``, that captions refer to as long as it is kept."""
-
-    waveform: np.ndarray
-    rate_hz: int
-
-
-class _Audible:
-    """A place for the sound of a record, beside its fields: neither compared, copied nor stored."""
-
-    __slots__ = ("_sound",)
-
-    _sound: weakref.ref[Sound]
-
-    def let_hear(self, sound: Sound) -> None:
-        """Let notebooks play ``sound``, as long as it is kept elsewhere."""
-        object.__setattr__(self, "_sound", weakref.ref(sound))
-
-    def _heard(self) -> Sound | None:
-        kept = getattr(self, "_sound", None)
-        return kept() if kept else None
-
-
 @dataclass(frozen=True, slots=True, repr=False)
-class Caption(_Audible):
+class Caption:
     """The caption of one recording.
 
     ``audio`` names the recording; ``start_s`` and ``end_s`` (seconds) say which part was heard;
@@ -122,9 +99,9 @@ class Caption(_Audible):
         from auricle.audio.inline import sound_element
         from auricle.audio.load import load_audio
 
-        if sound := self._heard():
-            waveform = sound.waveform[: round(PLAYED_S * sound.rate_hz)]
-            return f"<br>{sound_element(waveform, sound.rate_hz)}"
+        for caption, waveform, rate_hz in list(_SOUNDS):
+            if caption is self:
+                return f"<br>{sound_element(waveform, rate_hz)}"
         if not is_file(self.audio):
             return ""
         end_s = min(self.end_s, self.start_s + PLAYED_S)
@@ -133,6 +110,14 @@ class Caption(_Audible):
         except AudioError:
             return ""
         return f"<br>{sound_element(recording.waveform, PLAYED_HZ)}"
+
+
+_SOUNDS: deque[tuple[Caption, np.ndarray, int]] = deque(maxlen=RECENT)
+
+
+def keep_sound(caption: Caption, waveform: np.ndarray, rate_hz: int) -> None:
+    """Let notebooks play the sound of ``caption``, float32 [L], until `RECENT` others are kept."""
+    _SOUNDS.append((caption, waveform[: round(PLAYED_S * rate_hz)], rate_hz))
 
 
 def is_file(name: str) -> bool:
