@@ -14,6 +14,7 @@ import pytest
 
 from auricle.audio.find import find_audio_files
 from auricle.audio.load import load_audio
+from auricle.errors import AudioError
 
 DEEP = 1200  # folders in folders; Python recurses 1000 times
 posix = pytest.mark.skipif(sys.platform == "win32", reason="no pipes among files")
@@ -159,11 +160,23 @@ def test_a_pipe_that_is_named_is_read(found, write_tone):
     assert (recording.name, recording.duration_s) == ("p.wav", 1.0)
 
 
-def test_a_pipe_that_cannot_be_read_is_left_to_its_reader(found, stdin, monkeypatch):
+def test_a_pipe_that_cannot_be_read_fails_when_it_is_loaded(found, stdin, monkeypatch):
     stdin(b"")
-    monkeypatch.setattr(sys.stdin.buffer, "read", lambda: os.open("gone", os.O_RDONLY))
+    monkeypatch.setattr(sys.stdin.buffer, "read", lambda size: os.open("gone", os.O_RDONLY))
     (one,) = find_audio_files(["-"])
-    assert one.source() is sys.stdin.buffer
+    source = one.source()
+    with pytest.raises(AudioError, match=r"^<stdin>: cannot be read to its end"):
+        load_audio(source, 16_000)
+
+
+@posix
+def test_a_pipe_without_end_takes_bounded_memory(found, monkeypatch):
+    monkeypatch.setattr("auricle.audio.source.PIPE_MOST", 1 << 22)
+    with Path("/dev/zero").open() as endless:
+        monkeypatch.setattr(sys, "stdin", endless)
+        source = find_audio_files(["-"])[0].source()
+    with pytest.raises(AudioError, match=r"^<stdin>: a pipe of more than"):
+        load_audio(source, 16_000)
 
 
 @posix

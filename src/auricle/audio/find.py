@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from auricle.audio.kinds import is_address
+from auricle.audio.source import copied
 from auricle.errors import AudioError
 
 if TYPE_CHECKING:
@@ -50,13 +50,24 @@ class Input:
             return self.name
         try:
             if self.path is None:
-                return _content(sys.stdin.buffer, self.name)
+                return copied(sys.stdin.buffer.read, self.name)
             if stat.S_ISFIFO(_mode(self.path)):
-                with self.path.open("rb") as pipe:
-                    return _content(pipe, self.name)
-        except OSError:  # its reader will say why, of this recording alone
-            return self.path or sys.stdin.buffer
-        return self.path
+                with suppress(OSError), self.path.open("rb") as pipe:  # else its reader says why
+                    return copied(pipe.read, self.name)
+            return self.path
+        except AudioError as error:
+            return cast(BinaryIO, _Unread(self.name, error))
+
+
+@dataclass(frozen=True)
+class _Unread:
+    """A file whose reader meets ``error``, so that this recording alone fails."""
+
+    name: str
+    error: AudioError
+
+    def read(self, size: int = -1) -> bytes:
+        raise self.error
 
 
 def find_audio_files(paths: Iterable[str | os.PathLike[str]]) -> list[Input]:
@@ -248,12 +259,6 @@ def _standard_input() -> Input:
     if sys.stdin.isatty():
         return _failed(name, "a terminal; send a recording into it: ffmpeg … | auricle caption -")
     return Input(name)
-
-
-def _content(stream: BinaryIO, name: str) -> BinaryIO:
-    content = io.BytesIO(stream.read())
-    content.name = name  # as an open file has
-    return content
 
 
 def _mode(path: Path) -> int:

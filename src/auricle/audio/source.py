@@ -102,7 +102,7 @@ def opened(source: str | os.PathLike[str] | BinaryIO | bytes, name: str) -> Iter
         elif isinstance(source, str | os.PathLike):
             source = stack.enter_context(_opened_path(Path(source), name))
         if not _seekable(source):
-            source = stack.enter_context(_copy(source.read, name))
+            source = stack.enter_context(copied(source.read, name))
         stream = Stream(source, name)
         if not stream.size:
             raise AudioError(f"{name}: the file is empty (0 bytes); give one with sound in it")
@@ -132,7 +132,7 @@ def _opened_path(path: Path, name: str) -> Iterator[BinaryIO]:
         raise AudioError(f"{name}: {_refusal(error)}") from error
     with opening as file:
         if stat.S_ISFIFO(mode):
-            with _copy(lambda size: _next_bytes(file.fileno(), size, name), name) as copy:
+            with copied(lambda size: _next_bytes(file.fileno(), size, name), name) as copy:
                 yield copy
         else:
             yield cast(BinaryIO, file)
@@ -169,22 +169,29 @@ def _next_bytes(pipe: int, size: int, name: str) -> bytes:
     )
 
 
-@contextlib.contextmanager
-def _copy(read: Callable[[int], bytes], name: str) -> Iterator[BinaryIO]:
-    """All that ``read`` gives, as a file that can seek."""
-    with tempfile.SpooledTemporaryFile(PIPE_MEMORY) as copy:
-        try:
-            while piece := read(CHUNK):
-                copy.write(piece)
-                if copy.tell() > PIPE_MOST:
-                    raise AudioError(
-                        f"{name}: a pipe of more than {PIPE_MOST / 2**30:g} GiB; give a file"
-                    )
-        except AudioError:
-            raise
-        except Exception as error:  # of the user's stream, or of the disk of temporary files
-            raise AudioError(
-                f"{name}: cannot be read to its end ({reason(error)}); check its writer and the"
-                f" room in {tempfile.gettempdir()}"
-            ) from error
-        yield cast(BinaryIO, copy)
+class _Copy(tempfile.SpooledTemporaryFile[bytes]):
+    name = ""  # of the recording, as an open file has
+
+
+def copied(read: Callable[[int], bytes], name: str) -> BinaryIO:
+    """All that ``read`` gives, such as a pipe's, as a file that can seek and is called ``name``.
+
+    Raises AudioError: it cannot be read or stored to its end, or is longer than `PIPE_MOST`.
+    """
+    copy = _Copy(PIPE_MEMORY)
+    copy.name = name
+    try:
+        while piece := read(CHUNK):
+            copy.write(piece)
+            if copy.tell() > PIPE_MOST:
+                raise AudioError(
+                    f"{name}: a pipe of more than {PIPE_MOST / 2**30:g} GiB; give a file"
+                )
+    except AudioError:
+        raise
+    except Exception as error:  # of the user's stream, or of the disk of temporary files
+        raise AudioError(
+            f"{name}: cannot be read to its end ({reason(error)}); check its writer and the"
+            f" room in {tempfile.gettempdir()}"
+        ) from error
+    return cast(BinaryIO, copy)
