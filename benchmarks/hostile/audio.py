@@ -27,7 +27,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
-from mutations import mutate
+from audio_mutations import mutate
+from memory import memory_bytes
 from recordings import names, recording
 
 from auricle.errors import AudioError, AuricleError
@@ -184,7 +185,7 @@ def _outcome(path: Path, way: str) -> Outcome:
         kind = type(error).__name__
         detail = f"{error} ({Path(place.filename).name}:{place.lineno})"
     seconds = time.process_time() - began
-    peak_mb = _peak_mb()
+    peak_mb = memory_bytes("VmHWM") / 1e6
     if peak_mb > MOST_MB:
         kind, detail = "memory", f"{peak_mb:.0f} MB ({kind}: {detail})"
     return Outcome(kind, detail, seconds, peak_mb)
@@ -210,11 +211,6 @@ def read(path: Path, way: str) -> None:
         assert len(part.waveform)
         assert np.isfinite(part.waveform).all()
         assert np.abs(part.waveform).max() <= 1
-
-
-def _peak_mb() -> float:
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1000
 
 
 def caption_batches(numbers: range, seed: int) -> tuple[int, int, int]:
