@@ -24,7 +24,7 @@ from tests.helpers.hash_embedder import HashEmbedder
 from tests.helpers.models import RATE, captioner_of, make_ensemble
 from tests.helpers.paths import EXAMPLES
 
-pytestmark = pytest.mark.filterwarnings("ignore:an array came without")
+SILENCE = (np.zeros(RATE, np.float32), RATE)
 
 
 @pytest.fixture
@@ -34,12 +34,13 @@ def captioner(bundle):
 
 @pytest.fixture(scope="module")
 def sounds():
-    noise = np.random.default_rng(0)
-    return [(noise.standard_normal(int(RATE * s)) * 0.1).astype(np.float32) for s in (2, 0.5, 3, 1)]
+    """(waveform, rate) of noise."""
+    noise, lengths = np.random.default_rng(0), (int(RATE * s) for s in (2, 0.5, 3, 1))
+    return [((noise.standard_normal(n) * 0.1).astype(np.float32), RATE) for n in lengths]
 
 
 def test_a_record_holds_everything(captioner, sounds):
-    record = captioner.caption([(sounds[0], RATE)], seed=7)[0]
+    record = captioner.caption([sounds[0]], seed=7)[0]
     assert (record.start_s, record.end_s) == (0.0, 2.0)
     assert (record.model, record.decode, record.seed) == ("debug-0", "nucleus", 7)
     assert record.caption in [candidate.text for candidate in record.candidates]
@@ -59,11 +60,11 @@ def test_order_batch_size_and_company_change_nothing(captioner, sounds):
 
 
 def test_an_array_a_tensor_a_pair_and_a_file_are_the_same_recording(captioner, sounds, tmp_path):
-    path = tmp_path / "sound.wav"
-    soundfile.write(path, sounds[0], RATE, subtype="FLOAT")
-    expected = captioner.caption((sounds[0], RATE))[0].caption
-    for source in (sounds[0], torch.from_numpy(sounds[0]), path, str(path), path.read_bytes()):
-        assert captioner.caption(source)[0].caption == expected
+    path, (waveform, _) = tmp_path / "sound.wav", sounds[0]
+    soundfile.write(path, waveform, RATE, subtype="FLOAT")
+    expected = captioner.caption(sounds[0])[0].caption
+    for source in (waveform, torch.from_numpy(waveform), path, str(path), path.read_bytes()):
+        assert captioner.caption(source, sample_rate=RATE)[0].caption == expected
 
 
 def test_the_seed_and_the_method_matter(captioner, sounds):
@@ -83,20 +84,20 @@ def test_likelihoods_equal_teacher_forcing_one_at_a_time(bundle, sounds):
     model, tokenizer = bundle.model, bundle.tokenizer
     texts = [["a dog barks", "rain"], ["wind blows in the distance"]]
     with torch.no_grad():
-        memory = model.encode(sounds[:2])
+        memory = model.encode([sounds[0][0], sounds[1][0]])
         cross = model.decoder.read_memory(memory.memory, memory.lengths)
         found = log_likelihoods(model.decoder, cross, texts, tokenizer)
         for clip, captions in enumerate(texts):
             for text, value in zip(captions, found[clip], strict=True):
                 ids = [*tokenizer.encode(text), tokenizer.eos_id]
-                alone = model.encode([sounds[clip]])
+                alone = model.encode([sounds[clip][0]])
                 log_p = model.logits(alone, torch.tensor([[2, *ids[:-1]]])).log_softmax(-1)
                 expected = log_p[0, range(len(ids)), ids].mean().item()
                 assert value.mean == pytest.approx(expected, abs=1e-4)
 
 
 def test_silence_is_named_and_the_others_are_captioned(captioner, sounds):
-    records = captioner.caption([np.zeros(RATE, np.float32), sounds[0]])
+    records = captioner.caption([SILENCE, sounds[0]])
     assert records[0].caption == NO_SOUND
     assert records[0].candidates == ()
     assert records[0].score is None
@@ -106,7 +107,7 @@ def test_silence_is_named_and_the_others_are_captioned(captioner, sounds):
 @pytest.fixture
 def good_and_bad(sounds, tmp_path):
     good, bad = tmp_path / "good.wav", tmp_path / "bad.wav"
-    soundfile.write(good, sounds[0], RATE)
+    soundfile.write(good, *sounds[0])
     bad.write_text("not audio")
     return good, bad
 
@@ -193,7 +194,7 @@ def test_a_web_address_is_opened_on_request(captioner, good_and_bad, monkeypatch
 
 
 def test_sounds_without_a_file_can_be_played_for_a_while(captioner, sounds):
-    first, *others = captioner.caption([(sounds[1], RATE)] * (RECENT + 1))
+    first, *others = captioner.caption([sounds[1]] * (RECENT + 1))
     assert "<audio" not in first._repr_html_()
     assert all("<audio" in caption._repr_html_() for caption in others)
 
@@ -260,7 +261,7 @@ def test_embeddings_need_a_text_embedder_and_readable_recordings(captioner, good
 def test_a_long_recording_is_captioned_from_its_start_and_said_so(captioner):
     long = np.random.default_rng(1).standard_normal(RATE * 33).astype(np.float32) * 0.1
     short = long[:RATE]
-    first, second = captioner.stream([long, short])
+    first, second = captioner.stream([long, short], sample_rate=RATE)
     assert first.caption.end_s == 30.0
     assert first.heard.note == "<array>: 33 s long; captioned its first 30 s"
     assert second.heard.note is None
@@ -329,7 +330,7 @@ def test_a_caption_is_said_piece_by_piece(captioner, sounds):
     assert strip_punctuation("".join(pieces)) == greedy.caption
     sampled = "".join(captioner.speak(sounds[0], decode="nucleus", seed=3))
     assert sampled == "".join(captioner.speak(sounds[0], decode="nucleus", seed=3))
-    assert list(captioner.speak(np.zeros(RATE, np.float32))) == [NO_SOUND]
+    assert list(captioner.speak(SILENCE)) == [NO_SOUND]
     with pytest.raises(ValueError, match="beam"):
         list(captioner.speak(sounds[0], decode="beam"))
 

@@ -43,14 +43,14 @@ def test_nothing_is_invented_where_nothing_is_heard(tiny, seed):
         "white noise": 0.1 * noise.standard_normal(5 * RATE),
         "faint noise": 0.001 * noise.standard_normal(5 * RATE),
     }
-    captions = tiny.caption([s.astype(np.float32) for s in sounds.values()], seed=seed)
+    captions = tiny.caption([(s.astype(np.float32), RATE) for s in sounds.values()], seed=seed)
     heard = dict(zip(sounds, (c.caption for c in captions), strict=True))
     invented = {k: text for k, text in heard.items() if set(ALIVE) & set(text.split())}
     assert invented == {}
 
 
 def test_digital_silence_is_silence(tiny):
-    assert tiny.caption(np.zeros(RATE, np.float32))[0].caption == NO_SOUND
+    assert tiny.caption((np.zeros(RATE, np.float32), RATE))[0].caption == NO_SOUND
 
 
 def test_a_caption_alone_and_in_a_batch_is_the_same(tiny):
