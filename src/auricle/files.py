@@ -79,8 +79,8 @@ def opened(path: Path, kind: str) -> Iterator[BinaryIO]:
         raise DataError(f"{path}: no {kind} that can be read ({error.strerror})") from error
 
 
-def is_file(path: Path) -> bool:
-    """Whether ``path`` is a file; False also for a name that no file can have."""
+def is_file(path: Path | str) -> bool:
+    """Whether ``path`` is a file; False also for a name that no file can have: a long address."""
     return os.path.isfile(path)  # noqa: PTH113  (Path.is_file raises where a name is too long)
 
 

@@ -20,12 +20,13 @@ from auricle.decoding.options import DecodeOptions
 from auricle.decoding.rerank import choose
 from auricle.decoding.streaming import stream_tokens
 from auricle.errors import AudioError, ModelError
+from auricle.files import is_file
 from auricle.hearing import BATCH_SIZE, Heard, HeardBatch, Source, hear, hear_each
 from auricle.hub.ensemble import Ensemble, load_model, save_ensemble
 from auricle.model.device import pick_device
 from auricle.model.precision import convert, move, parameter_count, resolve_precision
 from auricle.outcomes import Captioned, OnError, settled
-from auricle.records import Candidate, Caption, is_file, keep_sound
+from auricle.records import Candidate, Caption, keep_sound
 from auricle.settings import Decoding, chosen, one_of
 from auricle.sources import OwnRate, Sources
 from auricle.text.fluency import fluency_filter

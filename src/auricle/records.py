@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os.path
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -10,6 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from auricle.errors import AudioError
+from auricle.files import is_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,8 +118,3 @@ _SOUNDS: deque[tuple[Caption, np.ndarray, int]] = deque(maxlen=RECENT)
 def keep_sound(caption: Caption, waveform: np.ndarray, rate_hz: int) -> None:
     """Let notebooks play the sound of ``caption``, float32 [L], until `RECENT` others are kept."""
     _SOUNDS.append((caption, waveform[: round(PLAYED_S * rate_hz)], rate_hz))
-
-
-def is_file(name: str) -> bool:
-    """Whether a recording's name is that of a file; a web address may be too long for a path."""
-    return os.path.isfile(name)  # noqa: PTH113  (Path.is_file raises then)

@@ -7,7 +7,6 @@ their configuration would build may not be larger than their weights say.
 from __future__ import annotations
 
 import importlib.metadata
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, TypeVar
 
 from auricle.errors import MissingDependencyError, ModelError, in_one_line
 from auricle.extras import install_command
-from auricle.files import read_json, read_whole
+from auricle.files import load_json, read_json, read_whole
 from auricle.model.meta import unfilled
 from auricle.model.weights import check_stored, header
 from auricle.schema import shown
@@ -142,9 +141,10 @@ def _check_config(values: Mapping[str, Any], path: Path) -> None:
 
 def _check_modules(folder: Path) -> None:
     path = folder / "modules.json"
+    content = read_whole(path, 1 << 20)
     try:
-        modules = json.loads(read_whole(path, 1 << 20))
-    except (ValueError, RecursionError) as error:
+        modules = load_json(content)
+    except ValueError as error:
         raise ModelError(
             f"{path}: not JSON ({in_one_line(error)}); fetch the folder again"
         ) from error
