@@ -9,7 +9,7 @@ from auricle.decoding.hypothesis import Hypothesis
 from auricle.decoding.likelihood import log_likelihoods
 from auricle.decoding.steps import DecoderSteps
 from tests.helpers.hash_embedder import HashEmbedder
-from tests.helpers.models import OPTIONS, captioner_of, make_bundle, make_ensemble
+from tests.helpers.models import OPTIONS, RATE, captioner_of, make_bundle, make_ensemble
 
 
 def begun(bundle, sounds):
@@ -51,7 +51,9 @@ def test_a_member_without_weight_is_not_asked(bundles, sounds):
 
 def test_every_member_proposes_and_judges_and_the_averages_are_weighted(bundles, sounds):
     weights = [(0.25, 0.9), (0.75, 0.1)]
-    together = captioner_of(make_ensemble(bundles, weights=weights)).caption(sounds[0])[0]
+    together = captioner_of(make_ensemble(bundles, weights=weights)).caption(
+        sounds[0], sample_rate=RATE
+    )[0]
     single = [captioner_of(bundle) for bundle in bundles]
     assert {c.model for c in together.candidates} == {"m0", "m1"}
     with torch.inference_mode():
@@ -80,8 +82,11 @@ def test_every_member_proposes_and_judges_and_the_averages_are_weighted(bundles,
 
 def test_equal_members_draw_differently_and_agree_with_one(bundles, sounds):
     twins = make_ensemble([bundles[0], make_bundle(0)])
-    together = captioner_of(twins).caption(sounds[0], seed=3)[0]
-    alone = [captioner_of(bundles[0]).caption(sounds[0], seed=seed)[0] for seed in (3, 4)]
+    together = captioner_of(twins).caption(sounds[0], sample_rate=RATE, seed=3)[0]
+    alone = [
+        captioner_of(bundles[0]).caption(sounds[0], sample_rate=RATE, seed=seed)[0]
+        for seed in (3, 4)
+    ]
     known = {c.text: c.log_likelihood for record in alone for c in record.candidates}
     assert {c.text: c.log_likelihood for c in together.candidates} == pytest.approx(known, abs=1e-4)
     assert sum(c.count for c in together.candidates) == 2 * OPTIONS.candidates
@@ -89,7 +94,7 @@ def test_equal_members_draw_differently_and_agree_with_one(bundles, sounds):
 
 def test_beams_of_several_members_are_ranked_by_score(bundles, sounds):
     ensemble = make_ensemble(bundles, weights=[(0.1, 0.1), (0.9, 0.9)])
-    found = captioner_of(ensemble).caption(sounds[0], decode="beam")[0].candidates
+    found = captioner_of(ensemble).caption(sounds[0], sample_rate=RATE, decode="beam")[0].candidates
     assert {c.model for c in found} == {"m0", "m1"}
     scores = [c.score for c in found]
     assert scores == sorted(scores, reverse=True)
@@ -97,7 +102,7 @@ def test_beams_of_several_members_are_ranked_by_score(bundles, sounds):
 
 def test_a_beam_over_averaged_tokens_keeps_its_order(bundles, sounds):
     ensemble = make_ensemble(bundles, "tokens")
-    found = captioner_of(ensemble).caption(sounds[0], decode="beam")[0].candidates
+    found = captioner_of(ensemble).caption(sounds[0], sample_rate=RATE, decode="beam")[0].candidates
     assert all(c.model is None for c in found)
     likely = [c.log_likelihood for c in found]
     assert likely == sorted(likely, reverse=True)
@@ -106,8 +111,8 @@ def test_a_beam_over_averaged_tokens_keeps_its_order(bundles, sounds):
 
 def test_one_member_with_all_the_weight_speaks_as_it_does_alone(bundles, sounds):
     ensemble = make_ensemble(bundles, "tokens", weights=[(0.0, 0.0), (1.0, 1.0)])
-    together = captioner_of(ensemble).caption(sounds, seed=5)
-    alone = captioner_of(bundles[1]).caption(sounds, seed=5)
+    together = captioner_of(ensemble).caption(sounds, sample_rate=RATE, seed=5)
+    alone = captioner_of(bundles[1]).caption(sounds, sample_rate=RATE, seed=5)
     for ours, theirs in zip(together, alone, strict=True):
         assert [c.text for c in ours.candidates] == [c.text for c in theirs.candidates]
         assert [c.score for c in ours.candidates] == pytest.approx(
@@ -119,7 +124,9 @@ def test_one_member_with_all_the_weight_speaks_as_it_does_alone(bundles, sounds)
 def test_likelihoods_of_averaged_tokens_are_those_of_the_average(bundles, sounds):
     """Gathered in the search, read token by token, and by teacher forcing of both models."""
     weights = [(0.25, 1.0), (0.75, 1.0)]
-    found = captioner_of(make_ensemble(bundles, "tokens", weights)).caption(sounds)
+    found = captioner_of(make_ensemble(bundles, "tokens", weights)).caption(
+        sounds, sample_rate=RATE
+    )
     tokenizer = bundles[0].tokenizer
     for clip, record in enumerate(found):
         steps = AveragedSteps([begun(b, sounds[clip : clip + 1]) for b in bundles], [1.0, 3.0])
@@ -142,5 +149,5 @@ def test_likelihoods_of_averaged_tokens_are_those_of_the_average(bundles, sounds
 @pytest.mark.parametrize("pool", ["candidates", "tokens"])
 def test_company_in_the_batch_changes_nothing(bundles, sounds, pool):
     captioner = captioner_of(make_ensemble(bundles, pool))
-    alone = [captioner.caption(sound)[0].caption for sound in sounds]
-    assert [c.caption for c in captioner.caption(sounds[::-1])] == alone[::-1]
+    alone = [captioner.caption(sound, sample_rate=RATE)[0].caption for sound in sounds]
+    assert [c.caption for c in captioner.caption(sounds[::-1], sample_rate=RATE)] == alone[::-1]

@@ -14,7 +14,7 @@ from auricle.decoding.terms import TERMS, score
 from auricle.errors import ModelError
 from auricle.records import Candidate
 from auricle.text.fluency import default_detector
-from tests.helpers.models import captioner_of, make_bundle
+from tests.helpers.models import RATE, captioner_of, make_bundle
 
 DRAFTS = (
     Hypothesis("a dog barks", (), None, count=3),
@@ -204,4 +204,4 @@ def test_weights_too_large_for_their_numbers_are_told(sounds):
     bundle.model.decoder.logits_bias.data.fill_(3e38)
     bundle.model.decoder.tokens.weight.data.fill_(1e38)
     with pytest.raises(ModelError, match="debug-0: the scores of captions are no numbers"):
-        captioner_of(bundle).caption(sounds[0])
+        captioner_of(bundle).caption(sounds[0], sample_rate=RATE)

@@ -42,9 +42,11 @@ def test_the_same_name_loads_a_single_model(ensemble_folder):
 def test_a_loaded_ensemble_captions_and_saves_again(ensemble_folder, sounds, tmp_path, monkeypatch):
     monkeypatch.setattr("auricle.hub.ensemble.TextEmbedder", lambda *a: HashEmbedder())
     captioner = auricle.Captioner.from_pretrained(ensemble_folder, device="cpu")
-    first = captioner.caption(sounds)
+    first = captioner.caption(sounds, sample_rate=RATE)
     captioner.save_pretrained(tmp_path / "again")
-    again = auricle.Captioner.from_pretrained(tmp_path / "again", device="cpu").caption(sounds)
+    again = auricle.Captioner.from_pretrained(tmp_path / "again", device="cpu").caption(
+        sounds, sample_rate=RATE
+    )
     assert [c.caption for c in again] == [c.caption for c in first]
     assert [c.score for c in again] == pytest.approx([c.score for c in first])
     saved = {p.relative_to(tmp_path / "again").as_posix() for p in tmp_path.rglob("again/**/*.*")}
@@ -151,7 +153,7 @@ def test_text_embedders_are_shared_by_name_and_prompt(bundles):
 def test_the_shortest_hearing_member_sets_the_limit(bundles):
     short = make_bundle(5, max_duration_s=0.5)
     captioner = captioner_of(make_ensemble([bundles[0], short]))
-    assert captioner.caption(np.ones(RATE, np.float32) * 0.1)[0].end_s == 0.5
+    assert captioner.caption(np.ones(RATE, np.float32) * 0.1, sample_rate=RATE)[0].end_s == 0.5
 
 
 @pytest.mark.parametrize(
@@ -206,4 +208,4 @@ def test_a_text_embedder_of_another_width_is_named():
     )
     noise = np.random.default_rng(0).standard_normal(RATE) / 20
     with pytest.raises(ModelError, match="its text embedder gives 7 numbers and the model 384"):
-        captioner.caption(noise.astype(np.float32))
+        captioner.caption(noise.astype(np.float32), sample_rate=RATE)

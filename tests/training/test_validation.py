@@ -157,7 +157,10 @@ def test_captions_are_those_of_the_pipeline(model, tokenizer, waveforms, monkeyp
         "auricle.hub.ensemble.TextEmbedder", lambda *_: type("E", (), {"embed": embed})
     )
     bundle = Bundle("debug", model.eval(), tokenizer, EmbedderSpec("none", ""), BEAM)
-    expected = [found.caption for found in Captioner(Ensemble.of(bundle)).caption(waveforms)]
+    expected = [
+        found.caption
+        for found in Captioner(Ensemble.of(bundle)).caption(waveforms, sample_rate=16_000)
+    ]
     found = run(model.train(), tokenizer, waveforms, [4, 1, 0], [2, 3])
     assert [caption.caption for caption in found.captions] == expected
     assert [caption.references for caption in found.captions] == list(CAPTIONS)

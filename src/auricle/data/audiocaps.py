@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from reprlib import repr as shown
 
 from auricle.audio.find import audio_files
 from auricle.audio.header import probe
@@ -23,6 +22,7 @@ from auricle.data.manifest import LONGEST_S
 from auricle.data.reading import LeftOut, Reading
 from auricle.errors import AudioError, DataError
 from auricle.files import read_table
+from auricle.schema import shown
 from auricle.watch import Progress, silent
 
 COLUMNS = ("audiocap_id", "youtube_id", "start_time", "caption")

@@ -19,12 +19,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from reprlib import repr as shown  # of a value at most a line
 from typing import Any
 
 from auricle.data.clip import RELATIONS, TOGETHER, Clip, Mix
 from auricle.errors import DataError
 from auricle.files import atomic_writer, listed, parse_json, raw_lines
+from auricle.schema import shown
 
 REQUIRED = ("audio", "captions")
 OPTIONAL = ("id", "split", "start_s", "end_s", "licence", "source", "mix")

@@ -31,7 +31,10 @@ def fetch_recording(
     ``max_bytes``, or slower than ``timeout_s`` for a byte or ``deadline_s`` for all.
     """
     if offline():
-        raise AudioError(f"{address}: not downloaded, as this is {OFFLINE}; give a file")
+        raise AudioError(
+            f"{address}: not downloaded, as this is {OFFLINE}; fetch it another way and give the"
+            " file"
+        )
     opener = urllib.request.build_opener(_OnlyWeb)
     try:
         request = urllib.request.Request(
