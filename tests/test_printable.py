@@ -28,4 +28,5 @@ def test_one_line_that_prints(text, shown):
 
 
 def test_lines_stay_lines():
+    assert printable_json('{\n "a\u202e": 1\n}') == '{\n "a\\u202e": 1\n}'
     assert printable_lines("one\n\x1btwo\n") == "one\n\\x1btwo\n"

@@ -24,8 +24,9 @@ def printable_lines(text: str) -> str:
 
 
 def printable_json(text: str) -> str:
-    r"""JSON on one line, with \u escapes in place of what does not print; its value stays."""
-    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    r"""JSON, with \u escapes in place of what does not print but its line ends; its value stays."""
+    lines = text.split("\n")
+    return "\n".join(_UNPRINTABLE.sub(lambda c: f"\\u{ord(c[0]):04x}", line) for line in lines)
 
 
 def _escape(found: re.Match[str]) -> str:

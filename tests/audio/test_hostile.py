@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from auricle.audio import readers, source
+from auricle.audio import load, readers, source
 from auricle.audio.kinds import source_name
 from auricle.audio.load import load_audio, load_sections
 from auricle.errors import AudioError
@@ -160,6 +160,14 @@ def test_memory_that_a_header_asks_for_in_vain(monkeypatch):
 
     monkeypatch.setattr(soundfile.SoundFile, "read", allocate)
     assert "memory" in refusal(recording("wav"))
+
+
+def test_memory_that_a_section_asks_for_in_vain(monkeypatch):
+    def allocate(waveform):
+        raise MemoryError
+
+    monkeypatch.setattr(load, "within_full_scale", allocate)
+    assert "too long for the memory" in refusal(recording("wav"))
 
 
 def test_packets_without_a_sample_come_to_an_end(monkeypatch):

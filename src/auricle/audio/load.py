@@ -103,11 +103,11 @@ def load_sections(
                             f"{window.name}: more than {MAX_SAMPLES / sample_rate_hz / 3600:.1f} h"
                             " to load at once; give start_s and end_s, or read it in sections"
                         )
+                waveform = within_full_scale(np.frombuffer(samples, np.float32))
             except MemoryError as error:
                 raise AudioError(
                     f"{window.name}: too long for the memory; give a shorter section"
                 ) from error
-            waveform = within_full_scale(np.frombuffer(samples, np.float32))
             yield Recording(
                 window.name,
                 waveform,

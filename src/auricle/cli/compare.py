@@ -23,6 +23,7 @@ from auricle.cli.options import (
     ScoreFormat,
     Threads,
 )
+from auricle.printable import printable, printable_json
 
 if TYPE_CHECKING:
     from auricle.evaluation.compare import Comparison
@@ -89,7 +90,8 @@ def _show(found: Comparison, format: ScoreFormat, show: int, stdout: TextIO) -> 
     title = f"A = {a.system}, B = {b.system}: {len(a.pairs.references):,} clips"
     rows, lines = contrast_rows(found), divergence_lines(found, show)
     if format is ScoreFormat.json:
-        stdout.write(json.dumps(as_json(found), ensure_ascii=False, indent=1) + "\n")
+        text = json.dumps(as_json(found), ensure_ascii=False, indent=1)
+        stdout.write(printable_json(text) + "\n")
         return
     if format is ScoreFormat.markdown:
         from auricle.markdown import escape, table
@@ -99,8 +101,8 @@ def _show(found: Comparison, format: ScoreFormat, show: int, stdout: TextIO) -> 
     else:
         from auricle.cli.tables import print_table
 
-        stdout.write(title + "\n")
+        stdout.write(printable(title) + "\n")
         print_table("", COLUMNS, rows)
-        stdout.write("".join(f"{line}\n" for line in (LEGEND, *found.notes, *lines)))
+        stdout.write("".join(f"{printable(line)}\n" for line in (LEGEND, *found.notes, *lines)))
     for absent in a.evaluation.missing:
         say("note", f"{absent.name} is missing: {absent.reason}; {absent.command}")

@@ -32,9 +32,11 @@ from auricle.cli.options import (
     ScoreFormat,
     Seed,
     Threads,
+    say_unused,
     spread,
 )
 from auricle.cli.progress import Display
+from auricle.printable import printable, printable_json
 from auricle.watch import Watch
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ EPILOG = (
     "Exit status: 0 every clip scored; 1 some left out by --partial or --drop-blank, each named; 2"
     " files that do not fit or cannot be read, each row named, or wrong use."
 )
+OF_MODELS = ("captions", "decode", "candidates", "fluency", "batch_size")  # that caption first
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,7 @@ class JudgeChoices:
 
 @spread
 def evaluate(
+    context: typer.Context,
     predictions: Annotated[
         str,
         typer.Argument(
@@ -198,6 +202,7 @@ def evaluate(
     with exit_codes():
         stdout = sys.stdout
         with contextlib.redirect_stdout(sys.stderr):  # in case a library prints
+            from auricle.decoding.options import unused
             from auricle.evaluation.references import read_references
             from auricle.metrics.registry import chosen
             from auricle.metrics.space import ModelSpace
@@ -215,11 +220,14 @@ def evaluate(
                 captioner = Captioner.from_pretrained(predictions, device=device)
                 choices = DecodingChoices(decode, candidates, fluency=fluency)
                 decoding = choices.decoding(captioner, seed=seed)
+                method = decoding.options.method
+                say_unused(context, f"{method} decoding", {*unused(method)} - {"seed"})  # intervals
                 said = _captioned(captioner, data, kept, decoding, batch_size)
                 pairs = _pair(said.predictions, data, partial, drop_blank)
                 more = _retrieval(captioner, pairs, said)
                 space = ModelSpace.of(captioner, said.sounds(pairs.references))
             else:
+                say_unused(context, "a file of captions", OF_MODELS)
                 pairs = paired(Path(predictions), data, partial, drop_blank)
                 more, space = [], None
             known = None
@@ -359,13 +367,14 @@ def _show(found: Assessment, format: ScoreFormat, stdout: TextIO) -> None:
     from auricle.evaluation.table import COLUMNS, heading, markdown, remarks, score_rows
 
     if format is ScoreFormat.json:
-        stdout.write(json.dumps(as_json(found), ensure_ascii=False, indent=1) + "\n")
+        text = json.dumps(as_json(found), ensure_ascii=False, indent=1)
+        stdout.write(printable_json(text) + "\n")
     elif format is ScoreFormat.markdown:
         stdout.write(markdown(found))
     else:
         from auricle.cli.tables import print_table
 
-        stdout.write(heading(found) + "\n")
+        stdout.write(printable(heading(found)) + "\n")
         print_table("", COLUMNS, score_rows(found.evaluation))
         for title, lines in remarks(found).items():
-            stdout.write("\n".join([f"{title}:", *(f"  {line}" for line in lines)]) + "\n")
+            stdout.write("".join([f"{title}:\n", *(f"  {printable(line)}\n" for line in lines)]))
