@@ -36,6 +36,9 @@ class Range:
         return f"from {self.least:,} to {self.most:,}"
 
 
+SEEDS = Range(0, 2**63 - 1)  # of torch's generators, and of numpy's
+
+
 def build(cls: type[T], values: Mapping[str, Any], where: str, section: str = "") -> T:
     """``cls(**values)`` for a dataclass; nested mappings become its nested dataclasses.
 

@@ -217,3 +217,19 @@ def test_errors_of_use(run, manifest, tmp_path):
         assert result.exit_code == 2, arguments
         assert result.stderr
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--level-range", "inf"), ("--level-range", 1e300), ("--max-duration", "inf")],
+)
+def test_a_level_or_length_beyond_any_sound_is_wrong_use(run, manifest, tmp_path, option, value):
+    result = run("render", manifest, "-o", tmp_path / "out", option, value)
+    assert result.exit_code == 2
+    assert option in result.stderr
+
+
+def test_more_requests_at_a_time_than_a_machine_has_connections_are_wrong_use(run, manifest):
+    result = run("generate", manifest, "-o", "x.jsonl", "--model", "x", "--concurrency", 10**23)
+    assert result.exit_code == 2
+    assert "--concurrency" in result.stderr

@@ -113,6 +113,8 @@ def test_paths_are_meant_from_the_file_they_stand_in(tmp_path, monkeypatch):
         (SHORT + "[validation]\nmonitor = 'cider_d'\ncaptions_every = 0\n", "never scored"),
         (SHORT + "[augment]\ntime_share = 1.2\n", "time_share=1.2: must be from 0 to 1"),
         (SHORT + "epochs = 2\n", "either epochs or steps"),
+        (SHORT + "seed = -1\n", "training: seed=-1: must be from 0 to"),
+        (SHORT + f"seed = {2**63}\n", "training: seed=.*: must be from 0 to"),
         (SHORT + "[decoding]\ntop_p = 2.0\n", "top_p=2.0"),
         (SHORT + '[augment]\nplace = "fbank"\n', "features is .cached."),
         (SHORT + "tune_encoder = true\n", "tune_encoder.*cached"),

@@ -63,7 +63,9 @@ def generate(
     ] = ProviderName.openai,
     split: ManifestSplit = "train",
     seed: Annotated[int, typer.Option(metavar="N", help="Fixes the pairs and their order.")] = 0,
-    concurrency: Annotated[int, typer.Option(metavar="N", min=1, help="Parallel requests.")] = 8,
+    concurrency: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1000, help="Parallel requests.")
+    ] = 8,
     price: Annotated[
         tuple[float, float] | None,
         typer.Option(metavar="IN OUT", help="Per million tokens read and written: shows the cost."),
@@ -210,9 +212,9 @@ def render(
     rate: Annotated[int, typer.Option(metavar="HZ")] = 16_000,
     format: Annotated[AudioFormat, typer.Option(help="16 bit, mono.")] = AudioFormat.flac,
     level_range: Annotated[
-        float, typer.Option(metavar="DB", min=0, help="Largest difference of levels.")
+        float, typer.Option(metavar="DB", min=0, max=100, help="Largest difference of levels.")
     ] = 5.0,
-    max_duration: Annotated[float, typer.Option(metavar="S", min=0.2)] = 30.0,
+    max_duration: Annotated[float, typer.Option(metavar="S", min=0.2, max=3600)] = 30.0,
     seed: Annotated[int, typer.Option(metavar="N", help="Draws levels and offsets.")] = 0,
     workers: Annotated[
         int | None, typer.Option(metavar="N", min=1, show_default="processors")

@@ -16,6 +16,7 @@ import typer
 from auricle.cli.console import say
 from auricle.fetch.offline import go_offline
 from auricle.processors import share
+from auricle.schema import SEEDS
 
 if TYPE_CHECKING:
     from auricle.pipeline import Captioner
@@ -61,6 +62,12 @@ def positive(value: float | None) -> float | None:
 def probability(value: float | None) -> float | None:
     if value is not None and not 0 < value <= 1:
         raise typer.BadParameter(f"{value} is not in the range 0<x<=1.")
+    return value
+
+
+def seed_value(value: int) -> int:
+    if value not in SEEDS:
+        raise typer.BadParameter(f"{value} is not {SEEDS}.")
     return value
 
 
@@ -176,7 +183,10 @@ FluencyFilter = Annotated[
         show_default=FROM_MODEL,
     ),
 ]
-Seed = Annotated[int, typer.Option(metavar="N", min=0, help="The same seed, the same captions.")]
+Seed = Annotated[
+    int,
+    typer.Option(metavar="N", min=0, callback=seed_value, help="The same seed, the same captions."),
+]
 DeviceName = Annotated[
     str,
     typer.Option(metavar="<auto|cpu|cuda|mps>", callback=device_name, help="Where to compute."),
@@ -194,7 +204,9 @@ Threads = Annotated[
         show_default="those that this process may use",
     ),
 ]
-BatchSize = Annotated[int, typer.Option(metavar="N", min=1, help="Recordings per pass.")]
+BatchSize = Annotated[
+    int, typer.Option(metavar="N", min=1, max=10_000, help="Recordings per pass.")
+]
 
 # Clips with captions for a fit
 ValidationData = Annotated[
@@ -205,7 +217,10 @@ FitMetric = Annotated[
 ]
 Folds = Annotated[int, typer.Option(metavar="N", min=2, help="Folds of cross-validation.")]
 FitSeed = Annotated[
-    int, typer.Option(metavar="N", min=0, help="Seed of samples, folds and intervals.")
+    int,
+    typer.Option(
+        metavar="N", min=0, callback=seed_value, help="Seed of samples, folds and intervals."
+    ),
 ]
 FitCandidates = Annotated[
     int | None,

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from auricle.schema import check
+from auricle.schema import SEEDS, check
 
 RewardName = Literal["cider_d", "spider_fl", "fense", "similarity"]
 
@@ -117,6 +117,7 @@ class TrainingConfig:
             "average_last": (0 <= self.average_last <= 1, "from 0 to 1"),
             "checkpoint_every": (self.checkpoint_every >= 1, "at least 1"),
             "workers": (self.workers >= 0, "0 or more"),
+            "seed": (self.seed in SEEDS, str(SEEDS)),
         }
         check(self, rules)
 
