@@ -4,30 +4,60 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import Future, wait
+from queue import SimpleQueue
+from threading import Thread
+from typing import TypeAlias, TypeVar
 
 from auricle.processors import usable
 
 T = TypeVar("T")
 R = TypeVar("R")
+Jobs: TypeAlias = "SimpleQueue[tuple[Future[R], T] | None]"
+
+PATIENCE_S = 1.0  # after an interruption, for what is computed; a download may take minutes
 
 
 def in_order(
     function: Callable[[T], R], items: Iterable[T], workers: int | None = None
 ) -> Generator[R]:
     """``function`` of each item, in order, computed by ``workers`` threads (by default one per
-    processor), which run at most four items per thread ahead of the caller."""
+    processor), which run at most four items per thread ahead of the caller.
+
+    The threads do not keep the process alive, as those of an executor do."""
     workers = workers or usable()
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[R]] = deque()
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) >= 4 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:  # after an interruption, do not wait for the rest
-            for future in waiting:
-                future.cancel()
+    jobs: Jobs[R, T] = SimpleQueue()
+    waiting: deque[Future[R]] = deque()
+    started = 0
+    try:
+        for item in items:
+            waiting.append(Future())
+            jobs.put((waiting[-1], item))
+            if started < workers:
+                Thread(target=_work, args=(function, jobs), daemon=True).start()
+                started += 1
+            if len(waiting) >= 4 * workers:
+                yield _first(waiting)
+        while waiting:
+            yield _first(waiting)
+    finally:  # after an interruption, do not wait for the rest
+        running = [future for future in waiting if not future.cancel()]
+        for _ in range(started):
+            jobs.put(None)
+        wait(running, PATIENCE_S)
+
+
+def _first(waiting: deque[Future[R]]) -> R:
+    result = waiting[0].result()  # in its place meanwhile, as one of those that are computed
+    waiting.popleft()
+    return result
+
+
+def _work(function: Callable[[T], R], jobs: Jobs[R, T]) -> None:
+    while job := jobs.get():
+        future, item = job
+        if future.set_running_or_notify_cancel():
+            try:
+                future.set_result(function(item))
+            except BaseException as error:
+                future.set_exception(error)
