@@ -16,7 +16,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auricle.errors import AudioError, AuricleError, ModelError
+from auricle.errors import AudioError, AuricleError, ModelError, SeveralError
 from auricle.records import Candidate, Caption
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ __all__ = [
     "Caption",
     "Captioner",
     "ModelError",
+    "SeveralError",
     "load",
 ]
 
@@ -51,5 +52,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    about = [name for name, value in globals().items() if name[:2] == "__" and not callable(value)]
-    return sorted([*__all__, *about])
+    return [*__all__, "__doc__", "__version__"]

@@ -77,8 +77,8 @@ class Heard(Generic[S]):
             return None
         heard_s = recording.end_s - recording.start_s
         return (
-            f"{recording.name}: {recording.duration_s:.0f} s long; "
-            f"captioned its first {heard_s:.0f} s"
+            f"{recording.name}: {recording.duration_s:.4g} s long; "
+            f"captioned its first {heard_s:.4g} s"
         )
 
 

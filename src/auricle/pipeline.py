@@ -268,7 +268,7 @@ class Captioner:
         Raises:
             ModelError: the model has no text embedder, or it cannot be loaded.
         """
-        texts = [text] if isinstance(text, str) else list(text)
+        texts = [text] if isinstance(text, str) or not isinstance(text, Iterable) else list(text)
         for one in texts:
             if not isinstance(one, str):
                 raise TypeError(f"embed_text takes a text or several, not {type(one).__name__}")
