@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from auricle.audio.load import AudioInput
 
 SOUNDFILE_SUFFIXES = ".wav .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .caf .w64"
-FFMPEG_SUFFIXES = ".m4a .aac .mp4 .m4v .mov .mkv .mka .webm .wma .wmv .avi .ac3 .amr .3gp .mpg .ts .mts .m2ts .flv"
+FFMPEG_SUFFIXES = (
+    ".m4a .aac .mp4 .m4v .mov .mkv .mka .webm .wma .wmv .avi .ac3 .amr .3gp"
+    " .mpg .ts .mts .m2ts .flv"
+)
 SUFFIXES = frozenset(f"{SOUNDFILE_SUFFIXES} {FFMPEG_SUFFIXES}".split())
 
 STDIN = "-"
