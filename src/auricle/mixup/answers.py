@@ -28,6 +28,7 @@ from auricle.data.manifest import portable, section
 from auricle.errors import DataError
 from auricle.files import atomic_writer, lock, parse_json, raw_lines
 from auricle.llm.completion import whole_characters
+from auricle.schema import shown
 
 Provider = Literal["openai", "local", "published"]
 MixRelation = Literal["together", "followed by"]
@@ -92,10 +93,10 @@ def parse_row(line: bytes, folder: Path) -> MixupRow:
     row = parse_json(line)
     for key in ("pair", "seed"):
         if not isinstance(row.get(key), int) or isinstance(row[key], bool):
-            raise DataError(f'"{key}" is {row.get(key)!r}; it must be a whole number')
+            raise DataError(f'"{key}" is {shown(row.get(key))}; it must be a whole number')
     for key in ("prompt", "model", "answer"):
         if not isinstance(row.get(key), str):
-            raise DataError(f'"{key}" is {row.get(key)!r}; it must be a string')
+            raise DataError(f'"{key}" is {shown(row.get(key))}; it must be a string')
     _one_of(row, "provider", get_args(Provider))
     _one_of(row, "relation", (None, *get_args(MixRelation)))
     first, second = _two(row, "audio", str)
@@ -208,7 +209,7 @@ def _mend(file: FileIO, path: Path) -> None:
 
 def _one_of(row: dict[str, Any], key: str, values: tuple[Any, ...]) -> None:
     if row.get(key) not in values:
-        raise DataError(f'"{key}" is {row.get(key)!r}; known are {", ".join(map(str, values))}')
+        raise DataError(f'"{key}" is {shown(row.get(key))}; known are {", ".join(map(str, values))}')
 
 
 def _two(row: dict[str, Any], key: str, kind: Any) -> tuple[Any, Any]:
@@ -218,7 +219,7 @@ def _two(row: dict[str, Any], key: str, kind: Any) -> tuple[Any, Any]:
         first, second = values
         if isinstance(first, kind) and isinstance(second, kind):
             return first, second
-    raise DataError(f'"{key}" is {values!r}; it must be a list of a value for each of two clips')
+    raise DataError(f'"{key}" is {shown(values)}; it must be a list of a value for each of two clips')
 
 
 def _sections(row: dict[str, Any]) -> tuple[Section, Section] | None:
@@ -227,5 +228,5 @@ def _sections(row: dict[str, Any]) -> tuple[Section, Section] | None:
     first, second = _two(row, "sections", list)
     parts = [dict(zip(("start_s", "end_s"), part, strict=False)) for part in (first, second)]
     if len(first) != 2 or len(second) != 2:
-        raise DataError(f'"sections" is {row["sections"]!r}; it must be [[start_s, end_s], ..]')
+        raise DataError(f'"sections" is {shown(row["sections"])}; it must be [[start_s, end_s], ..]')
     return section(parts[0]), section(parts[1])
