@@ -20,6 +20,7 @@ from auricle.printable import printable, printable_json, printable_lines
         ("\u202egpj.wav\u2066\u200f\u2028", r"\u202egpj.wav\u2066\u200f\u2028"),
         (b"\xff\x80.wav".decode("utf-8", "surrogateescape"), r"\xff\x80.wav"),
         ("\ud800", r"\ud800"),
+        ("\ufeffa\u200b.wav", r"\ufeffa\u200b.wav"),  # marks that nobody sees
     ],
 )
 def test_one_line_that_prints(text, shown):

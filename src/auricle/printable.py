@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 # Control characters (terminals obey them), line and paragraph separators, marks that turn the
-# direction of writing (a name then reads as another one), and bytes that are not Unicode.
+# direction of writing (a name then reads as another one) or are not seen, and bytes that are not
+# Unicode.
 _UNPRINTABLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff"
+    r"\ud800-\udfff]"
 )
 _SHORT = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
 

@@ -149,7 +149,7 @@ def test_a_model_that_its_weights_do_not_fill_is_refused(folder, values):
 def test_a_pipe_or_a_file_without_end_is_not_read(folder):
     (folder / "vocab.txt").unlink()
     os.mkfifo(folder / "vocab.txt")
-    with pytest.raises(ModelError, match="neither a file nor a folder"):
+    with pytest.raises(ModelError, match="not a file that can be read"):
         check_pretrained(folder)
     (folder / "vocab.txt").unlink()
     (folder / "vocab.txt").touch()
@@ -186,3 +186,12 @@ def test_a_name_is_never_a_folder_of_the_working_directory(folder, monkeypatch):
         with pytest.raises(ModelError, match="Hugging Face Hub"):
             TextEmbedder(name)
     assert TextEmbedder(folder).folder == TextEmbedder(str(folder)).folder
+
+
+def test_what_is_no_file_is_refused_before_a_configuration_beside_it_counts_it(tmp_path):
+    place = tmp_path / "2_Dense"
+    place.mkdir()
+    (place / "config.json").write_text('{"in_features": 2, "out_features": 2}')
+    (place / "model.safetensors").symlink_to("model.safetensors")
+    with pytest.raises(ModelError, match=r"model\.safetensors: not a file that can be read"):
+        check_pretrained(tmp_path)

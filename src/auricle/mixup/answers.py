@@ -209,7 +209,9 @@ def _mend(file: FileIO, path: Path) -> None:
 
 def _one_of(row: dict[str, Any], key: str, values: tuple[Any, ...]) -> None:
     if row.get(key) not in values:
-        raise DataError(f'"{key}" is {shown(row.get(key))}; known are {", ".join(map(str, values))}')
+        raise DataError(
+            f'"{key}" is {shown(row.get(key))}; known are {", ".join(map(str, values))}'
+        )
 
 
 def _two(row: dict[str, Any], key: str, kind: Any) -> tuple[Any, Any]:
@@ -219,7 +221,9 @@ def _two(row: dict[str, Any], key: str, kind: Any) -> tuple[Any, Any]:
         first, second = values
         if isinstance(first, kind) and isinstance(second, kind):
             return first, second
-    raise DataError(f'"{key}" is {shown(values)}; it must be a list of a value for each of two clips')
+    raise DataError(
+        f'"{key}" is {shown(values)}; it must be a list of a value for each of two clips'
+    )
 
 
 def _sections(row: dict[str, Any]) -> tuple[Section, Section] | None:
@@ -228,5 +232,7 @@ def _sections(row: dict[str, Any]) -> tuple[Section, Section] | None:
     first, second = _two(row, "sections", list)
     parts = [dict(zip(("start_s", "end_s"), part, strict=False)) for part in (first, second)]
     if len(first) != 2 or len(second) != 2:
-        raise DataError(f'"sections" is {shown(row["sections"])}; it must be [[start_s, end_s], ..]')
+        raise DataError(
+            f'"sections" is {shown(row["sections"])}; it must be [[start_s, end_s], ..]'
+        )
     return section(parts[0]), section(parts[1])

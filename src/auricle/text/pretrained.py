@@ -37,7 +37,11 @@ def check_pretrained(folder: Path) -> None:
     Raises ModelError: names the file and what is wrong with it.
     """
     places = [folder, *(path for path in sorted(folder.iterdir()) if path.is_dir())]
-    for path in (path for place in places for path in sorted(place.iterdir())):
+    paths = [path for place in places for path in sorted(place.iterdir()) if not path.is_dir()]
+    for path in paths:
+        if not path.is_file():  # a pipe, or a link to nothing
+            raise ModelError(f"{path}: not a file that can be read; remove it")
+    for path in paths:
         _check_file(path)
     if (folder / "modules.json").is_file():
         _check_modules(folder)
@@ -99,10 +103,6 @@ def without_bars() -> Iterator[None]:
 
 
 def _check_file(path: Path) -> None:
-    if path.is_dir():
-        return
-    if not path.is_file():
-        raise ModelError(f"{path}: neither a file nor a folder; remove it")
     if path.name in CODE_FILES:
         raise ModelError(f"{path}: names code of its own, which auricle never executes")
     if path.suffix == ".safetensors":
