@@ -1,0 +1,85 @@
+"""A captioner without a model, for tests of the command line and processes that they start."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
+
+from auricle.audio.load import AudioInput, load_audio
+from auricle.errors import AudioError, ModelError
+from auricle.records import Candidate, Caption
+
+# Installs the stub and runs the program, in a process of its own.
+PROGRAM = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
+sys.path.insert(0, {root!r})
+from tests.helpers.stub_captioner import install_stub
+install_stub(sys.modules.__setitem__, pause_s={pause_s})
+from auricle.cli import main
+main()
+"""
+
+
+class StubCaptioner:
+    settings: dict = {}  # noqa: RUF012  (what the last call was given)
+    pause_s = 0.0
+    precision, precision_reason = "bf16", "the stub likes it"
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str, device: str = "auto", precision: str = "float32"
+    ) -> StubCaptioner:
+        print("a library that prints")
+        if name != "tiny":
+            raise ModelError(f"{name}: no such model; there is only tiny")
+        cls.settings = {"device": device, "precision": precision}
+        return cls()
+
+    def decoding(self, decode: str | None, **settings: object) -> SimpleNamespace:
+        if settings["min_length"] == 40:
+            raise ValueError("min_length=40: must be below max_length")
+        type(self).settings |= {"decode": decode, **settings}
+        return SimpleNamespace(options=SimpleNamespace(method=decode or "nucleus"))
+
+    def speak(
+        self, source: AudioInput, decoding: SimpleNamespace, *, on_note, allow_urls: bool
+    ) -> Iterator[str]:
+        assert decoding.options.method
+        type(self).settings |= {"allow_urls": allow_urls}
+        load_audio(source, 16_000, end_s=2.0)
+        on_note(f"{source}: a note")
+        yield from ("a tone,", " 삐")
+
+    def stream(
+        self,
+        sources: Iterable[AudioInput],
+        decoding: SimpleNamespace,
+        *,
+        batch_size: int,
+        allow_urls: bool,
+    ) -> Iterator[SimpleNamespace]:
+        assert decoding.options.method
+        type(self).settings |= {"batch_size": batch_size, "allow_urls": allow_urls}
+        for source in sources:
+            try:
+                recording = load_audio(source, 16_000, end_s=2.0)
+            except AudioError as error:
+                heard = SimpleNamespace(note=None)
+                yield SimpleNamespace(heard=heard, caption=None, error=error)
+                continue
+            end_s, longer = recording.end_s, recording.duration_s > recording.end_s
+            note = f"{source}: captioned its first {end_s:.0f} s" if longer else None
+            text = f"a tone of {end_s:.0f} s, 삐"
+            candidate = Candidate(text, -1.0, 0.5, 0.05, True)
+            caption = Caption(
+                recording.name, 0.0, end_s, text, 0.05, (candidate,), "tiny", "nucleus", 0
+            )
+            yield SimpleNamespace(heard=SimpleNamespace(note=note), caption=caption, error=None)
+            time.sleep(self.pause_s)
+
+
+def install_stub(set_module: Callable[[str, object], None], pause_s: float = 0.0) -> None:
+    StubCaptioner.pause_s = pause_s
+    set_module("auricle.pipeline", SimpleNamespace(Captioner=StubCaptioner))
