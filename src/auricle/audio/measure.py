@@ -42,8 +42,7 @@ def measure(path: Path, start_s: float | None = None, end_s: float | None = None
     Raises AudioError: the file is unreadable or damaged, or the section lies beyond its end.
     """
     with open_window(path) as window:
-        rate_hz, scale = window.rate_hz, 1.0
-        meter = Meter(scale)
+        rate_hz, meter = window.rate_hz, Meter()
         for piece in window.pieces(start_s or 0.0, end_s, rate_hz):
             meter.add(piece)
         duration_s, missing_s = meter.samples / rate_hz, window.missing_s()
@@ -65,7 +64,7 @@ class Meter:
     """Measures of consecutive pieces of a waveform, equal to those of the whole. ``scale``: samples
     are divided by it."""
 
-    def __init__(self, scale: float) -> None:
+    def __init__(self, scale: float = 1.0) -> None:
         self.samples, self.peak = 0, 0.0
         self.digest = hashlib.blake2b(digest_size=16)
         self._scale = scale
