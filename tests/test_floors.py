@@ -30,7 +30,8 @@ data
 decoding
 hub
 hearing settings
-sources outcomes
+sources outcomes describing
+timeline
 pipeline
 metrics mixup
 training

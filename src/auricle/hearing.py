@@ -19,6 +19,7 @@ from auricle.audio.kinds import AudioInput, is_array
 from auricle.audio.level import without_silent_ends
 from auricle.audio.load import Recording, load_audio
 from auricle.audio.lookahead import in_order
+from auricle.audio.stream import RecordingStream, SoundStream
 from auricle.data.clip import Clip, load_recording
 from auricle.errors import AudioError
 from auricle.model.captioner import AudioCaptioner, AudioMemory, padded
@@ -160,19 +161,37 @@ def load(source: Source, sample_rate_hz: int, max_duration_s: float | None = Non
     return load_audio(given, sample_rate_hz, end_s=max_duration_s)
 
 
+def stream_sound(source: Source, sample_rate_hz: int) -> SoundStream:
+    """Any source as consecutive pieces at ``sample_rate_hz``."""
+    if isinstance(source, Clip | Recording):
+        recording = load(source, sample_rate_hz)
+        return RecordingStream((recording.waveform, sample_rate_hz), sample_rate_hz, recording.name)
+    given: Any = (source, sample_rate_hz) if is_array(source) else source
+    return RecordingStream(given, sample_rate_hz)
+
+
 def encode_together(
     models: Sequence[AudioCaptioner], waveforms: Sequence[Tensor | np.ndarray]
 ) -> tuple[AudioMemory, ...]:
     """`AudioCaptioner.encode` of the same clips per model; an encoder that they share runs once."""
+    features = features_together(models, waveforms)
+    return tuple(
+        model.encode_features(*found) for model, found in zip(models, features, strict=True)
+    )
+
+
+def features_together(
+    models: Sequence[AudioCaptioner], waveforms: Sequence[Tensor | np.ndarray]
+) -> list[tuple[Tensor, Tensor]]:
+    """The features of the same clips per model, and their lengths (see `Encoder.forward`); an
+    encoder that they share runs once."""
     batch, lengths = padded(waveforms, models[0].device)
     features: dict[int, tuple[Tensor, Tensor]] = {}
-    memories = []
     for model in models:
         key = id(model.encoder)
         if key not in features:
             features[key] = model.features(batch, lengths)
-        memories.append(model.encode_features(*features[key]))
-    return tuple(memories)
+    return [features[id(model.encoder)] for model in models]
 
 
 def _load(audio: Callable[[S], Source] | None, rate_hz: int, limit_s: float, source: S) -> Heard[S]:

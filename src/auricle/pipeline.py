@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, overload
@@ -13,23 +14,33 @@ import torch
 from torch import Tensor
 
 from auricle.audio.kinds import is_one
-from auricle.decoding.candidates import find_candidates, joint_steps
-from auricle.decoding.confidence import NO_SOUND, confidence, declined
+from auricle.decoding.candidates import joint_steps
+from auricle.decoding.confidence import NO_SOUND
 from auricle.decoding.joint_space import sound_vectors, text_vectors
-from auricle.decoding.options import DecodeOptions
-from auricle.decoding.rerank import choose
 from auricle.decoding.streaming import stream_tokens
+from auricle.describing import Describer, is_calibrated
 from auricle.errors import AudioError, ModelError
 from auricle.files import is_file
-from auricle.hearing import BATCH_SIZE, Heard, HeardBatch, Source, hear, hear_each
+from auricle.hearing import (
+    BATCH_SIZE,
+    Heard,
+    HeardBatch,
+    Source,
+    hear,
+    hear_each,
+    stream_sound,
+)
 from auricle.hub.ensemble import Ensemble, load_model, save_ensemble
 from auricle.model.device import pick_device
 from auricle.model.precision import convert, move, parameter_count, resolve_precision
 from auricle.outcomes import Captioned, OnError, settled
 from auricle.records import Candidate, Caption, keep_sound
+from auricle.schema import build
 from auricle.settings import Decoding, chosen, one_of
 from auricle.sources import OwnRate, Sources
 from auricle.text.fluency import fluency_filter
+from auricle.timeline.options import TimelineOptions
+from auricle.timeline.timeline import Timeline
 from auricle.watch import Note, silent
 
 S = TypeVar("S")
@@ -193,11 +204,48 @@ class Captioner:
         """
         decoding = decoding or self.decoding(**settings)
         taken = self._sources(sample_rate, sampling_rate, allow_urls, audio)
-        fluency_filter(decoding.options.fluency, str(self.models[0].device))  # before any is heard
-        caption = partial(self._captioned, decoding=decoding)
+        caption = partial(self._captioned, describer=self._describer(decoding))
         return hear_each(
             self.models, taken.each(sources), caption, audio=taken.sound, batch_size=batch_size
         )
+
+    def timeline(
+        self,
+        source: Source,
+        options: TimelineOptions | None = None,
+        decoding: Decoding | None = None,
+        *,
+        batch_size: int = BATCH_SIZE,
+        sample_rate: int | None = None,
+        sampling_rate: int | None = None,
+        allow_urls: bool = False,
+        **settings: Any,
+    ) -> Timeline:
+        """Iterate over the timed captions of one recording of any length, as they are found.
+
+        Each `Caption` is of one event or scene, from ``start_s`` to ``end_s``; silence and a faint
+        steady background have none. The memory does not grow with the length.
+
+        Args:
+            options, decoding: built from ``settings`` by default, whose names are those of
+                `TimelineOptions` and `decoding`. A caption below ``min_confidence`` is left out.
+
+        The other arguments are those of `stream`. Iterating raises AudioError: the recording cannot
+        be read.
+
+        Raises:
+            ModelError, TypeError, ValueError: as `stream` and `decoding`.
+        """
+        own = {
+            one.name: settings.pop(one.name)
+            for one in fields(TimelineOptions)
+            if one.name in settings
+        }
+        options = options or build(TimelineOptions, own, "timeline")
+        decoding = decoding or self.decoding(**settings)
+        taken = self._sources(sample_rate, sampling_rate, allow_urls)
+        sound = stream_sound(taken.sound(source), self.sample_rate_hz)
+        return Timeline(sound, self._describer(decoding), options, batch_size)
 
     @torch.inference_mode()
     def speak(
@@ -302,7 +350,7 @@ class Captioner:
             ModelError: ``min_confidence`` needs a calibration that the model does not have.
         """
         options = chosen(self.ensemble.decoding, decode, num_beams, changes)
-        if min_confidence and not self._calibrated(options):
+        if min_confidence and not is_calibrated(self.ensemble, options):
             raise ModelError(
                 f"{self.ensemble.name}: min_confidence={min_confidence}: no calibration for "
                 f"{options.method} decoding; `auricle tune confidence` fits one"
@@ -319,59 +367,30 @@ class Captioner:
         rate_hz = one_of(sample_rate=sample_rate, sampling_rate=sampling_rate)
         return Sources(self._own_rate, rate_hz, allow_urls, audio)
 
-    @torch.inference_mode()
-    def _captioned(self, batch: HeardBatch[S], decoding: Decoding) -> list[Captioned[S]]:
-        """Decode the clips of a batch that are not silent."""
+    def _describer(self, decoding: Decoding) -> Describer:
+        """What the captions of one call are made by."""
+        fluency_filter(decoding.options.fluency, str(self.device))  # before any is heard
+        return Describer(self.ensemble, self.scorers, decoding)
+
+    def _captioned(self, batch: HeardBatch[S], describer: Describer) -> list[Captioned[S]]:
+        """Describe the clips of a batch that are not silent."""
         found: list[list[Candidate]] = []
         if batch.audible:
-            found = find_candidates(
-                self.scorers,
-                batch.memories_of(batch.audible),
-                decoding.options,
-                decoding.seed,
-                self.ensemble.config.pool,
-                decoding.every_term or self._calibrated(decoding.options),
-            )
+            found = describer.candidates(batch.memories_of(batch.audible))
         candidates = dict(zip(batch.audible, found, strict=True))
         return [
-            Captioned(heard, self._caption(heard, candidates.get(row, []), decoding))
+            Captioned(heard, self._caption(heard, candidates.get(row, []), describer))
             for row, heard in enumerate(batch.heard)
         ]
 
-    def _calibrated(self, options: DecodeOptions) -> bool:
-        """Whether captions decoded with ``options`` have a calibrated confidence."""
-        calibration = self.ensemble.calibration
-        return calibration is not None and calibration.method == options.method
-
     def _caption(
-        self, heard: Heard[S], candidates: list[Candidate], decoding: Decoding
+        self, heard: Heard[S], candidates: list[Candidate], describer: Describer
     ) -> Caption | None:
         """The record of one recording; silence has no candidates."""
         recording = heard.recording
         if recording is None:
             return None
-        best = choose(candidates) if candidates else None
-        text = best.text if best else NO_SOUND
-        sure = None
-        if best and self._calibrated(decoding.options):
-            assert self.ensemble.calibration is not None
-            sure = confidence(self.ensemble.calibration, best)
-            if sure < decoding.min_confidence:
-                text = NO_SOUND
-                unsure = declined(best, sure, decoding.min_confidence)
-                candidates = [unsure if c is best else c for c in candidates]
-        caption = Caption(
-            audio=recording.name,
-            start_s=round(recording.start_s, 3),
-            end_s=round(recording.end_s, 3),
-            caption=text,
-            score=best.score if best else None,
-            candidates=tuple(candidates),
-            model=self.ensemble.name,
-            decode=decoding.options.method,
-            seed=decoding.seed,
-            confidence=sure,
-        )
+        caption = describer.caption(recording.name, recording.start_s, recording.end_s, candidates)
         if not is_file(recording.name):
             keep_sound(caption, recording.waveform, recording.sample_rate_hz)
         return caption

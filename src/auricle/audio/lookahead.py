@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, wait
-from queue import SimpleQueue
-from threading import Thread
+from queue import Queue, SimpleQueue
+from threading import Event, Thread
 from typing import TypeAlias, TypeVar
 
 from auricle.processors import usable
@@ -61,3 +61,35 @@ def _work(function: Callable[[T], R], jobs: Jobs[R, T]) -> None:
                 future.set_result(function(item))
             except BaseException as error:
                 future.set_exception(error)
+
+
+def ahead(items: Iterable[T], most: int) -> Generator[T]:
+    """``items``, computed by a thread that runs at most ``most`` of them ahead of the caller."""
+    waiting: Queue[tuple[T | None, BaseException | None]] = Queue(most)
+    stopped = Event()
+
+    def work() -> None:
+        try:
+            for item in items:
+                waiting.put((item, None))
+                if stopped.is_set():
+                    return
+            waiting.put((None, None))
+        except BaseException as error:
+            waiting.put((None, error))
+
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = waiting.get()
+            if error:
+                raise error
+            if item is None:
+                return
+            yield item
+    finally:
+        stopped.set()
+        while thread.is_alive() and not waiting.empty():
+            waiting.get_nowait()
+        thread.join(PATIENCE_S)

@@ -46,6 +46,33 @@ def find_candidates(
     return score_candidates(scorers, embeddings, hypotheses, likelihoods, options, every_term)
 
 
+def score_again(
+    scorers: Sequence[Scorer],
+    memories: Sequence[AudioMemory],
+    parts: Sequence[Sequence[Candidate]],
+    options: DecodeOptions,
+    pool: Pool = "candidates",
+    every_term: bool = False,
+) -> list[Candidate]:
+    """The candidates of the parts of a recording, scored by the memory of the whole, best first.
+
+    ``memories``: of the whole, one per scorer, [1, T, D]. The other arguments are those of
+    `find_candidates`.
+    """
+    number = {scorer.name: place for place, scorer in enumerate(scorers)}
+    found: dict[str, Hypothesis] = {}
+    for candidate in (candidate for part in parts for candidate in part):
+        scorer = number.get(candidate.model or "", 0)
+        ids = tuple(scorers[scorer].tokenizer.encode(candidate.text))
+        count = candidate.count + (found[candidate.text].count if candidate.text in found else 0)
+        found[candidate.text] = Hypothesis(candidate.text, ids, None, count, scorer)
+    hypotheses = [list(found.values())]
+    likelihoods = judge_hypotheses(scorers, _read(scorers, memories), hypotheses, pool)
+    embeddings = [memory.embedding for memory in memories]
+    by_score = replace(options, method="nucleus")  # the parts' orders are of no use for the whole
+    return score_candidates(scorers, embeddings, hypotheses, likelihoods, by_score, every_term)[0]
+
+
 def judge_hypotheses(
     scorers: Sequence[Scorer],
     crosses: Sequence[CrossMemory],

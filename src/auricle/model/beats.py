@@ -35,9 +35,10 @@ class Beats(Encoder):
         self.config = config
         self.published_behaviour = published_behaviour
         self.dim = config.dim
-        self.bands = MEL_BINS // config.patch_size
+        self.together = self.bands = MEL_BINS // config.patch_size
         self.frame_rate_hz = SAMPLE_RATE_HZ / HOP / config.patch_size * self.bands
         self.min_samples = WINDOW + (config.patch_size - 1) * HOP
+        self.span_s = self.min_samples / SAMPLE_RATE_HZ
 
         self.patches = nn.Conv2d(
             1, config.patch_dim, config.patch_size, config.patch_size, bias=config.patch_bias

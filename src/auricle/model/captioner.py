@@ -107,6 +107,12 @@ class AudioCaptioner(nn.Module):
         x = self.memory_projection(self.conformer(x, lengths))
         return AudioMemory(x, lengths, self.embedding_head(x, lengths))
 
+    def frames_in(self, seconds: float) -> int:
+        """The frames of the memory of so long a recording, at most what the decoder can read."""
+        features = self.encoder.frames_of(0.0, seconds).stop
+        kernel, rate = self.config.downsample.kernel, self.config.downsample.rate
+        return min((max(features, kernel) - kernel) // rate + 1, self.config.decoder.max_memory)
+
     def logits(self, memory: AudioMemory, token_ids: Tensor) -> Tensor:
         """Teacher forcing: decoder inputs [B * N, L], start token first -> [B * N, L, V].
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -11,6 +12,9 @@ from torch import Tensor, nn
 Augment: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 
+SLACK = 0.25  # of a step
+
+
 class Encoder(nn.Module):
     """Turns waveforms into features: BEATs for the published system, YAMNet for ``tiny``.
 
@@ -18,11 +22,15 @@ class Encoder(nn.Module):
         sample_rate_hz: the sample rate of its waveforms.
         frame_rate_hz: its features per second.
         dim: width of a feature.
+        span_s: seconds of sound that a feature is computed from.
+        together: consecutive features that hear the same span, such as its bands of frequency.
     """
 
     sample_rate_hz: int
     frame_rate_hz: float
     dim: int
+    span_s: float
+    together: int = 1
 
     def forward(
         self, waveforms: Tensor, lengths: Tensor, augment: Augment | None = None
@@ -35,3 +43,11 @@ class Encoder(nn.Module):
         undefined.
         """
         raise NotImplementedError
+
+    def frames_of(self, start_s: float, end_s: float) -> slice:
+        """The features that hear a section of a recording, in seconds, and at most a quarter of a
+        step beyond it; at least those of one step."""
+        step_s = self.together / self.frame_rate_hz
+        first = max(0, math.ceil(start_s / step_s - SLACK))
+        last = max(first, math.floor((end_s - self.span_s) / step_s + SLACK))
+        return slice(first * self.together, (last + 1) * self.together)

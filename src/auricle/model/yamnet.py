@@ -55,6 +55,7 @@ class Yamnet(Encoder):
     """
 
     sample_rate_hz = SAMPLE_RATE_HZ
+    span_s = PATCH / SAMPLE_RATE_HZ
 
     def __init__(
         self, config: YamnetConfig | None = None, class_names: tuple[str, ...] | None = None

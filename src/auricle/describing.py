@@ -1,0 +1,90 @@
+"""Describing: audio memories -> candidates -> the record of a caption."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from auricle.decoding.candidates import find_candidates, score_again
+from auricle.decoding.confidence import NO_SOUND, confidence, declined
+from auricle.decoding.hypothesis import Scorer
+from auricle.decoding.options import DecodeOptions
+from auricle.decoding.rerank import choose
+from auricle.hub.ensemble import Ensemble
+from auricle.model.captioner import AudioMemory
+from auricle.records import Candidate, Caption
+from auricle.settings import Decoding
+
+
+class Describer:
+    """The captions of one call: those of ``ensemble`` by its ``scorers``, decoded as ``decoding``
+    says."""
+
+    def __init__(self, ensemble: Ensemble, scorers: Sequence[Scorer], decoding: Decoding) -> None:
+        self.ensemble, self.scorers, self.decoding = ensemble, scorers, decoding
+        self.calibrated = is_calibrated(ensemble, decoding.options)
+        self._every_term = decoding.every_term or self.calibrated
+
+    @torch.inference_mode()
+    def candidates(self, memories: Sequence[AudioMemory]) -> list[list[Candidate]]:
+        """The candidates of B clips, best first, from their memories, one per model."""
+        return find_candidates(
+            self.scorers,
+            memories,
+            self.decoding.options,
+            self.decoding.seed,
+            self.ensemble.config.pool,
+            self._every_term,
+        )
+
+    @torch.inference_mode()
+    def again(
+        self, memories: Sequence[AudioMemory], parts: Sequence[Sequence[Candidate]]
+    ) -> list[Candidate]:
+        """The candidates of the parts of a recording, scored by the memory of the whole."""
+        return score_again(
+            self.scorers,
+            memories,
+            parts,
+            self.decoding.options,
+            self.ensemble.config.pool,
+            self._every_term,
+        )
+
+    def confidence(self, candidates: Sequence[Candidate]) -> float | None:
+        """The confidence of the chosen candidate; None if the model has no calibration for it."""
+        calibration = self.ensemble.calibration
+        if not (candidates and self.calibrated and calibration):
+            return None
+        return confidence(calibration, choose(candidates))
+
+    def caption(
+        self, name: str, start_s: float, end_s: float, candidates: Sequence[Candidate]
+    ) -> Caption:
+        """The record of a recording or a part of it; silence has no candidates."""
+        best = choose(candidates) if candidates else None
+        text = best.text if best else NO_SOUND
+        sure = self.confidence(candidates)
+        if best and sure is not None and sure < self.decoding.min_confidence:
+            text = NO_SOUND
+            unsure = declined(best, sure, self.decoding.min_confidence)
+            candidates = [unsure if one is best else one for one in candidates]
+        return Caption(
+            audio=name,
+            start_s=round(start_s, 3),
+            end_s=round(end_s, 3),
+            caption=text,
+            score=best.score if best else None,
+            candidates=tuple(candidates),
+            model=self.ensemble.name,
+            decode=self.decoding.options.method,
+            seed=self.decoding.seed,
+            confidence=sure,
+        )
+
+
+def is_calibrated(ensemble: Ensemble, options: DecodeOptions) -> bool:
+    """Whether captions decoded with ``options`` have a calibrated confidence."""
+    calibration = ensemble.calibration
+    return calibration is not None and calibration.method == options.method

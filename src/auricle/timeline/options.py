@@ -1,0 +1,34 @@
+"""Options of a timeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from auricle.schema import Range, check
+
+
+@dataclass(frozen=True)
+class TimelineOptions:
+    """How a recording is cut into timed captions.
+
+    Attributes:
+        min_duration_s: sounds that are audible for less are left out.
+        max_duration_s: longer captions are cut; None leaves them as long as the sound is.
+        sensitivity: 0 takes only what is far above the background, 1 also what hardly is.
+        hop_s: seconds between the windows in which a long sound is heard; the model's longest
+            recording less `OVERLAP_S` by default. Windows that overlap more cost more, and leave
+            more places to choose from for the cut between them.
+        pause_s: a shorter pause is a part of the sound around it.
+        ahead_s: seconds of the recording that the background is judged by in advance.
+    """
+
+    min_duration_s: Annotated[float, Range(0.04, 3600)] = 0.2
+    max_duration_s: Annotated[float, Range(1, 1e9)] | None = None
+    sensitivity: Annotated[float, Range(0, 1)] = 0.5
+    hop_s: Annotated[float, Range(1, 3600)] | None = None
+    pause_s: Annotated[float, Range(0.1, 60)] = 1.2
+    ahead_s: Annotated[float, Range(0, 60)] = 20.0
+
+    def __post_init__(self) -> None:
+        check(self)
