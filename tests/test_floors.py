@@ -26,7 +26,7 @@ audio
 records
 writers model
 text
-data
+data subtitles
 decoding
 hub
 hearing settings

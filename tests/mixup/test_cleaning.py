@@ -7,7 +7,8 @@ import time
 import pytest
 
 from auricle.mixup.cleaning import REASONS, clean, unpacked
-from auricle.mixup.stems import content, distinctive, order
+from auricle.mixup.order import distinctive, order
+from auricle.text.stems import content
 
 CAPTIONS = ("A dog barks repeatedly", "Rain falls on a metal roof as thunder rumbles")
 GOOD = "A dog barks repeatedly while rain falls on a metal roof"

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from auricle.mixup.stems import stems
 from auricle.mixup.synonyms import GROUPS
+from auricle.text.stems import stems
 
 if TYPE_CHECKING:
     from torch import Tensor

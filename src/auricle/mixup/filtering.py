@@ -22,10 +22,10 @@ from auricle.mixup.answers import MixupRow, read_rows
 from auricle.mixup.answers import to_json as row_to_json
 from auricle.mixup.cleaning import REASONS, SENTENCES, CleanedAnswer, clean
 from auricle.mixup.events import NEITHER, ONE, OTHERS, Likeness
+from auricle.mixup.order import order
 from auricle.mixup.pairs import digest
 from auricle.mixup.prompts import MAX_WORDS
 from auricle.mixup.repeats import FRAMED, REPEATED, Repeats
-from auricle.mixup.stems import order
 from auricle.watch import Progress, silent
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def filter_mixups(
     It and ``output`` with the suffix .rejected.jsonl are written completely or not at all. A row is
     a clip whose "mix" is the other recording (`auricle.audio.mixing`), with the id "mixup-<pair>"
     in the split "train"; its key "mixup" records its sources. If an answer has no relation, the
-    caption decides whether one recording follows the other (`auricle.mixup.stems.order`). Without a
+    caption decides whether one recording follows the other (`auricle.mixup.order.order`). Without a
     ``detector``, no caption is disfluent. ``progress`` gets the number of finished rows. The file
     is read several times, row by row.
 

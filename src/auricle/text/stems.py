@@ -1,12 +1,10 @@
-"""Stems of content words, to find what a mixed text took from each caption.
+"""Stems of content words, to find what two texts both speak of.
 
 Rules cut the stems ("barking", "barks", "barked" -> "bark"), well enough to compare English words,
 not to read them.
 """
 
 from __future__ import annotations
-
-import re
 
 from auricle.text.normalise import words
 
@@ -22,10 +20,6 @@ _COMMON = frozenset(
 )
 LAST_LATIN = "\N{LATIN SMALL LETTER TURNED H WITH FISHHOOK AND TAIL}"
 _SUFFIXES = ("ing", "ed", "ly", "es", "s")
-_JOINT = re.compile(
-    r"\b(?:followed by|and then|then|before|after which|(?P<after>after))\b",
-    re.IGNORECASE,
-)
 
 
 def content(text: str) -> frozenset[str]:
@@ -37,34 +31,6 @@ def stems(text: str) -> list[frozenset[str]]:
     """The stem of each content word of ``text``. In a script without such endings as English has,
     these are all pairs of neighbouring letters of the word."""
     return [_stems(word) for word in words(text) if word not in _COMMON]
-
-
-def distinctive(captions: tuple[str, str]) -> tuple[frozenset[str], frozenset[str]]:
-    """The content of only the first of two captions, and of only the second."""
-    first, second = map(content, captions)
-    return first - second, second - first
-
-
-def order(text: str, captions: tuple[str, str]) -> tuple[int, int] | None:
-    """(0, 1) if in ``text`` the first caption's sounds end before the second's begin, (1, 0) if the
-    second's end first, else None.
-
-    This must hold for all their content: each side of "followed by", "then", "before" or "after"
-    has distinctive content of one caption only.
-    """
-    own = distinctive(captions)
-    for joint in _JOINT.finditer(text):
-        before = _only(content(text[: joint.start()]), own)
-        after = _only(content(text[joint.end() :]), own)
-        if before is not None and after is not None and before != after:
-            return (after, before) if joint["after"] else (before, after)
-    return None
-
-
-def _only(found: frozenset[str], own: tuple[frozenset[str], frozenset[str]]) -> int | None:
-    """The only caption with distinctive content in ``found``, or None."""
-    first, second = (bool(found & words) for words in own)
-    return None if first == second else int(second)
 
 
 def _stems(word: str) -> frozenset[str]:

@@ -1,0 +1,1 @@
+"""Subtitles of sounds: cues for deaf and hard-of-hearing viewers, beside dialogue or alone."""
