@@ -29,6 +29,7 @@ text
 data subtitles
 decoding
 hub
+parts
 hearing settings
 sources outcomes describing
 timeline

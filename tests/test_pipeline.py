@@ -258,13 +258,31 @@ def test_embeddings_need_a_text_embedder_and_readable_recordings(captioner, good
             embed(str(good_and_bad[0]))
 
 
-def test_a_long_recording_is_captioned_from_its_start_and_said_so(captioner):
-    long = np.random.default_rng(1).standard_normal(RATE * 33).astype(np.float32) * 0.1
-    short = long[:RATE]
-    first, second = captioner.stream([long, short], sample_rate=RATE)
-    assert first.caption.end_s == 30.0
-    assert first.heard.note == "<array>: 33 s long; captioned its first 30 s"
-    assert second.heard.note is None
+def test_a_long_recording_is_captioned_as_a_whole(captioner):
+    long = np.random.default_rng(1).standard_normal(RATE * 70).astype(np.float32) * 0.1
+    short, progress = long[:RATE], []
+    first, second = captioner.stream(
+        [long, short], sample_rate=RATE, progress=lambda *told: progress.append(told)
+    )
+    assert (first.caption.start_s, first.caption.end_s) == (0.0, 70.0)
+    assert first.heard.note is None
+    assert progress[-1] == ("hearing <array>", 70, 70)
+    thirds = [long[place * RATE * 70 // 3 :][: RATE * 70 // 3] for place in range(3)]
+    parts = captioner.caption(thirds, sample_rate=RATE)
+    theirs = {one.text for part in parts for one in part.candidates}
+    assert {one.text for one in first.caption.candidates} == theirs
+    assert second.caption == captioner.caption((short, RATE))[0]
+
+
+def test_the_start_of_a_long_recording_alone_is_captioned_if_asked_and_said_so(captioner):
+    long = np.random.default_rng(1).standard_normal(RATE * 70).astype(np.float32) * 0.1
+    for most_s in (20.0, 40.0):
+        (found,) = captioner.stream([long], sample_rate=RATE, max_duration_s=most_s)
+        assert found.caption.end_s == most_s
+        assert found.heard.note == f"<array>: 70 s long; captioned its first {most_s:g} s"
+    start = captioner.caption((long[: 20 * RATE], RATE))[0]
+    (found,) = captioner.stream([long], sample_rate=RATE, max_duration_s=20.0)
+    assert found.caption.caption == start.caption
 
 
 def test_the_first_fluent_candidate_wins_and_the_best_when_none_is():

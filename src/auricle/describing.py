@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import torch
@@ -15,6 +16,8 @@ from auricle.hub.ensemble import Ensemble
 from auricle.model.captioner import AudioMemory
 from auricle.records import Candidate, Caption
 from auricle.settings import Decoding
+
+MOST = 120  # candidates of a long recording
 
 
 class Describer:
@@ -42,11 +45,11 @@ class Describer:
     def again(
         self, memories: Sequence[AudioMemory], parts: Sequence[Sequence[Candidate]]
     ) -> list[Candidate]:
-        """The candidates of the parts of a recording, scored by the memory of the whole."""
+        """The best candidates of the parts of a recording, scored by the memory of the whole."""
         return score_again(
             self.scorers,
             memories,
-            parts,
+            _best(parts),
             self.decoding.options,
             self.ensemble.config.pool,
             self._every_term,
@@ -82,6 +85,16 @@ class Describer:
             seed=self.decoding.seed,
             confidence=sure,
         )
+
+
+def _best(parts: Sequence[Sequence[Candidate]]) -> list[list[Candidate]]:
+    """As many of each part's candidates, best first, that there are about `MOST` texts at most; of
+    very many parts, the texts that most parts have."""
+    share = max(1, MOST // len(parts))
+    kept = [list(part[:share]) for part in parts]
+    texts = Counter(one.text for part in kept for one in part)
+    most = {text for text, _ in texts.most_common(MOST)}
+    return [[one for one in part if one.text in most] for part in kept]
 
 
 def is_calibrated(ensemble: Ensemble, options: DecodeOptions) -> bool:

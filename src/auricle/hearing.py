@@ -1,6 +1,7 @@
 """Hearing: sources are loaded ahead, batched by length and encoded once; their order stays.
 
 sources ──► load (threads, ahead) ──► batches of similar length ──► encode ──► Heard, in order
+                              a long recording ──► its parts (parts.py) ──┘
 """
 
 from __future__ import annotations
@@ -16,21 +17,30 @@ import torch
 from torch import Tensor
 
 from auricle.audio.kinds import AudioInput, is_array
-from auricle.audio.level import without_silent_ends
 from auricle.audio.load import Recording, load_audio
 from auricle.audio.lookahead import in_order
 from auricle.audio.stream import RecordingStream, SoundStream
 from auricle.data.clip import Clip, load_recording
 from auricle.errors import AudioError
-from auricle.model.captioner import AudioCaptioner, AudioMemory, padded
+from auricle.model.captioner import AudioCaptioner, AudioMemory
+from auricle.model.together import encode_together
+from auricle.parts import (
+    SILENCE_PEAK,
+    Describe,
+    HeardParts,
+    Parts,
+    hear_parts,
+    peak,
+    trimmed,
+)
 from auricle.processors import usable
+from auricle.watch import Progress, silent
 
 Source: TypeAlias = "AudioInput | np.ndarray | Tensor | Clip | Recording"
 
 BATCH_SIZE = 8
 WINDOW = 4  # batches whose recordings are sorted by length together
 LOADERS = max(1, usable() // 2)  # threads; the models need the other processors
-SILENCE_PEAK = 10 ** (-80 / 20)  # -80 dBFS: about the last bits of a 16-bit recording
 # Less is not missed: containers round, and count the padding of codecs.
 MISSING_S, MISSING_SHARE = 0.25, 0.01
 
@@ -47,6 +57,9 @@ class Heard(Generic[S]):
         recording: None if there is an ``error``.
         memories: of this clip, one per model, [1, T, D] with its length.
         partial: only the start of a longer recording was heard.
+        end_s: of what was heard, in seconds.
+        silent: what was heard is digital silence.
+        parts: of a recording that was heard in parts, what ``each_part`` gave for each.
     """
 
     source: S
@@ -54,13 +67,9 @@ class Heard(Generic[S]):
     memories: tuple[AudioMemory, ...] = ()
     error: AudioError | None = None
     partial: bool = False
-
-    @property
-    def silent(self) -> bool:
-        """Whether the recording is digital silence."""
-        if self.recording is None:
-            return False
-        return bool(np.abs(self.recording.waveform).max(initial=0.0) <= SILENCE_PEAK)
+    end_s: float = 0.0
+    silent: bool = False
+    parts: tuple[Any, ...] = ()
 
     @property
     def note(self) -> str | None:
@@ -76,7 +85,7 @@ class Heard(Generic[S]):
             )
         if not self.partial:
             return None
-        heard_s = recording.end_s - recording.start_s
+        heard_s = self.end_s - recording.start_s
         return (
             f"{recording.name}: {recording.duration_s:.4g} s long; "
             f"captioned its first {heard_s:.4g} s"
@@ -109,10 +118,18 @@ def hear(
     *,
     audio: Callable[[S], Source] | None = None,
     batch_size: int = BATCH_SIZE,
+    max_duration_s: float | None = None,
 ) -> Iterator[Heard[S]]:
     """Each of ``sources`` as ``models`` hear it, in order; failures keep their place. The arguments
     are those of `hear_each`."""
-    return hear_each(models, sources, lambda batch: batch.heard, audio=audio, batch_size=batch_size)
+    return hear_each(
+        models,
+        sources,
+        lambda batch: batch.heard,
+        audio=audio,
+        batch_size=batch_size,
+        max_duration_s=max_duration_s,
+    )
 
 
 def hear_each(
@@ -122,6 +139,9 @@ def hear_each(
     *,
     audio: Callable[[S], Source] | None = None,
     batch_size: int = BATCH_SIZE,
+    max_duration_s: float | None = None,
+    each_part: Describe | None = None,
+    progress: Progress = silent,
 ) -> Iterator[R]:
     """The results of ``work`` on batches of ``sources``, in the order of the sources.
 
@@ -133,15 +153,26 @@ def hear_each(
         work: returns one result for each source of the batch.
         batch_size: recordings that are encoded together; it does not change the results, and
             neither does the order of the sources.
+        max_duration_s: only so much of a recording is heard, from its start; by default, all of it.
+            Clips of manifests and loaded recordings are heard as far as the models hear at once.
+        each_part: of a recording that is longer than that, called with the memories of some parts;
+            returns a result for each.
+        progress: gets the seconds of such a recording that were heard.
     """
     rate_hz = models[0].encoder.sample_rate_hz
     limit_s = min(model.config.max_duration_s for model in models)
-    loaded = in_order(partial(_load, audio, rate_hz, limit_s), sources, LOADERS)
+    loaded = in_order(partial(_load, audio, rate_hz, limit_s, max_duration_s), sources, LOADERS)
     while window := list(islice(loaded, WINDOW * batch_size)):
         results: dict[int, R] = {}
         place = 0
         for rows in _batches(window, batch_size):
-            batch = _encode(models, [window[row] for row in rows])
+            parts = window[rows[0]].parts
+            if parts and parts.are_several:
+                source = window[rows[0]].source
+                found = hear_parts(models, parts, batch_size, each_part, progress)
+                batch = _of_parts(source, found)
+            else:
+                batch = _encode(models, [window[row] for row in rows])
             results.update(zip(rows, work(batch), strict=True))
             while place in results:
                 yield results.pop(place)
@@ -170,47 +201,41 @@ def stream_sound(source: Source, sample_rate_hz: int) -> SoundStream:
     return RecordingStream(given, sample_rate_hz)
 
 
-def encode_together(
-    models: Sequence[AudioCaptioner], waveforms: Sequence[Tensor | np.ndarray]
-) -> tuple[AudioMemory, ...]:
-    """`AudioCaptioner.encode` of the same clips per model; an encoder that they share runs once."""
-    features = features_together(models, waveforms)
-    return tuple(
-        model.encode_features(*found) for model, found in zip(models, features, strict=True)
-    )
+@dataclass(frozen=True, eq=False)
+class _Loaded(Generic[S]):
+    """A source with its recording, which ``parts`` can continue, or with an error."""
+
+    source: S
+    recording: Recording | None = None
+    parts: Parts | None = None
+    error: AudioError | None = None
 
 
-def features_together(
-    models: Sequence[AudioCaptioner], waveforms: Sequence[Tensor | np.ndarray]
-) -> list[tuple[Tensor, Tensor]]:
-    """The features of the same clips per model, and their lengths (see `Encoder.forward`); an
-    encoder that they share runs once."""
-    batch, lengths = padded(waveforms, models[0].device)
-    features: dict[int, tuple[Tensor, Tensor]] = {}
-    for model in models:
-        key = id(model.encoder)
-        if key not in features:
-            features[key] = model.features(batch, lengths)
-    return [features[id(model.encoder)] for model in models]
-
-
-def _load(audio: Callable[[S], Source] | None, rate_hz: int, limit_s: float, source: S) -> Heard[S]:
+def _load(
+    audio: Callable[[S], Source] | None,
+    rate_hz: int,
+    limit_s: float,
+    most_s: float | None,
+    source: S,
+) -> _Loaded[S]:
     try:
         sound: Any = audio(source) if audio else source
-        recording = load(sound, rate_hz, limit_s)
+        if isinstance(sound, Clip | Recording):
+            return _Loaded(source, load(sound, rate_hz, min(limit_s, most_s or limit_s)))
+        given: Any = (sound, rate_hz) if is_array(sound) else sound
+        parts = Parts(given, rate_hz, limit_s, most_s)
+        return _Loaded(source, parts.start, parts)
     except AudioError as error:
-        return Heard(source, error=error)
-    whole = not isinstance(sound, Clip | Recording)
-    return Heard(source, recording, partial=whole and recording.duration_s > recording.end_s + 0.05)
+        return _Loaded(source, error=error)
 
 
-def _batches(window: Sequence[Heard[S]], batch_size: int) -> list[list[int]]:
-    """The window's places in batches: recordings of similar length, and each failure alone. The
-    batch with the first place comes first, and so on."""
+def _batches(window: Sequence[_Loaded[S]], batch_size: int) -> list[list[int]]:
+    """The window's places in batches: recordings of similar length, and each failure and each long
+    recording alone. The batch with the first place comes first, and so on."""
     lengths = {
-        place: len(heard.recording.waveform)
-        for place, heard in enumerate(window)
-        if heard.recording
+        place: len(loaded.recording.waveform)
+        for place, loaded in enumerate(window)
+        if loaded.recording and not (loaded.parts and loaded.parts.are_several)
     }
     order = sorted(lengths, key=lengths.__getitem__)
     batches = [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
@@ -219,22 +244,35 @@ def _batches(window: Sequence[Heard[S]], batch_size: int) -> list[list[int]]:
 
 
 @torch.inference_mode()
-def _encode(models: Sequence[AudioCaptioner], loaded: Sequence[Heard[S]]) -> HeardBatch[S]:
-    recordings = [heard.recording for heard in loaded if heard.recording]
+def _encode(models: Sequence[AudioCaptioner], loaded: Sequence[_Loaded[S]]) -> HeardBatch[S]:
+    recordings = [one.recording for one in loaded if one.recording]
     if not recordings:
-        return HeardBatch(tuple(loaded))
-    waveforms = [recording.waveform for recording in recordings]
-    if not any(model.config.published_behaviour for model in models):
-        rate_hz = models[0].encoder.sample_rate_hz
-        waveforms = [without_silent_ends(waveform, rate_hz) for waveform in waveforms]
-    memories = encode_together(models, waveforms)
-    found = tuple(
-        Heard(
-            heard.source,
-            heard.recording,
-            tuple(memory[row : row + 1] for memory in memories),
-            partial=heard.partial,
-        )
-        for row, heard in enumerate(loaded)
+        return HeardBatch(tuple(Heard(one.source, error=one.error) for one in loaded))
+    memories = encode_together(models, [trimmed(models, recording) for recording in recordings])
+    return HeardBatch(
+        tuple(
+            Heard(
+                one.source,
+                recording,
+                tuple(memory[row : row + 1] for memory in memories),
+                partial=bool(one.parts) and recording.duration_s > recording.end_s + 0.05,
+                end_s=recording.end_s,
+                silent=peak(recording) <= SILENCE_PEAK,
+            )
+            for row, (one, recording) in enumerate(zip(loaded, recordings, strict=True))
+        ),
+        memories,
     )
-    return HeardBatch(found, memories)
+
+
+def _of_parts(source: S, found: HeardParts) -> HeardBatch[S]:
+    heard = Heard(
+        source,
+        found.recording,
+        found.memories,
+        partial=found.recording.duration_s > found.end_s + 0.05,
+        end_s=found.end_s,
+        silent=found.is_silent,
+        parts=found.results,
+    )
+    return HeardBatch((heard,), found.memories)

@@ -41,7 +41,7 @@ from auricle.sources import OwnRate, Sources
 from auricle.text.fluency import fluency_filter
 from auricle.timeline.options import TimelineOptions
 from auricle.timeline.timeline import Timeline
-from auricle.watch import Note, silent
+from auricle.watch import Note, Progress, silent
 
 S = TypeVar("S")
 
@@ -53,7 +53,7 @@ class Captioner:
         ensemble: the models; ``models`` and ``scorers`` are its members'.
         device: where the models are.
         sample_rate_hz: the sample rate that the models hear.
-        max_duration_s: only this much is heard, from the start of a recording.
+        max_duration_s: longer recordings are heard in parts of at most this length.
         precision, precision_reason: the number format of the models, and the reason for it.
     """
 
@@ -181,9 +181,11 @@ class Captioner:
         *,
         audio: Callable[[S], Source] | None = None,
         batch_size: int = BATCH_SIZE,
+        max_duration_s: float | None = None,
         sample_rate: int | None = None,
         sampling_rate: int | None = None,
         allow_urls: bool = False,
+        progress: Progress = silent,
         **settings: Any,
     ) -> Iterator[Captioned[S]]:
         """Yield each of ``sources`` with its caption, in order, as soon as it is ready; a source
@@ -194,6 +196,10 @@ class Captioner:
                 turns into one of these.
             decoding: built from ``settings`` by default, which are those of `decoding`.
             batch_size: recordings that are encoded together.
+            max_duration_s: caption only the start of longer recordings. By default all is heard,
+                in parts of the captioner's ``max_duration_s``: the caption is chosen among the
+                candidates of every part, by the likelihood and the similarity of the whole.
+            progress: gets the seconds of long recordings that were heard.
             sample_rate, sampling_rate: of arrays that come without it, in Hz; by default the
                 model's, with a warning.
             allow_urls: download recordings that are given as http or https addresses.
@@ -204,9 +210,16 @@ class Captioner:
         """
         decoding = decoding or self.decoding(**settings)
         taken = self._sources(sample_rate, sampling_rate, allow_urls, audio)
-        caption = partial(self._captioned, describer=self._describer(decoding))
+        describer = self._describer(decoding)
         return hear_each(
-            self.models, taken.each(sources), caption, audio=taken.sound, batch_size=batch_size
+            self.models,
+            taken.each(sources),
+            partial(self._captioned, describer=describer),
+            audio=taken.sound,
+            batch_size=batch_size,
+            max_duration_s=max_duration_s,
+            each_part=describer.candidates,
+            progress=progress,
         )
 
     def timeline(
@@ -375,7 +388,9 @@ class Captioner:
     def _captioned(self, batch: HeardBatch[S], describer: Describer) -> list[Captioned[S]]:
         """Describe the clips of a batch that are not silent."""
         found: list[list[Candidate]] = []
-        if batch.audible:
+        if batch.heard[0].parts and batch.audible:
+            found = [describer.again(batch.memories, batch.heard[0].parts)]
+        elif batch.audible:
             found = describer.candidates(batch.memories_of(batch.audible))
         candidates = dict(zip(batch.audible, found, strict=True))
         return [
@@ -390,7 +405,7 @@ class Captioner:
         recording = heard.recording
         if recording is None:
             return None
-        caption = describer.caption(recording.name, recording.start_s, recording.end_s, candidates)
+        caption = describer.caption(recording.name, recording.start_s, heard.end_s, candidates)
         if not is_file(recording.name):
             keep_sound(caption, recording.waveform, recording.sample_rate_hz)
         return caption

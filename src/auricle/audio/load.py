@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,7 +82,7 @@ def load_sections(
     source: AudioInput,
     sample_rate_hz: int,
     sections: Iterable[tuple[float, float | None]],
-) -> Iterator[Recording]:
+) -> Generator[Recording]:
     """`load_audio` of each of ``sections``, (start_s, end_s) ordered by start.
 
     The recording is opened once, and no second of it is decoded twice, even if sections overlap, if

@@ -113,10 +113,11 @@ class Activity:
         return active
 
     def _steady(self, total: np.ndarray) -> np.ndarray:
-        """Whether the mean level of the last `STEADY_FRAMES` is audible."""
+        """Whether the sound is audible by itself, now and over the last `STEADY_FRAMES`."""
         joined = np.concatenate([self._level, total])
         sums = np.cumsum(np.concatenate([[0.0], joined]))
         ends = np.arange(len(self._level) + 1, len(joined) + 1)
         begins = np.maximum(0, ends - STEADY_FRAMES)
         self._level = joined[-(STEADY_FRAMES - 1) :]
-        return decibels((sums[ends] - sums[begins]) / (ends - begins)) > AUDIBLE_DBFS
+        means = (sums[ends] - sums[begins]) / (ends - begins)
+        return decibels(np.minimum(means, total)) > AUDIBLE_DBFS

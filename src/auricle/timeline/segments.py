@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from auricle.hearing import BATCH_SIZE, features_together
+from auricle.hearing import BATCH_SIZE
 from auricle.model.captioner import AudioCaptioner, AudioMemory
+from auricle.model.together import features_together
 from auricle.timeline.changes import find_changes
 from auricle.timeline.options import TimelineOptions
 from auricle.timeline.stretches import Stretch

@@ -140,7 +140,8 @@ class Stretches:
 
 def spectral_change(levels: np.ndarray, side: int) -> np.ndarray:
     """[n, bands] dB -> [n]: how much the mean level of the ``side`` frames before a frame differs
-    from that of the ``side`` frames after it, in standard deviations, averaged over bands."""
+    from that of the ``side`` frames after it, in standard deviations, averaged over bands; 0 where
+    there are not half as many."""
     sums = np.cumsum(np.concatenate([np.zeros((1, levels.shape[1])), levels]), axis=0)
     squares = np.cumsum(np.concatenate([np.zeros((1, levels.shape[1])), levels**2]), axis=0)
     place = np.arange(len(levels))
@@ -152,7 +153,8 @@ def spectral_change(levels: np.ndarray, side: int) -> np.ndarray:
         (squares[high] - squares[place]) / after - means[1] ** 2,
     )
     spread = np.sqrt(np.maximum(1.0, (variances[0] + variances[1]) / 2))
-    return (np.abs(means[0] - means[1]) / spread).mean(axis=1)
+    change = (np.abs(means[0] - means[1]) / spread).mean(axis=1)
+    return np.where(np.minimum(before, after)[:, 0] >= side / 2, change, 0.0)
 
 
 def _turns(states: np.ndarray) -> list[int]:
