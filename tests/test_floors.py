@@ -37,7 +37,7 @@ pipeline
 metrics mixup
 training
 tuning evaluation
-report tiny
+report tags tiny
 parity
 cli
 """.strip().split("\n")

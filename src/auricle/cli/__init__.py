@@ -18,6 +18,7 @@ from auricle.cli import (
     models,
     precompute,
     recipes,
+    tag,
     train,
     tune,
 )
@@ -34,6 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("caption", epilog=caption.EPILOG, no_args_is_help=False)(caption.caption)
+app.command("tag", epilog=tag.EPILOG)(tag.tag)
 app.command("import")(import_.import_)
 app.command("train", epilog=train.EPILOG)(train.train)
 app.command("precompute", epilog=precompute.EPILOG)(precompute.precompute)
