@@ -77,12 +77,8 @@ class Heard(Generic[S]):
         recording = self.recording
         if recording is None:
             return None
-        declared_s = recording.duration_s + recording.missing_s
-        if recording.missing_s > MISSING_S + MISSING_SHARE * declared_s:
-            return (
-                f"{recording.name}: cut short: {recording.duration_s:.1f} s of the declared "
-                f"{declared_s:.1f} s can be decoded; captioned these"
-            )
+        if line := cut_short(recording.name, recording.duration_s, recording.missing_s):
+            return line
         if not self.partial:
             return None
         heard_s = self.end_s - recording.start_s
@@ -110,6 +106,17 @@ class HeardBatch(Generic[S]):
         if len(rows) == len(self.heard):
             return self.memories
         return tuple(memory[rows] for memory in self.memories)
+
+
+def cut_short(name: str, heard_s: float, missing_s: float) -> str | None:
+    """A line for the user if a recording holds clearly less than its header declares, else None."""
+    declared_s = heard_s + missing_s
+    if missing_s <= MISSING_S + MISSING_SHARE * declared_s:
+        return None
+    return (
+        f"{name}: cut short: {heard_s:.1f} s of the declared {declared_s:.1f} s can be decoded;"
+        " captioned these"
+    )
 
 
 def hear(

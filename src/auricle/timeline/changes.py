@@ -22,7 +22,7 @@ HEARD_S = 2.0  # before and after a place
 PLACES_S = 0.5  # between the places that are compared
 LEAST_S = 1.5  # of a segment
 # A logistic regression on ends of clips that touch (see benchmarks/timeline).
-EMBEDDING, SPECTRUM, BIAS = 4.0, 3.0, -7.0
+EMBEDDING, SPECTRUM, BIAS = 4.0, 3.0, -7.5
 
 
 def find_changes(

@@ -17,6 +17,7 @@ from auricle.records import Candidate
 from auricle.timeline.segments import Segment
 
 BESIDE_S = 0.5  # at most between neighbours
+PAUSE_S = 2.0  # at most between neighbours with one caption, such as the songs of a bird
 SAME_TEXT = 0.85  # cosine of their captions
 WORSE = 0.05  # similarity that either sound may lose with the other's caption
 MOST = 30  # candidates of an event that is merged from many
@@ -75,13 +76,14 @@ class Events:
     def _same(self, one: Event, other: Event) -> bool:
         """Whether the events say the same: in the same words, or in words as near as `SAME_TEXT`
         that fit the other sound as well."""
-        if other.start_s - one.end_s > BESIDE_S or other.end_s - one.start_s > self.max_duration_s:
+        pause_s = other.start_s - one.end_s
+        if pause_s > PAUSE_S or other.end_s - one.start_s > self.max_duration_s:
             return False
         captions = [one.caption, other.caption]
         if captions[0] == captions[1]:
             return True
         scorers = self.describer.scorers
-        if not any(scorer.embedder for scorer in scorers):
+        if pause_s > BESIDE_S or not any(scorer.embedder for scorer in scorers):
             return False
         text = text_vectors(scorers, captions)
         sound = torch.cat([sound_vectors(scorers, e.memory.memories()) for e in (one, other)])

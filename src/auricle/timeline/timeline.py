@@ -7,7 +7,7 @@ from typing import Self
 
 from auricle.audio.stream import SoundStream
 from auricle.describing import Describer
-from auricle.hearing import BATCH_SIZE
+from auricle.hearing import BATCH_SIZE, cut_short
 from auricle.records import Caption
 from auricle.timeline.events import Events
 from auricle.timeline.options import TimelineOptions
@@ -37,6 +37,16 @@ class Timeline(Iterator[Caption]):
 
     def __next__(self) -> Caption:
         return next(self._captions)
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Seconds that were heard, and of the whole; 0 if that is not known."""
+        return round(self.sound.heard_s), round(self.sound.duration_s)
+
+    @property
+    def note(self) -> str | None:
+        """After the end, a line for the user if the recording is cut short, else None."""
+        return cut_short(self.sound.name, self.sound.heard_s, self.sound.missing_s)
 
     def close(self) -> None:
         """Close the recording before its end."""
