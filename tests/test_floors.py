@@ -21,10 +21,11 @@ SOURCE = Path(auricle.__file__).parent
 FLOORS = """
 errors printable
 files watch schema processors markdown extras
-fetch recipes llm
+fetch recipes llm ledger
 audio
 records
-writers model
+writers model sidecars
+jobs
 text
 data subtitles
 decoding

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from auricle.records import Candidate, Caption
-from auricle.writers import WRITERS
+from auricle.writers import SUFFIXES, WRITERS, document
 
 RAIN = Caption(
     audio="소리/비 one.wav",
@@ -165,3 +165,14 @@ def test_json_is_valid_after_an_interruption():
         writer.write(RAIN)
         raise KeyboardInterrupt
     assert [record["audio"] for record in json.loads(stream.getvalue())] == [RAIN.audio]
+
+
+@pytest.mark.parametrize("format", WRITERS)
+def test_a_document_is_what_the_writer_writes(format):
+    assert document(format, [RAIN, DOG]) == written(format, RAIN, DOG)
+    assert document(format, []) == written(format)
+
+
+def test_every_format_has_a_suffix_of_its_own():
+    assert SUFFIXES.keys() == WRITERS.keys()
+    assert len(set(SUFFIXES.values())) == len(SUFFIXES)

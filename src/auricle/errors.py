@@ -37,6 +37,10 @@ class DataError(AuricleError, ValueError):
     """A data set, table, archive or manifest that cannot be used."""
 
 
+class OutputError(AuricleError, OSError):
+    """A file or folder that cannot be written, for lack of room or permission."""
+
+
 class MissingDependencyError(AuricleError, ImportError):
     """An optional package or download that is missing; the message says how to install it."""
 

@@ -28,11 +28,11 @@ _END = "\0"  # ends a table inside the reader; no line of text holds it
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, part_name: str = "") -> Iterator[Path]:
     """A temporary name beside ``path``; its file replaces ``path`` when the block ends without an
-    error, and is deleted otherwise."""
+    error, and is deleted otherwise. ``part_name``: a name that no one else uses meanwhile."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    part = path.with_name(part_name or f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         yield part
         part.replace(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +76,7 @@ class Caption:
 
     def to_dict(self) -> dict[str, Any]:
         """The record as plain values, ready for JSON; the keys are the names of the fields."""
-        return asdict(self) | {"candidates": [asdict(candidate) for candidate in self.candidates]}
+        return _plain(self) | {"candidates": [_plain(one) for one in self.candidates]}
 
     def __repr__(self) -> str:
         return f"<Caption {self.caption!r}: {', '.join(self._facts())}>"
@@ -110,6 +110,11 @@ class Caption:
         except AudioError:
             return ""
         return f"<br>{sound_element(recording.waveform, PLAYED_HZ)}"
+
+
+def _plain(record: Caption | Candidate) -> dict[str, Any]:
+    """The fields of a record; several times faster than `asdict`, which copies every value."""
+    return {name: getattr(record, name) for name in record.__slots__}
 
 
 _SOUNDS: deque[tuple[Caption, np.ndarray, int]] = deque(maxlen=RECENT)

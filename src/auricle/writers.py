@@ -8,8 +8,9 @@ document, also after an error; it does not flush.
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import PurePath
 from typing import Self, TextIO
 
@@ -111,12 +112,12 @@ class TableWriter(Writer):
         self._rows.writerow(self.COLUMNS)
 
     def record(self, caption: Caption, partial: bool) -> None:
-        place = (_cell(caption.audio), caption.start_s, caption.end_s)
+        place = (cell(caption.audio), caption.start_s, caption.end_s)
         confidence = "" if caption.confidence is None else f"{caption.confidence:.3f}"
-        self._rows.writerow((*place, _cell(caption.caption), confidence, self.STATUS[partial], ""))
+        self._rows.writerow((*place, cell(caption.caption), confidence, self.STATUS[partial], ""))
 
     def fail(self, name: str, reason: str) -> None:
-        self._rows.writerow((_cell(name), "", "", "", "", self.STATUS[2], _cell(reason)))
+        self._rows.writerow((cell(name), "", "", "", "", self.STATUS[2], cell(reason)))
 
 
 WRITERS: dict[str, Callable[[TextIO], Writer]] = {
@@ -127,12 +128,30 @@ WRITERS: dict[str, Callable[[TextIO], Writer]] = {
     "csv": CsvWriter,
 }
 
+SUFFIXES = {
+    "text": ".txt",
+    "jsonl": ".jsonl",
+    "json": ".json",
+    "table": ".table.csv",
+    "csv": ".csv",
+}
+
+
+def document(format: str, captions: Iterable[Caption], partial: bool = False) -> str:
+    """A whole document of ``captions`` in one of the formats `WRITERS`."""
+    stream = io.StringIO(newline="")
+    with WRITERS[format](stream) as writer:
+        for caption in captions:
+            writer.write(caption, partial)
+    return stream.getvalue()
+
 
 def to_json(caption: Caption) -> str:
     """The record as one line of JSON; text is unescaped, unless it does not print."""
     return printable_json(json.dumps(caption.to_dict(), ensure_ascii=False))
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """``text`` as a cell that a spreadsheet shows, and never computes."""
     text = printable(text)  # also a tab or a line end before a formula
     return f"'{text}" if text.startswith(tuple("=+-@'＝＋－＠")) else text

@@ -200,3 +200,16 @@ def test_loops_and_depth(found):
         for _ in range(DEEP):
             os.chdir("..")
             Path("d").rmdir()
+
+
+def test_the_root_is_the_folder_that_was_given(tmp_path, write_tone):
+    path = write_tone("x/y/a.wav")
+    for given, root in (
+        (tmp_path / "x", "x"),
+        (path, "x/y"),
+        (tmp_path / "x" / "y" / "*.wav", "x/y"),
+        (tmp_path / "x" / "**" / "a.wav", "x"),
+        (tmp_path / "*" / "y", ""),
+    ):
+        (one,) = find_audio_files([given])
+        assert (one.path, one.root) == (path, tmp_path / root)

@@ -122,6 +122,17 @@ def test_short_work_goes_by_in_silence_and_long_work_is_timed(capsys, clock):
     ]
 
 
+def test_what_else_there_is_to_say(capsys, clock):
+    with Display(quiet_s=0.0) as display:
+        display.progress("recordings", 100, 2000)
+        clock[0] += 40
+        display.progress("recordings", 500, 2000, "3 failed")
+    assert capsys.readouterr().err.splitlines() == [
+        "auricle: note: recordings, 100/2000",
+        "auricle: note: recordings, 500/2000, 2:30 min left, 10/s, 3 failed",
+    ]
+
+
 def test_what_was_there_before_does_not_count_as_speed(capsys, clock):
     with Display(quiet_s=0.0, in_bytes=True) as display:
         display.progress("download", 6_000_000_000, 7_100_000_000)

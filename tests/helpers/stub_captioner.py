@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from types import SimpleNamespace
+from typing import Any
 
 from auricle.audio.load import AudioInput, load_audio
 from auricle.errors import AudioError, ModelError
@@ -54,29 +55,32 @@ class StubCaptioner:
 
     def stream(
         self,
-        sources: Iterable[AudioInput],
+        sources: Iterable[Any],
         decoding: SimpleNamespace,
         *,
+        audio: Callable[[Any], AudioInput] | None = None,
         batch_size: int,
-        allow_urls: bool,
+        allow_urls: bool = False,
     ) -> Iterator[SimpleNamespace]:
         assert decoding.options.method
         type(self).settings |= {"batch_size": batch_size, "allow_urls": allow_urls}
         for source in sources:
             try:
-                recording = load_audio(source, 16_000, end_s=2.0)
+                sound = audio(source) if audio else source
+                recording = load_audio(sound, 16_000, end_s=2.0)
             except AudioError as error:
-                heard = SimpleNamespace(note=None)
+                heard = SimpleNamespace(note=None, recording=None)
                 yield SimpleNamespace(heard=heard, caption=None, error=error)
                 continue
             end_s, longer = recording.end_s, recording.duration_s > recording.end_s
-            note = f"{source}: captioned its first {end_s:.0f} s" if longer else None
+            note = f"{recording.name}: captioned its first {end_s:.0f} s" if longer else None
             text = f"a tone of {end_s:.0f} s, 삐"
             candidate = Candidate(text, -1.0, 0.5, 0.05, True)
             caption = Caption(
                 recording.name, 0.0, end_s, text, 0.05, (candidate,), "tiny", "nucleus", 0
             )
-            yield SimpleNamespace(heard=SimpleNamespace(note=note), caption=caption, error=None)
+            heard = SimpleNamespace(note=note, recording=recording)
+            yield SimpleNamespace(heard=heard, caption=caption, error=None)
             time.sleep(self.pause_s)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -40,11 +41,18 @@ class Input:
         name: in messages and records.
         path: None for standard input and web addresses.
         error: the reason why it cannot be captioned, if that is known before it is opened.
+        root: the folder that was given, and in which it was found; of a pattern, the folders before
+            the first wildcard; of a file, its own folder.
     """
 
     name: str
     path: Path | None = None
     error: AudioError | None = None
+    root: Path | None = None
+
+    def reason(self, error: AudioError | None) -> str:
+        """What ``error`` says of this recording, without its name."""
+        return str(error).removeprefix(f"{self.name}: ")
 
     def source(self) -> AudioInput:
         """What `load_audio` takes. A pipe is read to its end here, as soon as it is asked for:
@@ -118,7 +126,9 @@ def _named(text: str) -> Iterator[Input]:
         yield from _listed(text[1:])
     elif WILD.search(text):
         place, *parts = Path(text).parts if Path(text).is_absolute() else ("", *Path(text).parts)
-        matches = list(_matching(Path(place), parts))
+        plain = itertools.takewhile(lambda part: not WILD.search(part), parts)
+        root = Path(place, *plain)
+        matches = [replace(one, root=root) for one in _matching(Path(place), parts)]
         yield from matches or [_failed(text, "no file has this name or matches it; check the path")]
     else:
         yield _missing(text)
@@ -135,14 +145,14 @@ def _there(path: Path, named: bool = True) -> Iterator[Input]:
         yield _file(path, named)
 
 
-def _file(path: Path, named: bool) -> Input:
+def _file(path: Path, named: bool, root: Path | None = None) -> Input:
     mode = _mode(path)
     if stat.S_ISFIFO(mode) and not named:
         return _failed(str(path), "skipped, it is a pipe; name it itself to caption what it brings")
     if stat.S_ISSOCK(mode) or stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
         kind = "a socket" if stat.S_ISSOCK(mode) else "a device"
         return _failed(str(path), f"{kind}, not a recording; name a file, or - for standard input")
-    return Input(str(path), path)
+    return Input(str(path), path, root=root or path.parent)
 
 
 def _below(top: Path) -> Iterator[Input]:
@@ -152,7 +162,7 @@ def _below(top: Path) -> Iterator[Input]:
             continue
         for name in files:
             if Path(name).suffix.lower() in SUFFIXES:
-                yield _file(folder / name, named=False)
+                yield _file(folder / name, named=False, root=top)
 
 
 def _folders(top: Path) -> Iterator[tuple[Path, list[str] | OSError]]:

@@ -14,6 +14,7 @@ from auricle.cli import (
     ensemble,
     evaluate,
     import_,
+    ledger,
     mixup,
     models,
     precompute,
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.command("caption", epilog=caption.EPILOG, no_args_is_help=False)(caption.caption)
 app.command("tag", epilog=tag.EPILOG)(tag.tag)
+app.command("ledger")(ledger.ledger)
 app.command("import")(import_.import_)
 app.command("train", epilog=train.EPILOG)(train.train)
 app.command("precompute", epilog=precompute.EPILOG)(precompute.precompute)

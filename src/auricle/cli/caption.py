@@ -6,13 +6,18 @@ import contextlib
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from enum import StrEnum
+from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from auricle.cli.console import SOME_FAILED, exit_codes, say, uncollected
+from auricle.cli.console import SOME_FAILED, exit_codes, say
+from auricle.cli.folders import FolderChoices, write_sidecars
+from auricle.cli.inputs import failure, found_inputs
+from auricle.cli.loading import load_captioner
 from auricle.cli.options import (
     BatchSize,
     DecodingChoices,
@@ -30,7 +35,10 @@ from auricle.cli.output import opened
 from auricle.cli.progress import Display
 from auricle.errors import AudioError
 from auricle.files import listed
+from auricle.jobs import Job, Task
 from auricle.printable import printable
+from auricle.sidecars import Outcome
+from auricle.writers import SUFFIXES, WRITERS, document
 
 if TYPE_CHECKING:
     from auricle.audio.find import Input
@@ -65,27 +73,19 @@ def caption(
             " line), or - for standard input.",
         ),
     ],
+    *,
     choices: DecodingChoices,
     model: ModelName = "tiny",
     seed: Seed = 0,
     format: Annotated[
-        CaptionFormat,
+        CaptionFormat | None,
         typer.Option(
             help="text: path, tab, caption; table: CSV for spreadsheets, with failures; csv: DCASE"
-            " submission."
-        ),
-    ] = CaptionFormat.text,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Write captions to this file, each when it is finished.",
-            show_default="stdout",
+            " submission.",
+            show_default="text; for sidecars jsonl",
         ),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="The first caption replaces what FILE held.")
-    ] = False,
+    places: FolderChoices,
     explain: Annotated[
         bool,
         typer.Option("--explain", help="A table of all candidates and why each was not chosen."),
@@ -118,58 +118,88 @@ def caption(
     for audio files at any depth. Of a long recording, the start is captioned.
     """
     with exit_codes():
-        from auricle.audio.find import find_audio_files
         from auricle.decoding.options import unused
 
-        inputs = find_audio_files(paths)
-        for one in inputs:
-            if one.error:
-                say("error", _failure(one, one.error))
+        inputs = found_inputs(paths)
+        places.check()
+        format = format or (CaptionFormat.jsonl if places.per_recording else CaptionFormat.text)
         if stream:
             _check_stream(format, explain, min_confidence)
-        _check_output(inputs, output, format, explain)
-        if output is None:
-            say_unused(context, "a run without --output", ["overwrite"])
-        if format is CaptionFormat.csv:
+        _check_output(inputs, places, format, explain)
+        if format is CaptionFormat.csv and not places.per_recording:
             _warn_of_shared_names(inputs)
+        if not (places.output or places.sidecar):
+            say_unused(context, "a run without --output", ["overwrite"])
         stdout = sys.stdout
-        failures_too = format is CaptionFormat.table
-        with (
-            contextlib.redirect_stdout(sys.stderr),  # in case a library prints
-            opened(output, overwrite, stdout, failures_too) as to,
-        ):
-            tables = stdout if explain else None
-            if all(one.error for one in inputs):
-                failed = _write(inputs, iter(()), format, to, tables)
-            else:
-                captioner = _load(model, device, precision)
-                decoding = choices.decoding(
-                    captioner,
-                    seed=seed,
-                    every_term=explain,
-                    min_confidence=min_confidence,
-                    default="greedy" if stream else None,
+
+        def start() -> tuple[Captioner, Decoding]:
+            captioner = load_captioner(model, device, precision)
+            decoding = choices.decoding(
+                captioner,
+                seed=seed,
+                every_term=explain,
+                min_confidence=min_confidence,
+                default="greedy" if stream else None,
+            )
+            method = decoding.options.method
+            reader = f"{method} decoding{' with --stream' * stream}"
+            say_unused(context, reader, unused(method, stream))
+            return captioner, decoding
+
+        with contextlib.redirect_stdout(sys.stderr):  # in case a library prints
+            if places.per_recording:
+                settings = {"seed": seed, "min_confidence": min_confidence, "precision": precision}
+                job = Job(
+                    "caption",
+                    model,
+                    settings | asdict(choices),
+                    {SUFFIXES[format]: partial(_document, format)},
+                    lambda: partial(_outcomes, *start(), batch_size),
                 )
-                method = decoding.options.method
-                reader = f"{method} decoding{' with --stream' * stream}"
-                say_unused(context, reader, unused(method, stream))
-                if stream:
-                    failed = _speak(captioner, inputs, decoding, to, allow_urls)
-                else:
-                    sources = (one.source() for one in inputs if not one.error)
-                    captions = captioner.stream(
-                        sources, decoding, batch_size=batch_size, allow_urls=allow_urls
-                    )
-                    failed = _write(inputs, captions, format, to, tables)
+                failed = write_sidecars(inputs, places, job, stdout)
+            else:
+                failures_too = format is CaptionFormat.table
+                with opened(places.file, places.overwrite, stdout, failures_too) as to:
+                    tables = stdout if explain else None
+                    if all(one.error for one in inputs):
+                        failed = _write(inputs, iter(()), format, to, tables)
+                    elif stream:
+                        failed = _speak(*start(), inputs, to, allow_urls)
+                    else:
+                        captioner, decoding = start()
+                        sources = (one.source() for one in inputs if not one.error)
+                        captions = captioner.stream(
+                            sources, decoding, batch_size=batch_size, allow_urls=allow_urls
+                        )
+                        failed = _write(inputs, captions, format, to, tables)
     if failed:
         raise typer.Exit(SOME_FAILED)
 
 
+def _outcomes(
+    captioner: Captioner, decoding: Decoding, batch_size: int, tasks: Iterator[Task]
+) -> Iterator[Outcome]:
+    """The caption of each recording that gets a sidecar."""
+    for found in captioner.stream(tasks, decoding, audio=Task.source, batch_size=batch_size):
+        note, recording = found.heard.note, found.heard.recording
+        yield Outcome(
+            [found.caption] if found.caption else [],
+            found.error,
+            note,
+            partial=bool(note),
+            duration_s=round(recording.duration_s, 3) if recording else None,
+        )
+
+
+def _document(format: CaptionFormat, outcome: Outcome) -> str:
+    return document(format, outcome.captions, outcome.partial)
+
+
 def _check_stream(format: CaptionFormat, explain: bool, min_confidence: float) -> None:
-    """Refuse options that need a finished caption."""
+    """Refuse options that need a finished caption, as a sidecar does."""
     if explain or format is not CaptionFormat.text:
         raise typer.BadParameter(
-            "a streamed caption is plain text; leave out --explain and --format.",
+            "a streamed caption is plain text, and no sidecar; leave out --explain and --format.",
             param_hint="'--stream'",
         )
     if min_confidence:
@@ -180,11 +210,17 @@ def _check_stream(format: CaptionFormat, explain: bool, min_confidence: float) -
 
 
 def _check_output(
-    inputs: Sequence[Input], output: Path | None, format: CaptionFormat, explain: bool
+    inputs: Sequence[Input], places: FolderChoices, format: CaptionFormat, explain: bool
 ) -> None:
     """Refuse outputs that would overwrite a recording, or mix two kinds of lines."""
+    output = places.file
     if output and any(one.path and _same(output, one.path) for one in inputs):
         raise typer.BadParameter(f"{output} is one of the recordings.", param_hint="'--output'")
+    if explain and places.per_recording:
+        raise typer.BadParameter(
+            "the tables would be apart from the sidecars; --format jsonl has every candidate.",
+            param_hint="'--explain'",
+        )
     if explain and format is not CaptionFormat.text and not output:
         raise typer.BadParameter(
             "the tables would be between the records; write the records to a file with --output.",
@@ -204,19 +240,6 @@ def _warn_of_shared_names(inputs: Sequence[Input]) -> None:
         )
 
 
-def _load(model: str, device: str, precision: Precision) -> Captioner:
-    with uncollected():
-        from huggingface_hub.utils import disable_progress_bars
-
-        from auricle.pipeline import Captioner
-
-        captioner = Captioner.from_pretrained(model, device=device, precision=precision.value)
-    disable_progress_bars()  # after the downloads, only our bar is shown
-    if precision is Precision.auto:
-        say("note", f"precision {captioner.precision}: {captioner.precision_reason}")
-    return captioner
-
-
 def _write(
     inputs: Sequence[Input],
     captions: Iterator[Captioned[Any]],
@@ -229,14 +252,13 @@ def _write(
     ``captions``: of the inputs without an error, in their order.
     """
     from auricle.cli.explain import print_candidates
-    from auricle.writers import WRITERS
 
     failed = 0
     with WRITERS[format](to) as writer, Display() as display:
         for done, one in enumerate(inputs, 1):
             if one.error:  # it has been said
                 failed += 1
-                writer.fail(one.name, _reason(one, one.error))
+                writer.fail(one.name, one.reason(one.error))
                 continue
             captioned = _next(captions, one)
             if note := captioned.heard.note:
@@ -248,8 +270,8 @@ def _write(
                         print_candidates(captioned.caption, tables)
             else:
                 failed += 1
-                display.error(_failure(one, captioned.error))
-                writer.fail(one.name, _reason(one, captioned.error))
+                display.error(failure(one, captioned.error))
+                writer.fail(one.name, one.reason(captioned.error))
             display.progress("recordings", done, len(inputs))
     return failed
 
@@ -263,7 +285,7 @@ def _next(captions: Iterator[Captioned[Any]], one: Input) -> Captioned[Any]:
 
 
 def _speak(
-    captioner: Captioner, inputs: Sequence[Input], decoding: Decoding, to: TextIO, allow_urls: bool
+    captioner: Captioner, decoding: Decoding, inputs: Sequence[Input], to: TextIO, allow_urls: bool
 ) -> int:
     """Write every caption word by word; return the failures."""
     failed = 0
@@ -282,19 +304,10 @@ def _speak(
                 to.flush()
         except AudioError as error:
             failed += 1
-            say("error", _failure(one, error))
+            say("error", failure(one, error))
         else:
             to.write("\n")
     return failed
-
-
-def _failure(one: Input, error: AudioError | None) -> str:
-    """The line of a recording without a caption; its name is escaped while it can be told apart."""
-    return f"{printable(one.name)}: {_reason(one, error)}"
-
-
-def _reason(one: Input, error: AudioError | None) -> str:
-    return str(error).removeprefix(f"{one.name}: ")
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -46,7 +46,7 @@ def exit_codes() -> Iterator[None]:
             yield
     except AuricleError as error:
         say("error", str(error))
-        raise typer.Exit(WRONG_USE) from error
+        raise typer.Exit(SOME_FAILED if isinstance(error, OSError) else WRONG_USE) from error
     except KeyboardInterrupt as error:
         _end_after(error)
     except BrokenPipeError as error:

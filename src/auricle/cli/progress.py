@@ -89,8 +89,9 @@ class Display:
             if self._bar and not self._pauses:
                 self._bar.live.start(refresh=True)
 
-    def progress(self, stage: str, done: int, total: int) -> None:
-        """Show ``done`` of ``total`` (0: unknown), with the speed since the first report."""
+    def progress(self, stage: str, done: int, total: int, told: str = "") -> None:
+        """Show ``done`` of ``total`` (0: unknown), with the speed since the first report; ``told``:
+        what else there is to say."""
         self._begin(stage, done)
         number, seconds = self._number, time.monotonic() - self._begun_s
         count = [f"{number(done)}/{number(total)}" if total else number(done) if done else ""]
@@ -98,6 +99,7 @@ class Display:
         if seconds and (per_s := (done - self._first) / seconds) > 0:
             count += [f"{duration((total - done) / per_s)} left"] * (done < total)
             detail = [f"{number(per_s)}/s"]
+        detail += [told] * bool(told)
         self._show(stage, done, total, count, detail)
 
     def step(self, report: StepReport) -> None:
