@@ -24,7 +24,7 @@ files watch schema processors markdown extras
 fetch recipes llm ledger
 audio
 records
-writers model sidecars
+writers annotations model sidecars
 jobs
 text
 data subtitles

@@ -9,9 +9,20 @@ import pickle
 import re
 
 import numpy as np
+import pytest
 import soundfile
 
-from auricle.records import PLAYED_HZ, PLAYED_S, RECENT, Candidate, Caption, keep_sound
+from auricle.errors import DataError
+from auricle.records import (
+    PLAYED_HZ,
+    PLAYED_S,
+    RECENT,
+    Candidate,
+    Caption,
+    keep_sound,
+    read_captions,
+)
+from auricle.writers import to_json
 from tests.helpers.paths import EXAMPLES
 from tests.helpers.sounds import tone
 
@@ -71,3 +82,27 @@ def test_names_and_captions_are_escaped_and_broken_files_have_no_player(tmp_path
     assert "<script" not in html
     assert "<img" not in html
     assert "<audio" not in html
+
+
+def test_records_are_read_back(tmp_path):
+    path, caption = tmp_path / "r.jsonl", record()
+    path.write_text(f"{to_json(caption)}\n\n{to_json(caption)}\n", encoding="utf-8")
+    assert read_captions(path) == [caption, caption]
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("[]", r":1: a JSON list; each line must be an object"),
+        ('{"audio": "a", "start_s": 0, "end_s": 1}', ":1: key 'caption' is missing"),
+        ('{"audio": "a", "start_s": "0", "end_s": 1, "caption": "c"}', ":1: start_s is '0'"),
+        ('{"audio": "a", "start_s": -1, "end_s": 1, "caption": "c"}', "from -1 to 1 s"),
+        ('{"audio": "a", "start_s": 2, "end_s": 1, "caption": "c"}', "from 2 to 1 s"),
+        ('{"audio": "a", "start_s": NaN, "end_s": 1, "caption": "c"}', ":1: not a line of JSON"),
+    ],
+)
+def test_what_is_no_record_is_named_with_its_line(tmp_path, row, reason):
+    (tmp_path / "r.jsonl").write_text(row)
+    with pytest.raises(DataError, match=reason) as caught:
+        read_captions(tmp_path / "r.jsonl")
+    assert "\n" not in str(caught.value)

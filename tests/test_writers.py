@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from auricle.records import Candidate, Caption
-from auricle.writers import SUFFIXES, WRITERS, document
+from auricle.writers import SUFFIXES, TIMELINE_WRITERS, WRITERS, document
 
 RAIN = Caption(
     audio="소리/비 one.wav",
@@ -169,10 +169,31 @@ def test_json_is_valid_after_an_interruption():
 
 @pytest.mark.parametrize("format", WRITERS)
 def test_a_document_is_what_the_writer_writes(format):
-    assert document(format, [RAIN, DOG]) == written(format, RAIN, DOG)
-    assert document(format, []) == written(format)
+    assert document(WRITERS[format], [RAIN, DOG]) == written(format, RAIN, DOG)
+    assert document(WRITERS[format], []) == written(format)
 
 
 def test_every_format_has_a_suffix_of_its_own():
     assert SUFFIXES.keys() == WRITERS.keys()
     assert len(set(SUFFIXES.values())) == len(SUFFIXES)
+
+
+def test_the_csv_of_a_timeline_has_times_and_a_row_for_every_caption():
+    captions = [
+        replace(DOG, start_s=1.25, end_s=2.5, confidence=0.5),
+        replace(DOG, start_s=3.0, end_s=4.0),
+    ]
+    texts = {}
+    for format, writer_of in TIMELINE_WRITERS.items():
+        stream = io.StringIO()
+        with writer_of(stream) as writer:
+            for caption in captions:
+                writer.write(caption)
+        texts[format] = stream.getvalue()
+    assert rows(texts["csv"].removeprefix("\ufeff")) == [
+        ["path", "start", "end", "caption", "confidence", "status", "error"],
+        ["dog.wav", "1.25", "2.5", "a dog barks", "0.500", "ok", ""],
+        ["dog.wav", "3.0", "4.0", "a dog barks", "", "ok", ""],
+    ]
+    assert [row["start_s"] for row in json.loads(texts["json"])] == [1.25, 3.0]
+    assert [json.loads(line)["end_s"] for line in texts["jsonl"].splitlines()] == [2.5, 4.0]

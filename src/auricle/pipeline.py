@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import operator
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, overload
@@ -30,16 +28,15 @@ from auricle.hearing import (
     hear_each,
     stream_sound,
 )
-from auricle.hub.ensemble import Ensemble, load_model, save_ensemble
+from auricle.hub.ensemble import Ensemble, load_model, push_ensemble, save_ensemble
 from auricle.model.device import pick_device
 from auricle.model.precision import convert, move, parameter_count, resolve_precision
 from auricle.outcomes import Captioned, OnError, settled
 from auricle.records import Candidate, Caption, keep_sound
-from auricle.schema import build
 from auricle.settings import Decoding, chosen, one_of
 from auricle.sources import OwnRate, Sources
 from auricle.text.fluency import fluency_filter
-from auricle.timeline.options import TimelineOptions
+from auricle.timeline.options import TimelineOptions, taken_from
 from auricle.timeline.timeline import Timeline
 from auricle.watch import Note, Progress, silent
 
@@ -122,13 +119,7 @@ class Captioner:
 
     def push_to_hub(self, repo_id: str, private: bool = False, token: str | None = None) -> str:
         """Upload the model folder to the Hugging Face Hub and return its address."""
-        from huggingface_hub import HfApi
-
-        api = HfApi(token=token)
-        with tempfile.TemporaryDirectory() as folder:
-            self.save_pretrained(folder)
-            api.create_repo(repo_id, private=private, exist_ok=True)
-            return str(api.upload_folder(repo_id=repo_id, folder_path=folder))
+        return push_ensemble(self.ensemble, repo_id, private, token)
 
     @overload
     def caption(
@@ -249,12 +240,7 @@ class Captioner:
         Raises:
             ModelError, TypeError, ValueError: as `stream` and `decoding`.
         """
-        own = {
-            one.name: settings.pop(one.name)
-            for one in fields(TimelineOptions)
-            if one.name in settings
-        }
-        options = options or build(TimelineOptions, own, "timeline")
+        options = options or taken_from(settings)
         decoding = decoding or self.decoding(**settings)
         taken = self._sources(sample_rate, sampling_rate, allow_urls)
         sound = stream_sound(taken.sound(source), self.sample_rate_hz)
@@ -267,6 +253,7 @@ class Captioner:
         decoding: Decoding | None = None,
         *,
         on_note: Note = silent,
+        max_duration_s: float | None = None,
         sample_rate: int | None = None,
         sampling_rate: int | None = None,
         allow_urls: bool = False,
@@ -285,7 +272,8 @@ class Captioner:
         """
         decoding = decoding or self.decoding(**{"decode": "greedy", **settings})
         taken = self._sources(sample_rate, sampling_rate, allow_urls)
-        heard = next(hear(self.models, taken.each(source), audio=taken.sound))
+        sources = taken.each(source)
+        heard = next(hear(self.models, sources, audio=taken.sound, max_duration_s=max_duration_s))
         if heard.error:
             raise heard.error
         if heard.note:

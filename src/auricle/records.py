@@ -1,15 +1,17 @@
-"""Records of every output: one Caption per recording, with its Candidates."""
+"""Records of every output: Captions of recordings, each with its Candidates."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auricle.errors import AudioError
-from auricle.files import is_file
+from auricle.errors import AudioError, DataError, ModelError
+from auricle.files import is_file, json_rows
+from auricle.schema import build
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,3 +125,36 @@ _SOUNDS: deque[tuple[Caption, np.ndarray, int]] = deque(maxlen=RECENT)
 def keep_sound(caption: Caption, waveform: np.ndarray, rate_hz: int) -> None:
     """Let notebooks play the sound of ``caption``, float32 [L], until `RECENT` others are kept."""
     _SOUNDS.append((caption, waveform[: round(PLAYED_S * rate_hz)], rate_hz))
+
+
+def read_captions(path: Path) -> list[Caption]:
+    """The records of a JSON Lines file. One made by hand needs ``audio``, ``start_s``, ``end_s``
+    and ``caption``; other keys than those of `Caption` are left out.
+
+    Raises DataError: the file cannot be read, or a line is no record; the message names the line.
+    """
+    optional: dict[str, Any] = {
+        "score": None,
+        "candidates": [],
+        "model": "",
+        "decode": "",
+        "seed": 0,
+    }
+    names = [field.name for field in fields(Caption)]
+    found = []
+    for number, row in json_rows(path):
+        where = f"{path}:{number}"
+        try:
+            given = optional | {name: row[name] for name in names if name in row}
+            caption = build(Caption, given, where)
+        except ModelError as error:
+            raise DataError(str(error)) from error
+        if not 0 <= caption.start_s < caption.end_s:
+            raise DataError(
+                f"{where}: a caption from {caption.start_s:g} to {caption.end_s:g} s; it must start"
+                " at 0 s or later, and end after its start"
+            )
+        if caption.confidence is not None and not 0 <= caption.confidence <= 1:
+            raise DataError(f"{where}: confidence {caption.confidence:g}; it must be from 0 to 1")
+        found.append(caption)
+    return found

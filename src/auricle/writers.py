@@ -128,6 +128,13 @@ WRITERS: dict[str, Callable[[TextIO], Writer]] = {
     "csv": CsvWriter,
 }
 
+# Of timed captions, many of one recording: their csv is the table with times, not DCASE's.
+TIMELINE_WRITERS: dict[str, Callable[[TextIO], Writer]] = {
+    "jsonl": JsonLinesWriter,
+    "json": JsonWriter,
+    "csv": TableWriter,
+}
+
 SUFFIXES = {
     "text": ".txt",
     "jsonl": ".jsonl",
@@ -137,10 +144,12 @@ SUFFIXES = {
 }
 
 
-def document(format: str, captions: Iterable[Caption], partial: bool = False) -> str:
-    """A whole document of ``captions`` in one of the formats `WRITERS`."""
+def document(
+    writer_of: Callable[[TextIO], Writer], captions: Iterable[Caption], partial: bool = False
+) -> str:
+    """A whole document of ``captions``."""
     stream = io.StringIO(newline="")
-    with WRITERS[format](stream) as writer:
+    with writer_of(stream) as writer:
         for caption in captions:
             writer.write(caption, partial)
     return stream.getvalue()

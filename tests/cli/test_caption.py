@@ -174,8 +174,10 @@ def test_options_reach_the_captioner(run, write_tone):
     assert all(settings[name] is None for name in (*options, "forbidden_words"))
     told = {"seed": 5, "batch_size": 2, "device": "cpu", "precision": "int8", "min_confidence": 0.5}
     given = [f"--{name.replace('_', '-')}={value}" for name, value in (options | told).items()]
-    run("caption", path, *given, "--forbid", "dog", "--forbid", "cat")
+    given += ["--max-duration", "9.5", "--forbid", "dog", "--forbid", "cat"]
+    run("caption", path, *given)
     told |= {"forbidden_words": ("dog", "cat"), "every_term": False, "allow_urls": False}
+    told |= {"max_duration_s": 9.5}
     assert StubCaptioner.settings == options | told
 
 

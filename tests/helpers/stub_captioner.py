@@ -45,7 +45,13 @@ class StubCaptioner:
         return SimpleNamespace(options=SimpleNamespace(method=decode or "nucleus"))
 
     def speak(
-        self, source: AudioInput, decoding: SimpleNamespace, *, on_note, allow_urls: bool
+        self,
+        source: AudioInput,
+        decoding: SimpleNamespace,
+        *,
+        on_note,
+        allow_urls: bool,
+        max_duration_s=None,
     ) -> Iterator[str]:
         assert decoding.options.method
         type(self).settings |= {"allow_urls": allow_urls}
@@ -61,9 +67,12 @@ class StubCaptioner:
         audio: Callable[[Any], AudioInput] | None = None,
         batch_size: int,
         allow_urls: bool = False,
+        max_duration_s: float | None = None,
+        progress: Any = None,
     ) -> Iterator[SimpleNamespace]:
         assert decoding.options.method
         type(self).settings |= {"batch_size": batch_size, "allow_urls": allow_urls}
+        type(self).settings |= {"max_duration_s": max_duration_s}
         for source in sources:
             try:
                 sound = audio(source) if audio else source

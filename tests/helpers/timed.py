@@ -25,18 +25,17 @@ SENTENCES = (
 def timed(
     start_s: float,
     end_s: float,
-    text: str,
+    text: str = "a dog barks",
     *others: str,
     confidence: float | None = None,
     fluent: bool | None = True,
+    audio: str = "film.wav",
 ) -> Caption:
     candidates = (
         Candidate(text, -1.0, 0.5, 0.5, True),
         *(Candidate(other, -1.0, 0.4, 0.4, fluent) for other in others),
     )
-    return Caption(
-        "film.wav", start_s, end_s, text, 0.5, candidates, "tiny", "nucleus", 0, confidence
-    )
+    return Caption(audio, start_s, end_s, text, 0.5, candidates, "tiny", "nucleus", 0, confidence)
 
 
 def some_captions(rng: random.Random, length_s: float) -> list[Caption]:

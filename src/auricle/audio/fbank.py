@@ -23,6 +23,10 @@ PREEMPHASIS = 0.97
 INT16_SCALE = 2.0**15  # Kaldi reads 16-bit integers
 # Mean and twice the standard deviation of AudioSet's log-mels, from the released BEATs code.
 DATASET_MEAN, DATASET_STD = 15.41663, 6.55582
+# Of what is silent, after the normalisation.
+FLOOR = float(
+    torch.tensor((math.log(torch.finfo(torch.float32).eps) - DATASET_MEAN) / (2 * DATASET_STD))
+)
 
 
 def frame_counts(lengths: Tensor) -> Tensor:

@@ -32,7 +32,13 @@ def amplitude(dbfs: float) -> float:
 
 
 def without_silent_ends(waveform: np.ndarray, rate_hz: int) -> np.ndarray:
-    """float [L] without near silence of `KEPT_S` + `END_S` or more at its start and its end.
+    """float [L] without its silent ends; see `heard_part`."""
+    return waveform[heard_part(waveform, rate_hz)]
+
+
+def heard_part(waveform: np.ndarray, rate_hz: int) -> slice:
+    """The samples of float [L] but near silence of `KEPT_S` + `END_S` or more at its start and its
+    end.
 
     Models describe silence after a sound, or before it, as another sound: two seconds of speech
     and ten of digital silence as "a man speaks followed by a loud bang". Near silence is below
@@ -46,13 +52,13 @@ def without_silent_ends(waveform: np.ndarray, rate_hz: int) -> np.ndarray:
     rest = waveform[whole.size :]
     levels = [*whole.std(axis=1, dtype=np.float64), rest.std() if len(rest) else 0.0]
     if max(levels) < amplitude(AUDIBLE_DBFS):
-        return waveform
+        return slice(0, len(waveform))
     heard = np.flatnonzero(np.array(levels) > amplitude(NEAR_SILENT_DBFS)) * size
     kept, least = round(KEPT_S * rate_hz), round(END_S * rate_hz)
     first, last = int(heard[0]) - kept, int(heard[-1]) + size + kept
-    return waveform[
-        first if first >= least else 0 : last if len(waveform) - last >= least else None
-    ]
+    return slice(
+        first if first >= least else 0, last if len(waveform) - last >= least else len(waveform)
+    )
 
 
 def within_full_scale(waveform: np.ndarray) -> np.ndarray:

@@ -17,9 +17,11 @@ from auricle.cli import (
     ledger,
     mixup,
     models,
+    plot,
     precompute,
     recipes,
     tag,
+    timeline,
     train,
     tune,
 )
@@ -36,6 +38,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("caption", epilog=caption.EPILOG, no_args_is_help=False)(caption.caption)
+app.command("timeline", epilog=timeline.EPILOG, no_args_is_help=False)(timeline.timeline)
+app.command("plot")(plot.plot)
 app.command("tag", epilog=tag.EPILOG)(tag.tag)
 app.command("ledger")(ledger.ledger)
 app.command("import")(import_.import_)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from functools import partial
@@ -38,6 +38,7 @@ from auricle.files import listed
 from auricle.jobs import Job, Task
 from auricle.printable import printable
 from auricle.sidecars import Outcome
+from auricle.watch import Progress
 from auricle.writers import SUFFIXES, WRITERS, document
 
 if TYPE_CHECKING:
@@ -103,6 +104,15 @@ def caption(
             help="A caption with less confidence becomes `no recognisable sound`.",
         ),
     ] = 0.0,
+    max_duration: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            min=0.1,
+            help="Hear only the start of longer recordings.",
+            show_default="all is heard",
+        ),
+    ] = None,
     allow_urls: Annotated[
         bool, typer.Option("--allow-urls", help="Download recordings given as http(s) addresses.")
     ] = False,
@@ -115,7 +125,7 @@ def caption(
     """Describe the sounds of each recording in one sentence.
 
     Reads wav, flac, ogg and mp3, and with the extra "av" every format of FFmpeg; searches folders
-    for audio files at any depth. Of a long recording, the start is captioned.
+    for audio files at any depth. See `auricle timeline` for what is heard when.
     """
     with exit_codes():
         from auricle.decoding.options import unused
@@ -149,12 +159,13 @@ def caption(
         with contextlib.redirect_stdout(sys.stderr):  # in case a library prints
             if places.per_recording:
                 settings = {"seed": seed, "min_confidence": min_confidence, "precision": precision}
+                settings |= {"max_duration": max_duration}
                 job = Job(
                     "caption",
                     model,
                     settings | asdict(choices),
                     {SUFFIXES[format]: partial(_document, format)},
-                    lambda: partial(_outcomes, *start(), batch_size),
+                    lambda: partial(_outcomes, *start(), batch_size, max_duration),
                 )
                 failed = write_sidecars(inputs, places, job, stdout)
             else:
@@ -162,14 +173,18 @@ def caption(
                 with opened(places.file, places.overwrite, stdout, failures_too) as to:
                     tables = stdout if explain else None
                     if all(one.error for one in inputs):
-                        failed = _write(inputs, iter(()), format, to, tables)
+                        failed = _write(inputs, _none, format, to, tables)
                     elif stream:
-                        failed = _speak(*start(), inputs, to, allow_urls)
+                        failed = _speak(*start(), inputs, to, allow_urls, max_duration)
                     else:
                         captioner, decoding = start()
-                        sources = (one.source() for one in inputs if not one.error)
-                        captions = captioner.stream(
-                            sources, decoding, batch_size=batch_size, allow_urls=allow_urls
+                        captions = partial(
+                            captioner.stream,
+                            (one.source() for one in inputs if not one.error),
+                            decoding,
+                            batch_size=batch_size,
+                            max_duration_s=max_duration,
+                            allow_urls=allow_urls,
                         )
                         failed = _write(inputs, captions, format, to, tables)
     if failed:
@@ -177,10 +192,21 @@ def caption(
 
 
 def _outcomes(
-    captioner: Captioner, decoding: Decoding, batch_size: int, tasks: Iterator[Task]
+    captioner: Captioner,
+    decoding: Decoding,
+    batch_size: int,
+    max_duration_s: float | None,
+    tasks: Iterator[Task],
 ) -> Iterator[Outcome]:
     """The caption of each recording that gets a sidecar."""
-    for found in captioner.stream(tasks, decoding, audio=Task.source, batch_size=batch_size):
+    captions = captioner.stream(
+        tasks,
+        decoding,
+        audio=Task.source,
+        batch_size=batch_size,
+        max_duration_s=max_duration_s,
+    )
+    for found in captions:
         note, recording = found.heard.note, found.heard.recording
         yield Outcome(
             [found.caption] if found.caption else [],
@@ -192,7 +218,7 @@ def _outcomes(
 
 
 def _document(format: CaptionFormat, outcome: Outcome) -> str:
-    return document(format, outcome.captions, outcome.partial)
+    return document(WRITERS[format], outcome.captions, outcome.partial)
 
 
 def _check_stream(format: CaptionFormat, explain: bool, min_confidence: float) -> None:
@@ -242,19 +268,21 @@ def _warn_of_shared_names(inputs: Sequence[Input]) -> None:
 
 def _write(
     inputs: Sequence[Input],
-    captions: Iterator[Captioned[Any]],
+    stream: Callable[..., Iterator[Captioned[Any]]],
     format: CaptionFormat,
     to: TextIO,
     tables: TextIO | None,
 ) -> int:
     """Write a record per recording, and its candidates to ``tables``; return the failures.
 
-    ``captions``: of the inputs without an error, in their order.
+    ``stream``: gives the captions of the inputs without an error, in their order, and reports
+    ``progress`` within long ones.
     """
     from auricle.cli.explain import print_candidates
 
     failed = 0
     with WRITERS[format](to) as writer, Display() as display:
+        captions = stream(progress=display.progress)
         for done, one in enumerate(inputs, 1):
             if one.error:  # it has been said
                 failed += 1
@@ -276,6 +304,10 @@ def _write(
     return failed
 
 
+def _none(progress: Progress) -> Iterator[Captioned[Any]]:
+    return iter(())
+
+
 def _next(captions: Iterator[Captioned[Any]], one: Input) -> Captioned[Any]:
     try:
         return next(captions)
@@ -285,7 +317,12 @@ def _next(captions: Iterator[Captioned[Any]], one: Input) -> Captioned[Any]:
 
 
 def _speak(
-    captioner: Captioner, decoding: Decoding, inputs: Sequence[Input], to: TextIO, allow_urls: bool
+    captioner: Captioner,
+    decoding: Decoding,
+    inputs: Sequence[Input],
+    to: TextIO,
+    allow_urls: bool,
+    max_duration_s: float | None,
 ) -> int:
     """Write every caption word by word; return the failures."""
     failed = 0
@@ -294,7 +331,11 @@ def _speak(
             failed += 1
             continue
         pieces = captioner.speak(
-            one.source(), decoding, on_note=lambda text: say("note", text), allow_urls=allow_urls
+            one.source(),
+            decoding,
+            on_note=lambda text: say("note", text),
+            max_duration_s=max_duration_s,
+            allow_urls=allow_urls,
         )
         try:
             for number, piece in enumerate(pieces):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from auricle.pipeline import Captioner
 
 
-def load_captioner(model: str, device: str, precision: Precision) -> Captioner:
+def load_captioner(model: str, device: str, precision: Precision = Precision.float32) -> Captioner:
     with uncollected():
         from huggingface_hub.utils import disable_progress_bars
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from auricle.cli.console import SOME_FAILED, exit_codes, say, uncollected
+from auricle.cli.console import SOME_FAILED, exit_codes, say
+from auricle.cli.loading import load_captioner
 from auricle.cli.options import (
     BatchSize,
     DecodingChoices,
@@ -201,12 +202,7 @@ class _Captioner:
         heard = [one for one in inputs if not one.error]
         if not heard:
             return
-        with uncollected():
-            from auricle.pipeline import Captioner
-
-            captioner = Captioner.from_pretrained(
-                self.model, device=self.device, precision=self.precision.value
-            )
+        captioner = load_captioner(self.model, self.device, self.precision)
         decoding = DecodingChoices().decoding(captioner, seed=self.seed)
         captions = captioner.stream(
             (one.source() for one in heard), decoding, batch_size=self.batch_size, allow_urls=False

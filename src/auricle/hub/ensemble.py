@@ -266,6 +266,17 @@ def assemble(
     return Ensemble(name, config, tuple(bundles))
 
 
+def push_ensemble(ensemble: Ensemble, repo_id: str, private: bool, token: str | None) -> str:
+    """Upload the folder of `save_ensemble` to the Hugging Face Hub and return its address."""
+    from huggingface_hub import HfApi
+
+    api = HfApi(token=token)
+    with tempfile.TemporaryDirectory() as folder:
+        save_ensemble(folder, ensemble)
+        api.create_repo(repo_id, private=private, exist_ok=True)
+        return str(api.upload_folder(repo_id=repo_id, folder_path=folder))
+
+
 def save_ensemble(folder: str | Path, ensemble: Ensemble, dtype: torch.dtype | None = None) -> None:
     """Write the folder of a model, or of an ensemble with all its members; ``dtype`` as for
     `save_bundle`.

@@ -218,11 +218,11 @@ class Attention(nn.Module):
 
     def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """[B, T, D] -> keys and values [B, H, T, D/H]."""
-        return self._split(self.key(x)), self._split(self.value(x))
+        return self.split(self.key(x)), self.split(self.value(x))
 
     def to_past(self, x: Tensor, index: int, cache: DecoderCache | None) -> Tensor:
         """Causal self-attention of ``x`` [R, L, D], after the cached tokens if there are any."""
-        query = self._split(self.query(x))
+        query = self.split(self.query(x))
         key, value = self.keys_values(x)
         if cache:
             key, value = cache.append(index, key, value)
@@ -235,12 +235,13 @@ class Attention(nn.Module):
             query = query[cross.rows.slots]
         query = query.reshape(cross.clips, -1, x.shape[-1])  # [B, N * L, D]
         attended = self._attend(
-            self._split(query), cross.keys[index], cross.values[index], mask=cross.mask
+            self.split(query), cross.keys[index], cross.values[index], mask=cross.mask
         )
         attended = attended.reshape(-1, *x.shape[1:])
         return self.out(attended[cross.rows.places] if cross.rows else attended)
 
-    def _split(self, x: Tensor) -> Tensor:
+    def split(self, x: Tensor) -> Tensor:
+        """[B, L, D] -> [B, H, L, D/H]."""
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
     def _attend(

@@ -12,21 +12,28 @@ from string import Template
 FIRST, SECOND = "#2f7ebc", "#d9822b"  # colours of a pair
 
 _STYLE = f"""\
+:root {{ color-scheme: light dark; --text: #1c1c1c; --faint: #666; --ground: #f6f6f4; --card: #fff;
+  --line: #ddd; --link: #2f6ea5; --bad: #a33 }}
+@media (prefers-color-scheme: dark) {{
+  :root {{ --text: #e6e6e3; --faint: #a2a29c; --ground: #17181a; --card: #212327; --line: #3b3e43;
+    --link: #7fb6e6; --bad: #f08a8a }}
+  .panels svg {{ background: #fff }}
+}}
 body {{ font: 16px/1.45 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
-  padding: 0 1rem; color: #1c1c1c; background: #f6f6f4; overflow-wrap: anywhere;
+  padding: 0 1rem; color: var(--text); background: var(--ground); overflow-wrap: anywhere;
   -webkit-text-size-adjust: 100% }}
 h1 {{ font-size: 1.4rem; margin-bottom: .3rem }}
 h2 {{ font-size: 1.15rem; margin: 0 }}
 h2 + p {{ margin-top: 0 }}
-section {{ background: #fff; border: 1px solid #ddd; border-radius: 6px; margin: 1.2rem 0;
-  padding: 1rem }}
+section {{ background: var(--card); border: 1px solid var(--line); border-radius: 6px;
+  margin: 1.2rem 0; padding: 1rem }}
 ul {{ margin: .1rem 0 .6rem; padding-left: 1.2rem }}
-summary {{ cursor: pointer; color: #2f6ea5; padding: .6rem 0 }}
+summary {{ cursor: pointer; color: var(--link); padding: .6rem 0 }}
 .part {{ margin: 2.2rem 0 .4rem; font-size: 1.25rem }}
-.facts, .label, .file {{ color: #666; font-size: .85rem }}
+.facts, .label, .file {{ color: var(--faint); font-size: .85rem }}
 .facts {{ margin: .2rem 0 .6rem }}
 .label {{ margin: .6rem 0 0 }}
-.bad {{ color: #a33 }}
+.bad {{ color: var(--bad) }}
 .first {{ background: {FIRST} }}
 .second {{ background: {SECOND} }}
 .bars div {{ height: .5rem; margin-bottom: 2px }}
@@ -36,7 +43,7 @@ summary {{ cursor: pointer; color: #2f6ea5; padding: .6rem 0 }}
   font-size: .7rem; text-shadow: 0 0 3px #000 }}
 .time {{ position: absolute; inset: 0; cursor: pointer }}
 .time i {{ position: absolute; top: 0; bottom: 0; width: 2px; background: #4cd964; opacity: 0 }}
-.axis {{ position: relative; height: 1.2rem; color: #666; font-size: .75rem }}
+.axis {{ position: relative; height: 1.2rem; color: var(--faint); font-size: .75rem }}
 .axis span {{ position: absolute; transform: translateX(-50%); white-space: nowrap }}
 audio {{ width: 100%; min-height: 44px; margin: .3rem 0 .5rem }}
 table {{ border-spacing: 0; width: 100% }}
@@ -48,7 +55,7 @@ td {{ padding: .1rem 1rem .1rem 0; vertical-align: top }}
 .wide {{ overflow-x: auto }}
 .figures td, .figures th {{ text-align: right; font-variant-numeric: tabular-nums;
   padding: .15rem 0 .15rem .9rem; white-space: nowrap; font-weight: normal }}
-.figures th {{ color: #666; font-size: .85rem; border-bottom: 1px solid #ddd }}
+.figures th {{ color: var(--faint); font-size: .85rem; border-bottom: 1px solid var(--line) }}
 .figures td:first-child, .figures th:first-child {{ text-align: left; padding-left: 0;
   white-space: normal; min-width: 12rem }}
 .chosen {{ font-weight: 600 }}
@@ -106,8 +113,13 @@ $script</script>
 """)
 
 
-def html_page(title: str, facts: str, body: str) -> str:
-    """A whole page; ``title`` and ``facts`` are plain text, ``body`` is HTML."""
+def html_page(title: str, facts: str, body: str, style: str = "", script: str = "") -> str:
+    """A whole page; ``title`` and ``facts`` are plain text, ``body`` is HTML. ``style`` and
+    ``script`` are of one kind of page, after those of all."""
     return _PAGE.substitute(
-        title=escape(title), facts=escape(facts), body=body, style=_STYLE, script=_SCRIPT
+        title=escape(title),
+        facts=escape(facts),
+        body=body,
+        style=_STYLE + style,
+        script=_SCRIPT + script,
     )

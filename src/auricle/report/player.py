@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from html import escape
-from itertools import count
+from itertools import chain, count
 from string import Template
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from auricle.audio.header import probe
 from auricle.audio.inline import Codec, data_uri, sound_element
@@ -65,13 +65,10 @@ def player(
         bars=f"<div class=bars>{bars}</div>\n" if bars else "",
         picture=data_uri("image/jpeg", picture(waveform, rate_hz)),
         alt=escape(f"spectrogram of {name}"),
-        marks="".join(
-            f'<span style="bottom: {100 * mark_height(hertz):.1f}%">{hertz:,} Hz</span>'
-            for hertz in MARKS_HZ
-        ),
+        marks=frequency_marks(),
         ticks="".join(
             f'<span style="left: {100 * time_s / seconds:.3f}%">{time_s:g} s</span>'
-            for time_s in _ticks(seconds)
+            for time_s in ticks(seconds)
         ),
         sound=sound_element(waveform, rate_hz, codec),
     )
@@ -79,21 +76,34 @@ def player(
 
 def picture(waveform: np.ndarray, rate_hz: int) -> bytes:
     """The `spectrogram` of float32 [L] as a JPEG, low frequencies at the bottom."""
+    return coloured(spectrogram(waveform, rate_hz).repeat(ROWS, axis=0), "magma", "jpeg")
+
+
+def coloured(values: np.ndarray, colours: str, kind: Literal["jpeg", "png"]) -> bytes:
+    """[H, W] values from 0 to 1 as pixels, the first row at the bottom; ``colours``: a map of
+    matplotlib's."""
     from matplotlib import image
 
-    energies = spectrogram(waveform, rate_hz).repeat(ROWS, axis=0)
     file = io.BytesIO()
     image.imsave(
         file,
-        energies,
+        values,
         vmin=0,
         vmax=1,
-        cmap="magma",
+        cmap=colours,
         origin="lower",
-        format="jpeg",
-        pil_kwargs={"quality": QUALITY},
+        format=kind,
+        pil_kwargs={"quality": QUALITY} if kind == "jpeg" else None,
     )
     return file.getvalue()
+
+
+def frequency_marks() -> str:
+    """HTML of the frequencies over a picture."""
+    return "".join(
+        f'<span style="bottom: {100 * mark_height(hertz):.1f}%">{hertz:,} Hz</span>'
+        for hertz in MARKS_HZ
+    )
 
 
 def spectrogram(waveform: np.ndarray, rate_hz: int) -> np.ndarray:
@@ -104,16 +114,33 @@ def spectrogram(waveform: np.ndarray, rate_hz: int) -> np.ndarray:
     import numpy as np
     import torch
 
-    from auricle.audio.fbank import SAMPLE_RATE_HZ, WINDOW, fbank
+    from auricle.audio.fbank import SAMPLE_RATE_HZ, WINDOW
 
     waveform = at_rate(waveform, rate_hz, SAMPLE_RATE_HZ)
-    padded = np.pad(waveform, (0, max(0, WINDOW - len(waveform))))
-    frames = fbank(torch.from_numpy(padded)[None])[0]  # [T, 128]
-    floor = float(frames[0, EMPTY_BIN])
+    frames = mel_frames(np.pad(waveform, (0, max(0, WINDOW - len(waveform)))))
+    pooled = torch.nn.functional.adaptive_avg_pool1d(
+        torch.from_numpy(frames.T)[None], min(WIDTH, len(frames))
+    )
+    return contrasted(pooled[0].numpy())
+
+
+def mel_frames(waveform: np.ndarray) -> np.ndarray:
+    """`fbank` of float32 [L] at 16 kHz, with the empty bin filled from its neighbours: [T, 128]."""
+    import torch
+
+    from auricle.audio.fbank import fbank
+
+    frames = fbank(torch.from_numpy(waveform)[None])[0].numpy()
     frames[:, EMPTY_BIN] = (frames[:, EMPTY_BIN - 1] + frames[:, EMPTY_BIN + 1]) / 2
-    shrunk = torch.nn.functional.adaptive_avg_pool1d(frames.T[None], min(WIDTH, len(frames)))[0]
-    lowest = max(floor, float(shrunk.max()) - RANGE)
-    return ((shrunk - lowest) / RANGE).clamp(min=0).numpy()
+    return frames
+
+
+def contrasted(energies: np.ndarray) -> np.ndarray:
+    """Energies of `mel_frames` as they are drawn: 1 the loudest, 0 `RANGE` below it."""
+    from auricle.audio.fbank import FLOOR
+
+    lowest = max(FLOOR, float(energies.max()) - RANGE)
+    return ((energies - lowest) / RANGE).clip(min=0)
 
 
 def duration_s(clip: Clip | None) -> float:
@@ -135,8 +162,11 @@ def mark_height(hertz: float) -> float:
     return ((mel(hertz) - mel(LOW_HZ)) / step - 0.5) / MEL_BINS  # bin k is centred on step k + 1
 
 
-def _ticks(seconds: float) -> Iterator[float]:
-    """Round times of the axis: steps of 1, 2 or 5 times a power of ten."""
-    steps = (base * 10.0**power for power in count(-2) for base in (1, 2, 5))
-    step_s = next(step for step in steps if seconds <= TICKS * step)
+def ticks(seconds: float) -> Iterator[float]:
+    """Round times of an axis: steps of 1, 2 or 5 times a power of ten; from 10 s on, of the parts
+    and multiples of minutes and hours."""
+    steps = [base * 10.0**power for power in (-2, -1, 0) for base in (1, 2, 5)]
+    steps += [10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200]
+    longer = (6 * 3600 * 2**power for power in count())
+    step_s = next(step for step in chain(steps, longer) if seconds <= TICKS * step)
     return (number * step_s for number in range(int(seconds / step_s) + 1))

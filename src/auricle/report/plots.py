@@ -27,6 +27,11 @@ BINS = 30
 TITLE = 60  # characters
 GROUPS = 6  # of clips, along the horizontal axis
 LEAST = 12  # groups are drawn from this number of clips on
+OTHER_FONTS = (  # with Chinese, Japanese and Korean letters
+    *("Noto Sans CJK KR", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans KR", "NanumGothic"),
+    *("Malgun Gothic", "Apple SD Gothic Neo", "Microsoft YaHei", "PingFang SC", "Hiragino Sans"),
+    *("WenQuanYi Zen Hei", "Arial Unicode MS"),
+)
 
 
 def require_matplotlib() -> None:
@@ -40,10 +45,16 @@ def require_matplotlib() -> None:
 
 
 def literally() -> AbstractContextManager[None]:
-    """A context in which names of others are drawn as they are: "$" begins no formula."""
+    """A context in which texts of others are drawn as they are: "$" begins no formula, and a letter
+    that the usual font lacks is from another one, where one of `OTHER_FONTS` is installed."""
     import matplotlib
+    from matplotlib.font_manager import fontManager
 
-    return matplotlib.rc_context({"text.parse_math": False, "svg.hashsalt": "auricle"})
+    installed = set(fontManager.get_font_names()).intersection(OTHER_FONTS)
+    fonts = ["DejaVu Sans", *sorted(installed, key=OTHER_FONTS.index)]
+    return matplotlib.rc_context(
+        {"text.parse_math": False, "svg.hashsalt": "auricle", "font.family": fonts}
+    )
 
 
 def distributions(scores: Sequence[Score]) -> list[str]:

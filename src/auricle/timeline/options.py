@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, fields
+from typing import Annotated, Any
 
-from auricle.schema import Range, check
+from auricle.schema import Range, build, check
 
 
 @dataclass(frozen=True)
@@ -39,3 +39,12 @@ class TimelineOptions:
                 for name, value in given.items()
             },
         )
+
+
+def taken_from(settings: dict[str, Any]) -> TimelineOptions:
+    """The options among ``settings``, which loses them.
+
+    Raises ValueError: one is out of its range.
+    """
+    names = [one.name for one in fields(TimelineOptions) if one.name in settings]
+    return build(TimelineOptions, {name: settings.pop(name) for name in names}, "timeline")
