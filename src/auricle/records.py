@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auricle.errors import AudioError, DataError, ModelError
-from auricle.files import is_file, json_rows
+from auricle.files import is_file, json_rows, listed, load_json, opened
 from auricle.schema import build
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PLAYED_S = 30.0  # of a sound in a notebook: about 100 kB as mp3
 PLAYED_HZ = 16_000
+MOST = 1 << 30  # bytes of a JSON array of records, which is read at once
 RECENT = 16  # sounds without a file that notebooks can play: at most 30 MB
 
 
@@ -127,34 +128,56 @@ def keep_sound(caption: Caption, waveform: np.ndarray, rate_hz: int) -> None:
     _SOUNDS.append((caption, waveform[: round(PLAYED_S * rate_hz)], rate_hz))
 
 
-def read_captions(path: Path) -> list[Caption]:
-    """The records of a JSON Lines file. One made by hand needs ``audio``, ``start_s``, ``end_s``
-    and ``caption``; other keys than those of `Caption` are left out.
+def read_captions(path: Path) -> Iterator[tuple[str, Caption]]:
+    """(place in messages, record) of each record in JSON Lines, or in the JSON array of a .json,
+    without its candidates. One made by hand needs ``audio`` and ``caption``; its times are 0.
 
-    Raises DataError: the file cannot be read, or a line is no record; the message names the line.
+    Raises DataError: the file cannot be read, or holds something else; names file and line.
     """
-    optional: dict[str, Any] = {
+    for where, row in _rows(path):
+        yield where, _caption(row, where)
+
+
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    if path.suffix.lower() != ".json":
+        for line, row in json_rows(path):
+            yield f"{path}:{line}", row
+        return
+    with opened(path, "file of records") as file:
+        content = file.read(MOST + 1)
+    if len(content) > MOST:
+        raise DataError(f"{path}: more than {MOST >> 30} GB; write records as JSON Lines")
+    try:
+        rows = load_json(content)
+    except ValueError as error:
+        raise DataError(f"{path}: not a file of JSON ({error})") from error
+    rows = rows if isinstance(rows, list) else [rows]
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise DataError(
+                f"{path}: record {number} is a JSON {type(row).__name__}, not an object"
+            )
+        yield f"{path}: record {number}", row
+
+
+def _caption(row: dict[str, Any], where: str) -> Caption:
+    for key in ("audio", "caption"):
+        if not isinstance(row.get(key), str):
+            raise DataError(
+                f"{where}: has {listed(row) or 'no keys'}; it needs audio and caption, both texts,"
+                " as auricle caption --format jsonl writes them"
+            )
+    fields = ("audio", "start_s", "end_s", "caption", "model", "confidence")
+    given = {key: row[key] for key in fields if row.get(key) is not None}
+    absent = {
+        "start_s": 0.0,
+        "end_s": 0.0,
         "score": None,
-        "candidates": [],
-        "model": "",
+        "candidates": (),
         "decode": "",
         "seed": 0,
     }
-    names = [field.name for field in fields(Caption)]
-    found = []
-    for number, row in json_rows(path):
-        where = f"{path}:{number}"
-        try:
-            given = optional | {name: row[name] for name in names if name in row}
-            caption = build(Caption, given, where)
-        except ModelError as error:
-            raise DataError(str(error)) from error
-        if not 0 <= caption.start_s < caption.end_s:
-            raise DataError(
-                f"{where}: a caption from {caption.start_s:g} to {caption.end_s:g} s; it must start"
-                " at 0 s or later, and end after its start"
-            )
-        if caption.confidence is not None and not 0 <= caption.confidence <= 1:
-            raise DataError(f"{where}: confidence {caption.confidence:g}; it must be from 0 to 1")
-        found.append(caption)
-    return found
+    try:
+        return build(Caption, {"model": "", **absent, **given}, where)
+    except ModelError as error:
+        raise DataError(str(error)) from error

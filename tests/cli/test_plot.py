@@ -30,8 +30,16 @@ def test_without_records_the_recording_is_captioned(run, write_tone, tmp_path, m
     monkeypatch.chdir(tmp_path)
     result = run("plot", write_tone("sounds/tone.wav", 5.0))
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr.endswith("captioned its first 2 s\nauricle: written: tone.png\n")
+    assert result.stderr.endswith("auricle: written: tone.png\n")
     assert (tmp_path / "tone.png").read_bytes().startswith(PNG)
+
+
+def test_what_is_found_in_the_recording_is_drawn(run, write_tone, tmp_path):
+    result = run("plot", write_tone("tone.wav", 5.0), "-o", tmp_path / "p.html")
+    assert result.exit_code == 0
+    text = (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert text.count("<li>") == 2
+    assert "<span>a tone of 2 s, 삐</span>" in text
 
 
 def test_records_are_drawn_without_a_model(run, write_tone, records, tmp_path):

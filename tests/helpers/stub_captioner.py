@@ -92,6 +92,26 @@ class StubCaptioner:
             yield SimpleNamespace(heard=heard, caption=caption, error=None)
             time.sleep(self.pause_s)
 
+    def timeline(self, source: AudioInput, *, decoding: SimpleNamespace) -> StubTimeline:
+        assert decoding.options.method
+        return StubTimeline(source)
+
+
+class StubTimeline:
+    """A caption for every two seconds."""
+
+    def __init__(self, source: AudioInput) -> None:
+        self.sound, self._source = SimpleNamespace(heard_s=0.0), source
+
+    def __iter__(self) -> Iterator[Caption]:
+        recording = load_audio(self._source, 16_000)
+        for start_s in range(0, int(recording.duration_s) - 1, 2):
+            self.sound.heard_s = start_s + 2.0
+            yield Caption(
+                *(recording.name, start_s, start_s + 2.0, "a tone of 2 s, 삐", 0.05, ()),
+                *("tiny", "nucleus", 0),
+            )
+
 
 def install_stub(set_module: Callable[[str, object], None], pause_s: float = 0.0) -> None:
     StubCaptioner.pause_s = pause_s

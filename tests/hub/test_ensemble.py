@@ -150,10 +150,14 @@ def test_text_embedders_are_shared_by_name_and_prompt(bundles):
     assert three is not two
 
 
-def test_the_shortest_hearing_member_sets_the_limit(bundles):
+def test_the_shortest_hearing_member_sets_the_length_of_parts(bundles):
     short = make_bundle(5, max_duration_s=0.5)
     captioner = captioner_of(make_ensemble([bundles[0], short]))
-    assert captioner.caption(np.ones(RATE, np.float32) * 0.1, sample_rate=RATE)[0].end_s == 0.5
+    assert captioner.max_duration_s == 0.5
+    sound, told = np.ones(RATE, np.float32) * 0.1, []
+    (found,) = captioner.stream([sound], sample_rate=RATE, progress=lambda *at: told.append(at))
+    assert found.caption.end_s == 1.0
+    assert told  # it was heard in parts
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_records_of_others_are_refused(records, tmp_path):
 def test_captions_after_the_end_are_refused(tmp_path):
     check_within([timed(0, 60.3)], 60.0, tmp_path)
     for late in (timed(60, 60.2), timed(59, 61)):
-        with pytest.raises(DataError, match=r"a\.wav lasts 60 s; give the records of this"):
+        with pytest.raises(DataError, match=r"film\.wav lasts 60 s; give the records of this"):
             check_within([late], 60.0, tmp_path)
 
 

@@ -61,7 +61,7 @@ class Reader(HTMLParser):
 
 def test_texts_of_others_stay_texts():
     words = WordsOverTime(("<b>", '"'), np.full((2, 3), 1 / 3), 0.0, 5.0)
-    captions = [timed(0, 5, NASTY), timed(2, 8, "rain", None)]
+    captions = [timed(0, 5, NASTY, confidence=0.25), timed(2, 8, "rain")]
     found = Reader(page(plot_of(captions, 60.0, f"{NASTY}.wav".replace("/", "_"), words), "", ""))
     assert len(found.of("script")) == 1
     assert len(found.of("img")) == 2  # the spectrogram and the attention
@@ -73,6 +73,9 @@ def test_texts_of_others_stay_texts():
     assert rows[0].endswith(NASTY)
     spans = found.of("button", "span")
     assert [attributes["title"] for attributes, _ in spans] == [NASTY, "rain"]
+    assert "var(--sure) 25%" in spans[0][0]["style"]
+    assert "--sure" not in spans[1][0]["style"]
+    assert rows[0].startswith("10:00.0 – 0:05.00.25")
     assert spans[0][0]["aria-label"] == f"1, 0:00.0 – 0:05.0: {NASTY}"
     assert found.of("title")[0][1] == f"{NASTY}.wav".replace("/", "_")
 

@@ -27,7 +27,7 @@ def several(number, duration_s, seed=0):
     starts = sorted(rng.uniform(0, duration_s - 1) for _ in range(number))
     ends = [min(duration_s, s + rng.choice([0.3, 4, 12])) for s in starts]
     return [
-        timed(start, end, rng.choice(TEXTS), rng.choice([None, rng.random()]))
+        timed(start, end, rng.choice(TEXTS), confidence=rng.choice([None, rng.random()]))
         for start, end in zip(starts, ends, strict=True)
     ]
 

@@ -126,7 +126,8 @@ def test_a_peak_above_full_scale_and_a_cut_short_file_are_heard(tiny, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"", "empty"), (b"RIFF\0\0\0\0WAVEjunk", ""), (b"\0" * 4000, "")]
+    ("content", "message"),
+    [(b"", "empty"), (b"RIFF\0\0\0\0WAVEjunk", "recording|decoded"), (b"\0" * 4000, "recording")],
 )
 def test_what_is_no_recording_is_refused_in_one_line(tiny, tmp_path, content, message):
     path = tmp_path / "broken.wav"

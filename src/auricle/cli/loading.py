@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from typing import TYPE_CHECKING
 
 from auricle.cli.console import say, uncollected
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def load_captioner(model: str, device: str, precision: Precision = Precision.float32) -> Captioner:
-    with uncollected():
+    with uncollected(), contextlib.redirect_stdout(sys.stderr):  # in case a library prints
         from huggingface_hub.utils import disable_progress_bars
 
         from auricle.pipeline import Captioner

@@ -45,7 +45,7 @@ def captions_of(records: Path, audio: Path) -> list[Caption]:
 
     Raises DataError: there are none, or they are of several recordings, or a line is no record.
     """
-    found = read_captions(records)
+    found = [_checked(one, where) for where, one in read_captions(records)]
     if not found:
         raise DataError(
             f"{records}: no records in it; write them with `auricle timeline --format jsonl`"
@@ -92,6 +92,17 @@ def axis(duration_s: float) -> list[tuple[float, str]]:
     times = [*ticks(duration_s)]
     short = len(times) < 2 or times[1] < 10
     return [(time_s, f"{time_s:g} s" if short else clock(time_s, 0)) for time_s in times]
+
+
+def _checked(one: Caption, where: str) -> Caption:
+    if not 0 <= one.start_s < one.end_s:
+        raise DataError(
+            f"{where}: a caption from {one.start_s:g} to {one.end_s:g} s; it must start at 0 s or"
+            " later, and end after its start"
+        )
+    if one.confidence is not None and not 0 <= one.confidence <= 1:
+        raise DataError(f"{where}: confidence {one.confidence:g}; it must be from 0 to 1")
+    return one
 
 
 def _same(one: Path, other: Path) -> bool:
