@@ -20,7 +20,7 @@ SOURCE = Path(auricle.__file__).parent
 # line do not know each other.
 FLOORS = """
 errors printable
-files watch schema processors markdown extras
+files watch schema processors allocator markdown extras
 fetch recipes llm ledger
 audio
 records

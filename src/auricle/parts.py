@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from auricle.allocator import trim
 from auricle.audio.kinds import AudioInput
 from auricle.audio.level import NEAR_SILENT_DBFS, level_dbfs, without_silent_ends
 from auricle.audio.load import Recording, load_sections
@@ -126,6 +127,7 @@ def hear_parts(
                 pool.add(own, part.end_s - part.start_s)
             if describe:
                 results += describe(memories)
+            trim()
         progress(f"hearing {last.name}", round(last.end_s), round(parts.end_s))
     recording = replace(parts.start, duration_s=last.duration_s, missing_s=last.missing_s)
     return HeardParts(

@@ -142,10 +142,15 @@ class SlidingWindow:
         self._blocks = self._reader.blocks(0)
 
     def pieces(
-        self, start_s: float, end_s: float | None, sample_rate_hz: int
+        self,
+        start_s: float,
+        end_s: float | None,
+        sample_rate_hz: int,
+        piece_s: float | None = None,
     ) -> Iterator[np.ndarray]:
         """Pieces of the section from ``start_s`` to ``end_s`` (seconds): float32 [n], mono, finite,
-        resampled as one. A section of at most `PIECE_FRAMES` is one piece.
+        resampled as one. A section of at most ``piece_s`` or by default `PIECE_FRAMES` is one
+        piece.
 
         Raises AudioError: there are no samples to decode, or too few, or they are not finite, or
         the section starts after them.
@@ -153,7 +158,9 @@ class SlidingWindow:
         _check_section(start_s, end_s, self.name)
         left = math.inf if end_s is None else round((end_s - start_s) * sample_rate_hz)
         heard = 0
-        for piece in _resampled(self._mono(start_s, end_s), self.rate_hz, sample_rate_hz):
+        frames = round(piece_s * self.rate_hz) if piece_s else PIECE_FRAMES
+        mono = self._mono(start_s, end_s, frames)
+        for piece in _resampled(mono, self.rate_hz, sample_rate_hz):
             heard += len(piece)
             yield piece[: min(left, len(piece))]
             left -= min(left, len(piece))
@@ -176,14 +183,14 @@ class SlidingWindow:
             return 0.0
         return max(0.0, self._reader.declared_s() - self._next / self.rate_hz)
 
-    def _mono(self, start_s: float, end_s: float | None) -> Iterator[np.ndarray]:
-        """Pieces of the section at the reader's rate: float32 [n], finite."""
+    def _mono(self, start_s: float, end_s: float | None, frames: int) -> Iterator[np.ndarray]:
+        """Pieces of the section at the reader's rate: float32 [n], n <= ``frames``, finite."""
         start = round(start_s * self.rate_hz)
         end = math.inf if end_s is None else math.ceil(round(end_s * self.rate_hz, 6))
         self._go_to(start)
         place = start
         while place < end:
-            stop = min(end, place + PIECE_FRAMES)
+            stop = min(end, place + frames)
             while self._next < stop and not self._ended:
                 self._decode()
                 self._drop(place)

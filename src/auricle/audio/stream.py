@@ -49,12 +49,10 @@ class RecordingStream:
         with open_window(self._source) as window:
             self.name = self.name or window.name
             peak = 1.0
-            for piece in ahead(window.pieces(0.0, None, self._rate_hz), AHEAD):
+            for piece in ahead(window.pieces(0.0, None, self._rate_hz, PIECE_S), AHEAD):
                 self.duration_s = window.duration_s()
                 peak = max(peak, float(piece.max(initial=0.0)), -float(piece.min(initial=0.0)))
                 piece = piece / peak if peak > 1 else piece
-                size = round(PIECE_S * self._rate_hz)
-                for first in range(0, len(piece), size):
-                    self.heard_s += len(piece[first : first + size]) / self._rate_hz
-                    yield piece[first : first + size]
+                self.heard_s += len(piece) / self._rate_hz
+                yield piece
             self.duration_s, self.missing_s = self.heard_s, window.missing_s()

@@ -268,7 +268,8 @@ def _write(
                     timeline = hear(one.source())
                     stage = one.name if len(inputs) == 1 else f"{number}/{len(inputs)} {one.name}"
                     for caption in timeline:
-                        display.progress(stage, *timeline.progress)
+                        done, total = timeline.progress
+                        display.progress(stage, min(done, max(0, total - 1)), total)
                         if writer:
                             with display.paused():
                                 writer.write(caption, partial=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from auricle.allocator import trim
 from auricle.decoding.joint_space import sound_vectors, text_vectors
 from auricle.decoding.rerank import choose
 from auricle.describing import Describer
@@ -68,6 +69,7 @@ class Events:
         if not batch:
             return
         found = self.describer.candidates(together([segment.memories for segment in batch]))
+        trim()
         for segment, candidates in zip(batch, found, strict=True):
             memory = PooledMemory(self.limit)
             memory.add(segment.memories, segment.end_s - segment.start_s)

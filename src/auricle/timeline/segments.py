@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -17,6 +17,8 @@ from auricle.model.together import features_together
 from auricle.timeline.changes import find_changes
 from auricle.timeline.options import TimelineOptions
 from auricle.timeline.stretches import Stretch
+
+TOGETHER_S = 60.0  # of sound in a batch
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +37,8 @@ def hear_segments(
     options: TimelineOptions,
     batch_size: int = BATCH_SIZE,
 ) -> Iterator[list[Segment]]:
-    """The segments of the stretches, in order, in batches; ``batch_size``: stretches."""
-    waiting = iter(stretches)
-    while batch := list(islice(waiting, batch_size)):
+    """The segments of the stretches, in order, in batches; ``batch_size``: stretches at most."""
+    for batch in _batches(stretches, batch_size):
         waveforms = [stretch.waveform for stretch in batch]
         heard = features_together(models, waveforms)
         features, lengths = heard[0]
@@ -56,6 +57,20 @@ def hear_segments(
             Segment(start_s, end_s, tuple(memory[row : row + 1] for memory in memories))
             for row, (_, start_s, end_s) in enumerate(spans)
         ]
+
+
+def _batches(stretches: Iterable[Stretch], most: int) -> Iterator[list[Stretch]]:
+    """Consecutive stretches, ``most`` at most, that take `TOGETHER_S` with padding, or single ones:
+    rare batches of long stretches would take much more memory than the others."""
+    batch: list[Stretch] = []
+    for stretch in stretches:
+        longest_s = max(one.end_s - one.start_s for one in [*batch, stretch])
+        if batch and (len(batch) == most or longest_s * (len(batch) + 1) > TOGETHER_S):
+            yield batch
+            batch = []
+        batch.append(stretch)
+    if batch:
+        yield batch
 
 
 def _within(start_s: float, end_s: float, most_s: float | None) -> Iterator[tuple[float, float]]:
