@@ -29,7 +29,7 @@ from auricle.sidecars import Formats, Outcome, Sidecars
 if TYPE_CHECKING:
     from auricle.audio.kinds import AudioInput
 
-IN_MEMORY = 2**26  # bytes of a file that is read once, for its hash and its decoder; longer: twice
+IN_MEMORY = 2**22  # bytes of a file that is read once, for its hash and its decoder; longer: twice
 
 
 class Why(StrEnum):
