@@ -21,6 +21,7 @@ BESIDE_S = 0.5  # at most between neighbours
 PAUSE_S = 2.0  # at most between neighbours with one caption, such as the songs of a bird
 SAME_TEXT = 0.85  # cosine of their captions
 WORSE = 0.05  # similarity that either sound may lose with the other's caption
+TOGETHER = 8  # segments that are described in one pass
 MOST = 30  # candidates of an event that is merged from many
 
 
@@ -55,7 +56,8 @@ class Events:
         """The events of the segments, in order."""
         last: Event | None = None
         for batch in batches:
-            for event in self._described(batch):
+            groups = (batch[first : first + TOGETHER] for first in range(0, len(batch), TOGETHER))
+            for event in (event for group in groups for event in self._described(group)):
                 if last and self._same(last, event):
                     last = self._merged(last, event)
                     continue
@@ -66,8 +68,6 @@ class Events:
             yield last
 
     def _described(self, batch: Sequence[Segment]) -> Iterator[Event]:
-        if not batch:
-            return
         found = self.describer.candidates(together([segment.memories for segment in batch]))
         trim()
         for segment, candidates in zip(batch, found, strict=True):
