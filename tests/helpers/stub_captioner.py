@@ -10,6 +10,7 @@ from typing import Any
 from auricle.audio.load import AudioInput, load_audio
 from auricle.errors import AudioError, ModelError
 from auricle.records import Candidate, Caption
+from auricle.timeline.options import TimelineOptions
 
 # Installs the stub and runs the program, in a process of its own.
 PROGRAM = """
@@ -92,21 +93,39 @@ class StubCaptioner:
             yield SimpleNamespace(heard=heard, caption=caption, error=None)
             time.sleep(self.pause_s)
 
-    def timeline(self, source: AudioInput, *, decoding: SimpleNamespace) -> StubTimeline:
+    def timeline(
+        self,
+        source: AudioInput,
+        options: TimelineOptions | None = None,
+        decoding: SimpleNamespace | None = None,
+        *,
+        batch_size: int = 8,
+        allow_urls: bool = False,
+    ) -> StubTimeline:
+        assert decoding
         assert decoding.options.method
+        type(self).settings |= {"options": options, "allow_urls": allow_urls}
         return StubTimeline(source)
 
 
 class StubTimeline:
     """A caption for every two seconds."""
 
+    note = None
+
     def __init__(self, source: AudioInput) -> None:
-        self.sound, self._source = SimpleNamespace(heard_s=0.0), source
+        self.sound, self._source = SimpleNamespace(heard_s=0.0, duration_s=0.0), source
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        return round(self.sound.heard_s), round(self.sound.duration_s)
 
     def __iter__(self) -> Iterator[Caption]:
         recording = load_audio(self._source, 16_000)
+        self.sound.duration_s = recording.duration_s
         for start_s in range(0, int(recording.duration_s) - 1, 2):
             self.sound.heard_s = start_s + 2.0
+            time.sleep(StubCaptioner.pause_s)
             yield Caption(
                 *(recording.name, start_s, start_s + 2.0, "a tone of 2 s, 삐", 0.05, ()),
                 *("tiny", "nucleus", 0),

@@ -204,7 +204,7 @@ def _refuse(examined: Sequence[Examined], choices: FolderChoices, path: Path) ->
     """Refuse to replace results without being told to, and files that are not ours."""
     hint = "'--sidecar'" if choices.sidecar else "'--output'"
     before = sum(one.why not in (Why.new, Why.interrupted) for one in examined)
-    if before and not (choices.resume or choices.overwrite):
+    if before and not (choices.resume or choices.overwrite or choices.dry_run):
         raise typer.BadParameter(
             f"{before:,} of these recordings are in {printable(str(path))} already; do the others"
             " with --resume, or all again with --overwrite.",

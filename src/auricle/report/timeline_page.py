@@ -26,7 +26,7 @@ from auricle.report.words import WordsOverTime
 # A sound of at most so many seconds is inside the page: (seconds, Hz, how small; see `encoded`).
 EMBEDDED = ((600, 24_000, 0.6), (1800, 16_000, 0.8))  # 64 and 40 kbit/s: at most 5 and 9 MB
 ROOM = {"tall": 0.07, "wide": 0.25}  # of the width, that a caption needs in its span; on a phone
-HINT = "A click on a caption, here or below, plays it from its begin to its end."
+HINT = "A click on a caption, here or below, plays it from its start to its end."
 
 BODY = Template("""<section>
 <div class=stack>
