@@ -33,7 +33,7 @@ hub
 parts
 hearing settings
 sources outcomes describing
-timeline
+loaded timeline
 pipeline
 metrics mixup
 training

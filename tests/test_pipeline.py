@@ -17,7 +17,8 @@ from auricle.decoding.likelihood import log_likelihoods
 from auricle.decoding.rerank import choose, rank
 from auricle.errors import AudioError, ModelError, SeveralError
 from auricle.hub.ensemble import Ensemble
-from auricle.pipeline import Captioner, pick_device
+from auricle.model.device import pick_device
+from auricle.pipeline import Captioner
 from auricle.records import RECENT, Candidate
 from auricle.text.normalise import strip_punctuation
 from tests.helpers.hash_embedder import HashEmbedder

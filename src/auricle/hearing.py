@@ -10,15 +10,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import islice
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, BinaryIO, Generic, TypeAlias, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from auricle.audio.kinds import AudioInput, is_array
+from auricle.audio.live import Inlet, LiveSound
 from auricle.audio.load import Recording, load_audio
 from auricle.audio.lookahead import in_order
+from auricle.audio.microphone import Microphone
+from auricle.audio.pipe import PcmFormat, Pipe
 from auricle.audio.stream import RecordingStream, SoundStream
 from auricle.data.clip import Clip, load_recording
 from auricle.errors import AudioError
@@ -34,8 +37,9 @@ from auricle.parts import (
     trimmed,
 )
 from auricle.processors import usable
-from auricle.watch import Progress, silent
+from auricle.watch import Note, Progress, silent
 
+LiveSource: TypeAlias = "int | str | BinaryIO | Inlet | None"
 Source: TypeAlias = "AudioInput | np.ndarray | Tensor | Clip | Recording"
 
 BATCH_SIZE = 8
@@ -206,6 +210,27 @@ def stream_sound(source: Source, sample_rate_hz: int) -> SoundStream:
         return RecordingStream((recording.waveform, sample_rate_hz), sample_rate_hz, recording.name)
     given: Any = (source, sample_rate_hz) if is_array(source) else source
     return RecordingStream(given, sample_rate_hz)
+
+
+def live_sound(
+    source: LiveSource,
+    sample_rate_hz: int,
+    raw: PcmFormat | None = None,
+    most_s: float | None = None,
+    on_note: Note = silent,
+) -> LiveSound:
+    """The sound of a microphone (its number or name, None for the system's), of a program that
+    writes to an open file (as ``raw`` says, unless it is a WAV), or of another inlet.
+
+    Raises:
+        AudioError, MissingDependencyError: as `Microphone`.
+    """
+    inlet: Any = source
+    if source is None or isinstance(source, int | str):
+        inlet = Microphone(source)
+    elif hasattr(source, "read"):
+        inlet = Pipe(inlet, raw)
+    return LiveSound(inlet, sample_rate_hz, most_s, on_note)
 
 
 @dataclass(frozen=True, eq=False)

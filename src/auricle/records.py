@@ -117,7 +117,23 @@ class Caption:
 
 def _plain(record: Caption | Candidate) -> dict[str, Any]:
     """The fields of a record; several times faster than `asdict`, which copies every value."""
-    return {name: getattr(record, name) for name in record.__slots__}
+    return {name: getattr(record, name) for name in record.__match_args__}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LiveCaption(Caption):
+    """The caption of a sound that was heard live; ``start_s`` counts from the start of listening.
+
+    Attributes:
+        time: of the start of the sound: local date and time, as in ISO 8601.
+        goes_on: the sound had not ended: the caption is of what was heard so far, until ``end_s``,
+            and another one of the same sound follows.
+        latency_s: seconds from ``end_s`` to this record.
+    """
+
+    time: str = ""
+    goes_on: bool = False
+    latency_s: float = 0.0
 
 
 _SOUNDS: deque[tuple[Caption, np.ndarray, int]] = deque(maxlen=RECENT)

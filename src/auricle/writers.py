@@ -15,7 +15,7 @@ from pathlib import PurePath
 from typing import Self, TextIO
 
 from auricle.printable import printable, printable_json
-from auricle.records import Caption
+from auricle.records import Caption, LiveCaption
 
 
 class Writer:
@@ -54,6 +54,28 @@ class TextWriter(Writer):
 
     def record(self, caption: Caption, partial: bool) -> None:
         self.stream.write(f"{printable(caption.audio)}\t{printable(caption.caption)}\n")
+
+
+class LiveWriter(Writer):
+    """One line ``[time] caption`` per record of listening; a sound that goes on ends in … instead
+    of the caption's full stop. ``elapsed``: the time is that since the start of listening."""
+
+    def __init__(self, stream: TextIO, elapsed: bool = False) -> None:
+        super().__init__(stream)
+        self._elapsed = elapsed
+
+    def record(self, caption: Caption, partial: bool) -> None:
+        assert isinstance(caption, LiveCaption)
+        text = printable(caption.caption)
+        if caption.goes_on:
+            text = f"{text.removesuffix('.')} …"
+        self.stream.write(f"[{self._time(caption)}] {text}\n")
+
+    def _time(self, caption: LiveCaption) -> str:
+        if not self._elapsed:
+            return caption.time[11:19]
+        minutes, seconds = divmod(int(caption.start_s), 60)
+        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
 
 
 class JsonLinesWriter(Writer):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, BinaryIO
 
+from auricle.audio.live import LiveSound
 from auricle.audio.load import AudioInput, load_audio
+from auricle.audio.pipe import Pipe
 from auricle.errors import AudioError, ModelError
-from auricle.records import Candidate, Caption
+from auricle.records import Candidate, Caption, LiveCaption
 from auricle.timeline.options import TimelineOptions
 
 # Installs the stub and runs the program, in a process of its own.
@@ -59,6 +61,10 @@ class StubCaptioner:
         load_audio(source, 16_000, end_s=2.0)
         on_note(f"{source}: a note")
         yield from ("a tone,", " 삐")
+
+    def listen(self, source: BinaryIO, *, raw, duration_s, on_note, **settings) -> StubLiveTimeline:
+        type(self).settings |= {"raw": raw, **settings}
+        return StubLiveTimeline(LiveSound(Pipe(source, raw), 16_000, duration_s, on_note))
 
     def stream(
         self,
@@ -130,6 +136,20 @@ class StubTimeline:
                 *(recording.name, start_s, start_s + 2.0, "a tone of 2 s, 삐", 0.05, ()),
                 *("tiny", "nucleus", 0),
             )
+
+
+class StubLiveTimeline:
+    """A live timeline that says at the end how much it heard."""
+
+    typical_latency_s = 0.0
+
+    def __init__(self, sound: LiveSound) -> None:
+        self.sound = sound
+
+    def __iter__(self) -> Iterator[LiveCaption]:
+        heard_s = sum(map(len, self.sound)) / 16_000
+        text = f"a tone of {heard_s:.1f} s"
+        yield LiveCaption(self.sound.name, 0.0, heard_s, text, 0.05, (), "tiny", "nucleus", 0)
 
 
 def install_stub(set_module: Callable[[str, object], None], pause_s: float = 0.0) -> None:

@@ -190,7 +190,7 @@ def command(bundle, monkeypatch):
     """``command("rerank", ...)`` on a debug model, without a text embedder's model."""
     monkeypatch.setattr("auricle.hub.ensemble.TextEmbedder", HashEmbedder)
     monkeypatch.setattr("auricle.text.embedder.TextEmbedder", HashEmbedder)
-    monkeypatch.setattr("auricle.pipeline.load_model", lambda name, device: Ensemble.of(bundle))
+    monkeypatch.setattr("auricle.loaded.load_model", lambda name, device: Ensemble.of(bundle))
     monkeypatch.setattr("auricle.fetch.names.resolve", lambda name: name)
     return lambda *words: CliRunner().invoke(app, list(map(str, words)))
 
@@ -286,7 +286,7 @@ def test_confidence_calibrates_a_copy_and_checks_it(
     report = json.loads((out / "tuning.json").read_text())["confidence"]
     assert report["verdict"] in done.output
     calibrated = replace(bundle, calibration=saved)
-    monkeypatch.setattr("auricle.pipeline.load_model", lambda name, device: Ensemble.of(calibrated))
+    monkeypatch.setattr("auricle.loaded.load_model", lambda name, device: Ensemble.of(calibrated))
     monkeypatch.setattr("auricle.fetch.names.resolve", lambda name: out)
     picture = tmp_path / "check.png"
     checked = command("confidence", out, "--data", manifest, "--check", "--plot", picture)

@@ -64,8 +64,14 @@ def share_present(stream: Stream) -> float:
 
 def _share(place: int, declared: int, file_size: int) -> float:
     present = file_size - place
-    # Programs that write to a pipe declare 0, or about the most that the field can hold.
-    streamed = any(0 <= most - declared < 4096 for most in (2**31, 2**32, 2**63, 2**64))
-    if present <= 0 or declared <= present or streamed:
+    if present <= 0 or declared <= present or is_open(declared):
         return 1.0
     return present / declared
+
+
+def is_open(declared: int) -> bool:
+    """Whether a size in a header says that it is not known: programs that write to a pipe declare
+    0, or about the most that the field can hold."""
+    return not declared or any(
+        0 <= most - declared <= 4096 for most in (2**31, 2**32, 2**63, 2**64)
+    )

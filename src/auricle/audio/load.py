@@ -134,7 +134,7 @@ class SlidingWindow:
     so the next section, if it starts no earlier, decodes only new blocks."""
 
     def __init__(self, reader: Reader, name: str) -> None:
-        self.name, self.rate_hz = name, _checked_rate(reader.rate_hz, name)
+        self.name, self.rate_hz = name, checked_rate(reader.rate_hz, name)
         self._reader = reader
         self._first = self._next = 0  # numbers of the first kept frame, and of the next to decode
         self._kept: deque[np.ndarray] = deque()  # blocks of `_tracks`
@@ -160,7 +160,7 @@ class SlidingWindow:
         heard = 0
         frames = round(piece_s * self.rate_hz) if piece_s else PIECE_FRAMES
         mono = self._mono(start_s, end_s, frames)
-        for piece in _resampled(mono, self.rate_hz, sample_rate_hz):
+        for piece in resampled(mono, self.rate_hz, sample_rate_hz):
             heard += len(piece)
             yield piece[: min(left, len(piece))]
             left -= min(left, len(piece))
@@ -202,7 +202,7 @@ class SlidingWindow:
                 break
             tracks = _joined(self._kept)[place - self._first :][: int(stop) - place]
             mono = _mono(tracks)
-            _check_samples(mono, self.name)
+            check_samples(mono, self.name)
             yield mono
             place += len(mono)
         if place == start:
@@ -269,7 +269,7 @@ def _check_section(start_s: float, end_s: float | None, name: str) -> None:
         )
 
 
-def _check_samples(mono: np.ndarray, name: str) -> None:
+def check_samples(mono: np.ndarray, name: str) -> None:
     """Refuse samples that are not finite, or so large that resampling makes them so."""
     import numpy as np
 
@@ -284,7 +284,7 @@ def _check_samples(mono: np.ndarray, name: str) -> None:
         )
 
 
-def _resampled(
+def resampled(
     pieces: Iterable[np.ndarray], rate_hz: int, sample_rate_hz: int
 ) -> Iterator[np.ndarray]:
     """Consecutive pieces at another rate, float32 [n], equal to `at_rate` of all in one."""
@@ -309,7 +309,7 @@ def at_rate(mono: np.ndarray, rate_hz: int, sample_rate_hz: int) -> np.ndarray:
     return soxr.resample(mono, rate_hz, sample_rate_hz)
 
 
-def _checked_rate(rate_hz: int, name: str) -> int:
+def checked_rate(rate_hz: int, name: str) -> int:
     lowest, highest = SAMPLE_RATES_HZ
     if not lowest <= rate_hz <= highest:
         raise AudioError(
@@ -336,6 +336,11 @@ def _tracks(block: np.ndarray) -> np.ndarray:
         channels = block.shape[1]
         mean = block @ np.full(channels, 1 / channels, np.float32)  # 20 times as fast as .mean(1)
         return block if channels == 1 else np.stack([mean, block[:, 0]], axis=1)
+
+
+def downmix(block: np.ndarray) -> np.ndarray:
+    """[n, channels] -> float32 [n], as in `load_audio`."""
+    return _mono(_tracks(block))
 
 
 def _mono(tracks: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from auricle.cli import (
     evaluate,
     import_,
     ledger,
+    listen,
     mixup,
     models,
     plot,
@@ -42,6 +43,7 @@ app.command("timeline", epilog=timeline.EPILOG, no_args_is_help=False)(timeline.
 app.command("plot")(plot.plot)
 app.command("tag", epilog=tag.EPILOG)(tag.tag)
 app.command("ledger")(ledger.ledger)
+app.command("listen", epilog=listen.EPILOG)(listen.listen)
 app.command("import")(import_.import_)
 app.command("train", epilog=train.EPILOG)(train.train)
 app.command("precompute", epilog=precompute.EPILOG)(precompute.precompute)

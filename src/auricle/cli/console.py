@@ -11,7 +11,7 @@ import re
 import signal
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -90,6 +90,32 @@ def _stops() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def stopping(stop: Callable[[], None]) -> Iterator[None]:
+    """Within, Ctrl-C or another signal to end calls ``stop``, so the block comes to its own end,
+    which raises `Stopped`. A second signal raises it at once."""
+    stopped_by: list[int] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if stopped_by:
+            raise Stopped(number)
+        stopped_by.append(number)
+        stop()
+
+    before: dict[int, Any] = {}
+    with contextlib.suppress(ValueError):  # not in the main thread
+        for number in (signal.SIGINT, *STOPS):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if stopped_by:
+        raise Stopped(stopped_by[0])
 
 
 def _end_after(interrupt: KeyboardInterrupt) -> NoReturn:

@@ -80,7 +80,8 @@ def fit(
     """
     with exit_codes():
         from auricle.hub.ensemble import assemble
-        from auricle.pipeline import Captioner, pick_device
+        from auricle.model.device import pick_device
+        from auricle.pipeline import Captioner
         from auricle.tuning.clips import read_clips
         from auricle.tuning.ensemble import finished, fit_ensemble
         from auricle.tuning.panel import Panel

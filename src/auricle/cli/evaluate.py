@@ -281,7 +281,7 @@ def assess(
     from auricle.evaluation.assessment import Assessment
     from auricle.metrics import Evaluation
     from auricle.metrics import evaluate as measure
-    from auricle.pipeline import pick_device
+    from auricle.model.device import pick_device
 
     with Display() as display:
         evaluation = measure(

@@ -40,6 +40,13 @@ class PooledMemory:
             self._embeddings[number] = self._embeddings[number] + seconds * unit
             self._append(number, memory.memory[0, : int(memory.lengths[0])])
 
+    def copy(self) -> PooledMemory:
+        other = PooledMemory(self.limit)
+        other.seconds, other._every = self.seconds, list(self._every)
+        other._frames, other._rest = list(self._frames), list(self._rest)
+        other._embeddings = list(self._embeddings)
+        return other
+
     def memories(self) -> tuple[AudioMemory, ...]:
         """The memory of all parts so far, one per model."""
         found = []

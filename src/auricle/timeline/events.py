@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
@@ -37,6 +37,10 @@ class Event:
     candidates: list[Candidate]
     memory: PooledMemory
 
+    def copy(self) -> Event:
+        """An event that goes on apart from this one."""
+        return replace(self, memory=self.memory.copy())
+
     @property
     def caption(self) -> str:
         return choose(self.candidates).text
@@ -52,9 +56,10 @@ class Events:
     max_duration_s: float = float("inf")
 
     @torch.inference_mode()
-    def of(self, batches: Iterable[Sequence[Segment]]) -> Iterator[Event]:
-        """The events of the segments, in order."""
-        last: Event | None = None
+    def of(
+        self, batches: Iterable[Sequence[Segment]], last: Event | None = None
+    ) -> Iterator[Event]:
+        """The events of the segments, in order; ``last``: the one before, which goes on."""
         for batch in batches:
             groups = (batch[first : first + TOGETHER] for first in range(0, len(batch), TOGETHER))
             for event in (event for group in groups for event in self._described(group)):

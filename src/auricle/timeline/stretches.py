@@ -92,14 +92,28 @@ class Stretches:
                 yield self._stretch(begin, end, goes_on=True)
                 self._drop(end, beside=True)
             elif ended:
-                if (self._states[begin:end] != NOTHING).sum() * STEP_S >= (
-                    self._options.min_duration_s
-                ):
+                if self._lasts(begin, end):
                     yield self._stretch(begin, end)
                 self._drop(end)
             else:
                 self._drop(begin, beside=self._beside > 0 and begin == 0)
                 return
+
+    def so_far(self) -> Stretch | None:
+        """The sound that goes on, as far as it is known; None where there is none."""
+        active = np.flatnonzero(self._states != NOTHING)
+        if not len(active) or not self._lasts(int(active[0]), int(active[-1]) + 1):
+            return None
+        return self._stretch(int(active[0]), int(active[-1]) + 1, goes_on=True)
+
+    def begin_at(self, moment_s: float) -> None:
+        """Let the sound that goes on begin at a later moment; what was before is in no stretch."""
+        self._drop(max(0, _frames(moment_s) - self._first), beside=True)
+
+    def _lasts(self, begin: int, end: int) -> bool:
+        """Whether there is sound for long enough between two frames."""
+        audible_s = (self._states[begin:end] != NOTHING).sum() * STEP_S
+        return bool(audible_s >= self._options.min_duration_s)
 
     def _cut(self, begin: int) -> int:
         """The frame of the strongest change where the next window may begin."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import Self
 
 from auricle.audio.stream import SoundStream
 from auricle.describing import Describer
 from auricle.hearing import BATCH_SIZE, cut_short
+from auricle.model.captioner import AudioCaptioner
 from auricle.records import Caption
-from auricle.timeline.events import Events
+from auricle.timeline.events import Event, Events
 from auricle.timeline.options import TimelineOptions
 from auricle.timeline.segments import hear_segments
 from auricle.timeline.stretches import Stretches
@@ -56,15 +57,31 @@ class Timeline(Iterator[Caption]):
         self, describer: Describer, options: TimelineOptions, batch_size: int
     ) -> Generator[Caption]:
         models = describer.ensemble.models
-        rate_hz = models[0].encoder.sample_rate_hz
-        window_s = min(model.config.max_duration_s for model in models)
-        most_s = options.max_duration_s or float("inf")
-        limit = min(model.frames_in(window_s) for model in models)
-        stretches = Stretches(options, rate_hz, window_s).of(self.sound)
+        stretches = stretches_for(models, options).of(self.sound)
         segments = hear_segments(models, stretches, options, batch_size)
-        for event in Events(describer, limit, most_s).of(segments):
-            sure = describer.confidence(event.candidates)
-            if sure is None or sure >= describer.decoding.min_confidence:
-                yield describer.caption(
-                    self.sound.name, event.start_s, event.end_s, event.candidates
-                )
+        for event in events_by(describer, options).of(segments):
+            if caption := timed_caption(describer, self.sound.name, event):
+                yield caption
+
+
+def stretches_for(models: Sequence[AudioCaptioner], options: TimelineOptions) -> Stretches:
+    """Stretches that all ``models`` can hear at once."""
+    return Stretches(options, models[0].encoder.sample_rate_hz, _window_s(models))
+
+
+def events_by(describer: Describer, options: TimelineOptions) -> Events:
+    models = describer.ensemble.models
+    limit = min(model.frames_in(_window_s(models)) for model in models)
+    return Events(describer, limit, options.max_duration_s or float("inf"))
+
+
+def timed_caption(describer: Describer, name: str, event: Event) -> Caption | None:
+    """The record of an event; None below the least confidence."""
+    sure = describer.confidence(event.candidates)
+    if sure is not None and sure < describer.decoding.min_confidence:
+        return None
+    return describer.caption(name, event.start_s, event.end_s, event.candidates)
+
+
+def _window_s(models: Sequence[AudioCaptioner]) -> float:
+    return min(model.config.max_duration_s for model in models)
