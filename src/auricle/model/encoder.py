@@ -23,6 +23,7 @@ class Encoder(nn.Module):
         frame_rate_hz: its features per second.
         dim: width of a feature.
         span_s: seconds of sound that a feature is computed from.
+        gives_log_odds: features are log-odds of classes, from -8 to 4 scaled to [0, 2].
         together: consecutive features that hear the same span, such as its bands of frequency.
     """
 
@@ -31,6 +32,7 @@ class Encoder(nn.Module):
     dim: int
     span_s: float
     together: int = 1
+    gives_log_odds: bool = False
 
     def forward(
         self, waveforms: Tensor, lengths: Tensor, augment: Augment | None = None

@@ -65,6 +65,7 @@ class Yamnet(Encoder):
         self.hop_frames = round(self.config.hop_s * SAMPLE_RATE_HZ / STEP)
         self.frame_rate_hz = SAMPLE_RATE_HZ / STEP / self.hop_frames
         self.dim = DIMS[self.config.features]
+        self.gives_log_odds = (self.config.features, self.config.scale) == ("scores", "log-odds")
         self.class_names = class_names or tuple(f"class {i}" for i in range(CLASSES))
         self.log_mel = LogMel()
         self.stem = nn.Conv2d(1, CHANNELS[0], 3, stride=2)
