@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from auricle.audio.chunks import share_present
 from auricle.audio.mp3 import MP3_PREROLL, Tail, has_length, tail_of
+from auricle.audio.ogg import links
 from auricle.audio.source import Stream
 from auricle.errors import AudioError
 from auricle.extras import install_command
@@ -31,6 +32,11 @@ MIDI_SAMPLES = b"\xf0\x7e"  # libsndfile's reader of these prints to the standar
 # those with `SHARED` headers it is that of the longest track.
 DECLARING = {"mov,mp4,m4a,3gp,3g2,mj2", "avi", "wv", "tta", "caf"}
 SHARED = {"matroska,webm", "flv"}
+# Formats whose packets hold time stamps; of others, FFmpeg counts the samples.
+STAMPED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "flv", "asf", "mpegts", "mpeg"}
+# Seconds without packets that are silence in the recording: less is imprecision of the time stamps,
+# more is taken for broken ones.
+GAP_S = (0.1, 600.0)
 
 
 class Damage(Exception):  # noqa: N818  (caught where a recording may end)
@@ -93,7 +99,11 @@ def open_container(stream: Stream) -> Reader:
     stream.seek(0)
     if stream.read(2) != MIDI_SAMPLES:
         with contextlib.suppress(Damage):
-            return SoundFileReader(stream)
+            parts = []
+            for link in links(stream):
+                with contextlib.suppress(Damage):
+                    parts.append(SoundFileReader(link))
+            return ChainedReader(parts) if parts else SoundFileReader(stream)
     try:
         import av  # noqa: F401
     except ImportError as error:
@@ -178,6 +188,50 @@ class SoundFileReader:
             self._file.close()
 
 
+class ChainedReader:
+    """Recordings one after the other, at the rate of the first."""
+
+    def __init__(self, readers: Sequence[SoundFileReader]) -> None:
+        self._readers, self.rate_hz = readers, readers[0].rate_hz
+
+    def blocks(self, start: int = 0) -> Iterator[np.ndarray]:
+        number, last = 0, len(self._readers) - 1
+        start_s = start / self.rate_hz
+        while number < last and start_s >= (length_s := self._readers[number].duration_s()):
+            start_s -= length_s
+            number += 1
+        first, *others = self._readers[number:]
+        parts = [first.blocks(round(start_s * first.rate_hz)), *(one.blocks() for one in others)]
+        pairs = zip(parts, [first, *others], strict=True)
+        return chain.from_iterable(self._at_rate(*pair) for pair in pairs)
+
+    def _at_rate(
+        self, blocks: Iterator[np.ndarray], reader: SoundFileReader
+    ) -> Iterator[np.ndarray]:
+        import numpy as np
+        import soxr
+
+        stream = None
+        for block in blocks:
+            if reader.rate_hz == self.rate_hz:
+                yield block
+                continue
+            stream = stream or soxr.ResampleStream(reader.rate_hz, self.rate_hz, block.shape[1])
+            yield stream.resample_chunk(block)
+        if stream:
+            yield stream.resample_chunk(np.zeros((0, block.shape[1]), np.float32), last=True)
+
+    def duration_s(self) -> float:
+        return sum(reader.duration_s() for reader in self._readers)
+
+    def declared_s(self) -> float:
+        return sum(reader.declared_s() for reader in self._readers)
+
+    def close(self) -> None:
+        for reader in self._readers:
+            reader.close()
+
+
 class FFmpegReader:
     """The formats of FFmpeg, through PyAV: m4a, mp4, mkv, webm ... Reads the best sound track.
 
@@ -205,12 +259,14 @@ class FFmpegReader:
         if best is None:
             self.close()
             raise LookupError("no audio stream")
-        self._origin: int | None = None  # time stamp of the first frame
+        self._stamped = self._container.format.name in STAMPED
+        self._origin: int | None = None  # time stamp of the recording's first sample
+        self._late_s = 0.0  # of its silence before the first frame
         self._end_s = 0.0  # of the last packet seen
 
     def blocks(self, start: int = 0) -> Iterator[np.ndarray]:
         if not start and self._origin is None:
-            return self._decoded(self._frames())
+            return self._decoded(self._frames(), 0)
         if self._origin is None:
             next(self._frames(), None)
         first_s = (self._container.start_time or 0) / 1e6
@@ -221,10 +277,10 @@ class FFmpegReader:
         first = next(frames, None)
         if first is None:
             return iter(())
-        at = self._place_of(first)
-        if at > start:
+        at = self._place_of(first) if start else 0
+        if at > start:  # in a gap, perhaps, which decoding from the start tells
             raise Damage(f"frame {start} is not found; the seek led to {at}")
-        return self._from(start, at, self._decoded(chain([first], frames)))
+        return self._from(start, at, self._decoded(chain([first], frames), at))
 
     def _from(self, start: int, at: int, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         """``blocks`` that begin at frame ``at``, without the frames before ``start``."""
@@ -233,25 +289,38 @@ class FFmpegReader:
                 yield block[max(0, start - at) :]
             at += len(block)
 
-    def _place_of(self, frame: AudioFrame) -> int:
-        """The number of the frame's first sample.
+    def _place_of(self, frame: AudioFrame, otherwise: int | None = None) -> int:
+        """The number of the frame's first sample; ``otherwise``, without time stamps.
 
-        Raises Damage: the container has no time stamps.
+        Raises Damage: there is neither.
         """
         with decoder(self._source):
             if frame.pts is None or self._origin is None or frame.time_base is None:
-                raise Damage("no time stamps")
+                if otherwise is None:
+                    raise Damage("no time stamps")
+                return otherwise
             return round((frame.pts - self._origin) * frame.time_base * self.rate_hz)
 
-    def _decoded(self, frames: Iterable[AudioFrame]) -> Iterator[np.ndarray]:
+    def _decoded(self, frames: Iterable[AudioFrame], place: int) -> Iterator[np.ndarray]:
+        """The samples from number ``place`` on, with silence where there are no packets: before
+        a sound track that begins after its film, or where a recorder was muted."""
+        import numpy as np
+
         kind = resampler = None
         for frame in frames:
+            gap = self._place_of(frame, place) - place if self._stamped else 0
+            if GAP_S[0] * self.rate_hz < gap <= GAP_S[1] * self.rate_hz:
+                for first in range(0, gap, BLOCK_FRAMES):
+                    yield np.zeros((min(BLOCK_FRAMES, gap - first), 1), np.float32)
+                place += gap
             with decoder(self._source):
                 if kind != (kind := (frame.format.name, frame.layout.name, frame.sample_rate)):
                     resampler = self._converter(frame)
                 parts = resampler.resample(frame) if resampler else [frame]
                 blocks = [_interleaved(part) for part in parts]
-            yield from blocks
+            for block in blocks:
+                place += len(block)
+                yield block
 
     def _converter(self, frame: AudioFrame) -> AudioResampler | None:
         """To floats at the track's rate; None for a frame that holds these."""
@@ -280,8 +349,20 @@ class FFmpegReader:
                 raise Damage(f"no sample in {idle} packets")
             for frame in frames:
                 if self._origin is None:
-                    self._origin = frame.pts
+                    self._origin = self._start(frame)
                 yield frame
+
+    def _start(self, first: AudioFrame) -> int | None:
+        """The time stamp at which the recording begins: with the film, if its sound comes later."""
+        begin = self._container.start_time if self._stamped else None
+        if first.pts is None or first.time_base is None or begin is None:
+            return first.pts
+        start = round(begin / 1e6 / first.time_base)
+        late_s = float((first.pts - start) * first.time_base)
+        if not GAP_S[0] < late_s <= GAP_S[1]:
+            return first.pts
+        self._late_s = late_s
+        return start
 
     def _packets(self) -> Iterator:
         with decoder(self._source):
@@ -299,12 +380,12 @@ class FFmpegReader:
     def duration_s(self) -> float:
         with contextlib.suppress(Damage), decoder(self._source):
             if self._stream.duration is not None and self._stream.time_base is not None:
-                return float(self._stream.duration * self._stream.time_base)
+                return self._late_s + float(self._stream.duration * self._stream.time_base)
             if self._container.duration is not None:
                 return self._container.duration / 1_000_000  # AV_TIME_BASE
             for _ in self._packets():  # streamed webm declares none: read on without decoding
                 pass
-        return self._end_s
+        return self._late_s + self._end_s
 
     def declared_s(self) -> float:
         format, alone = self._container.format.name, len(self._container.streams) == 1
