@@ -14,6 +14,10 @@ class AudioError(AuricleError, ValueError):
     """A recording that cannot be captioned."""
 
 
+class EndOfSoundError(AudioError):
+    """From some place on, a recording holds no sound that can be used; before it, it may."""
+
+
 class SeveralError(AudioError):
     """Recordings of several that cannot be captioned, after all the others are.
 

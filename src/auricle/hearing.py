@@ -64,6 +64,7 @@ class Heard(Generic[S]):
         end_s: of what was heard, in seconds.
         silent: what was heard is digital silence.
         parts: of a recording that was heard in parts, what ``each_part`` gave for each.
+        broken: why nothing after ``end_s`` can be used, although there is more; else empty.
     """
 
     source: S
@@ -74,6 +75,7 @@ class Heard(Generic[S]):
     end_s: float = 0.0
     silent: bool = False
     parts: tuple[Any, ...] = ()
+    broken: str = ""
 
     @property
     def note(self) -> str | None:
@@ -81,6 +83,8 @@ class Heard(Generic[S]):
         recording = self.recording
         if recording is None:
             return None
+        if self.broken:
+            return heard_to(self.end_s, self.broken)
         if line := cut_short(recording.name, recording.duration_s, recording.missing_s):
             return line
         if not self.partial:
@@ -121,6 +125,11 @@ def cut_short(name: str, heard_s: float, missing_s: float) -> str | None:
         f"{name}: cut short: {heard_s:.1f} s of the declared {declared_s:.1f} s can be decoded;"
         " captioned these"
     )
+
+
+def heard_to(end_s: float, why: str) -> str:
+    """A line for the user: nothing after ``end_s`` was heard; ``why`` begins with the name."""
+    return f"{why}; captioned the {end_s:.4g} s before"
 
 
 def hear(
@@ -180,8 +189,11 @@ def hear_each(
             parts = window[rows[0]].parts
             if parts and parts.are_several:
                 source = window[rows[0]].source
-                found = hear_parts(models, parts, batch_size, each_part, progress)
-                batch = _of_parts(source, found)
+                try:
+                    found = hear_parts(models, parts, batch_size, each_part, progress)
+                    batch = _of_parts(source, parts, found)
+                except AudioError as error:  # the disk or the connection has failed meanwhile
+                    batch = HeardBatch((Heard(source, error=error),))
             else:
                 batch = _encode(models, [window[row] for row in rows])
             results.update(zip(rows, work(batch), strict=True))
@@ -297,7 +309,7 @@ def _encode(models: Sequence[AudioCaptioner], loaded: Sequence[_Loaded[S]]) -> H
     )
 
 
-def _of_parts(source: S, found: HeardParts) -> HeardBatch[S]:
+def _of_parts(source: S, parts: Parts, found: HeardParts) -> HeardBatch[S]:
     heard = Heard(
         source,
         found.recording,
@@ -306,5 +318,6 @@ def _of_parts(source: S, found: HeardParts) -> HeardBatch[S]:
         end_s=found.end_s,
         silent=found.is_silent,
         parts=found.results,
+        broken=parts.broken,
     )
     return HeardBatch((heard,), found.memories)

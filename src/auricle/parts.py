@@ -20,7 +20,7 @@ from auricle.allocator import trim
 from auricle.audio.kinds import AudioInput
 from auricle.audio.level import NEAR_SILENT_DBFS, level_dbfs, without_silent_ends
 from auricle.audio.load import Recording, load_sections
-from auricle.errors import AudioError
+from auricle.errors import EndOfSoundError
 from auricle.model.captioner import AudioCaptioner, AudioMemory
 from auricle.model.pooled import PooledMemory
 from auricle.model.together import encode_together
@@ -38,6 +38,7 @@ class Parts:
     Attributes:
         start: its first ``limit_s``, or all of it.
         end_s: of what is to be heard, in seconds; at most ``most_s``.
+        broken: after the last part, why what follows it cannot be used; empty if nothing follows.
 
     Raises AudioError: the recording cannot be read.
     """
@@ -49,6 +50,7 @@ class Parts:
         self._sections = load_sections(source, rate_hz, self._spans())
         self.start = next(self._sections)
         self.end_s = min(self.start.duration_s, self._most_s)
+        self.broken = ""
         if not self.are_several:
             self.end_s = self.start.end_s
             self._sections.close()
@@ -62,15 +64,18 @@ class Parts:
         return math.ceil(self.end_s / self._limit_s - 1e-6)
 
     def __iter__(self) -> Iterator[Recording]:
-        """The parts, of equal length; fewer if the recording ends before its header says."""
-        read = False
+        """The parts, of equal length; fewer if the recording ends before its header says.
+
+        Raises AudioError: the recording cannot be read any more.
+        """
+        last = None
         try:
-            for part in self._sections:
-                read = True
-                yield part
-        except AudioError:
-            if not read:
+            for last in self._sections:
+                yield last
+        except EndOfSoundError as error:
+            if last is None:
                 raise
+            self.broken = "" if last.duration_s <= last.end_s + 0.05 else str(error)
 
     def _spans(self) -> Iterator[tuple[float, float | None]]:
         yield 0.0, min(self._limit_s, self._most_s)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
+import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -150,3 +154,54 @@ def test_unknown_settings_are_refused_with_the_right_name(tiny):
     with pytest.raises(TypeError, match="sensitivty"):
         tiny.timeline("a.wav", sensitivty=0.2)
     assert TimelineOptions().sensitivity == 0.5
+
+
+def test_samples_that_are_not_finite_end_the_timeline_with_a_note(tiny):
+    waveform, spans = scene()
+    broken = waveform.copy()
+    broken[round((spans[1][1] + 1) * RATE)] = np.nan  # in the piece after 20 s
+    timeline = tiny.timeline((broken, RATE), candidates=2)
+    captions = list(timeline)
+    assert captions[0].start_s == pytest.approx(spans[0][0], abs=0.3)
+    assert captions[-1].end_s <= timeline.sound.heard_s + 0.1
+    assert "are NaN" in timeline.note
+    assert timeline.note.endswith("captioned the 20 s before")
+    broken[0] = np.inf
+    with pytest.raises(AudioError, match="NaN or infinite"):
+        list(tiny.timeline((broken, RATE), candidates=2))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts open files as Linux lists them")
+def test_a_timeline_that_is_closed_or_dropped_leaves_no_file_and_no_thread(tiny, tmp_path):
+    waveform, _ = scene()
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.concatenate([waveform] * 4), RATE)
+
+    def open_now():
+        return len([*Path("/proc/self/fd").iterdir()]), threading.active_count()
+
+    before = open_now()
+    for number in range(8):
+        timeline = tiny.timeline(path, candidates=1, decode="greedy", batch_size=1)
+        if number % 3:
+            next(timeline)
+        if number % 2:
+            timeline.close()
+        del timeline
+    end = time.monotonic() + 5
+    while open_now() > before and time.monotonic() < end:
+        time.sleep(0.01)
+    assert open_now() <= before
+
+
+def test_timelines_can_be_read_in_turn(tiny):
+    waveform, _ = scene()
+    reverse = waveform[::-1].copy()
+    settings = {"decode": "greedy", "batch_size": 1}
+    alone = [list(tiny.timeline((one, RATE), **settings)) for one in (waveform, reverse)]
+    both = [tiny.timeline((one, RATE), **settings) for one in (waveform, reverse)]
+    found = [[], []]
+    for _ in range(max(map(len, alone)) + 1):
+        for mine, timeline in zip(found, both, strict=True):
+            mine += [caption for caption in [next(timeline, None)] if caption]
+    assert found == alone

@@ -24,7 +24,7 @@ from auricle.audio.readers import (
     open_container,
 )
 from auricle.audio.source import opened
-from auricle.errors import AudioError
+from auricle.errors import AudioError, EndOfSoundError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -202,11 +202,11 @@ class SlidingWindow:
                 break
             tracks = _joined(self._kept)[place - self._first :][: int(stop) - place]
             mono = _mono(tracks)
-            check_samples(mono, self.name)
+            check_samples(mono, self.name, place / self.rate_hz)
             yield mono
             place += len(mono)
         if place == start:
-            raise AudioError(
+            raise EndOfSoundError(
                 f"{self.name}: {self._end(start_s)}, but the section starts at {start_s:g} s;"
                 " correct start_s"
             )
@@ -269,18 +269,20 @@ def _check_section(start_s: float, end_s: float | None, name: str) -> None:
         )
 
 
-def check_samples(mono: np.ndarray, name: str) -> None:
+def check_samples(mono: np.ndarray, name: str, start_s: float = 0.0) -> None:
     """Refuse samples that are not finite, or so large that resampling makes them so."""
     import numpy as np
 
+    after = f" from {start_s:.4g} s on" if start_s else ""
     if broken := int(len(mono) - np.isfinite(mono).sum()):
-        raise AudioError(
-            f"{name}: {broken} of {len(mono)} samples are NaN or infinite, but all must be finite;"
-            " repair them, for example with numpy.nan_to_num"
+        raise EndOfSoundError(
+            f"{name}: {broken} of {len(mono)} samples{after} are NaN or infinite, but all must be"
+            " finite; repair them, for example with numpy.nan_to_num"
         )
     if (peak := float(max(mono.max(), -mono.min()))) > MAX_PEAK:
-        raise AudioError(
-            f"{name}: a sample of {peak:.1e}, but full scale is 1; repair it, or scale the samples"
+        raise EndOfSoundError(
+            f"{name}: a sample of {peak:.1e}{after}, but full scale is 1; repair it, or scale the"
+            " samples"
         )
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from auricle.audio.stream import SoundStream
 from auricle.describing import Describer
-from auricle.hearing import BATCH_SIZE, cut_short
+from auricle.errors import EndOfSoundError
+from auricle.hearing import BATCH_SIZE, cut_short, heard_to
 from auricle.model.captioner import AudioCaptioner
 from auricle.records import Caption
 from auricle.timeline.events import Event, Events
 from auricle.timeline.options import TimelineOptions
 from auricle.timeline.segments import hear_segments
 from auricle.timeline.stretches import Stretches
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Timeline(Iterator[Caption]):
@@ -30,8 +34,9 @@ class Timeline(Iterator[Caption]):
         options: TimelineOptions,
         batch_size: int = BATCH_SIZE,
     ) -> None:
-        self.sound = sound
-        self._captions = self._described(describer, options, batch_size)
+        self.sound, self._usable = sound, _Usable(sound)
+        # Not a method: it would hold this object, and keep the recording open when it is dropped.
+        self._captions = _described(self._usable, describer, options, batch_size)
 
     def __iter__(self) -> Self:
         return self
@@ -46,22 +51,41 @@ class Timeline(Iterator[Caption]):
 
     @property
     def note(self) -> str | None:
-        """After the end, a line for the user if the recording is cut short, else None."""
+        """After the end, a line for the user if not all of the recording could be heard."""
+        if self._usable.broken:
+            return heard_to(self.sound.heard_s, self._usable.broken)
         return cut_short(self.sound.name, self.sound.heard_s, self.sound.missing_s)
 
     def close(self) -> None:
         """Close the recording before its end."""
         self._captions.close()
 
-    def _described(
-        self, describer: Describer, options: TimelineOptions, batch_size: int
-    ) -> Generator[Caption]:
-        models = describer.ensemble.models
-        stretches = stretches_for(models, options).of(self.sound)
-        segments = hear_segments(models, stretches, options, batch_size)
-        for event in events_by(describer, options).of(segments):
-            if caption := timed_caption(describer, self.sound.name, event):
-                yield caption
+
+class _Usable:
+    """The pieces of ``sound`` before samples that are not finite; ``broken``: the message about
+    these."""
+
+    def __init__(self, sound: SoundStream) -> None:
+        self.sound, self.broken = sound, ""
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        try:
+            yield from self.sound
+        except EndOfSoundError as error:
+            if not self.sound.heard_s:
+                raise
+            self.broken = str(error)
+
+
+def _described(
+    usable: _Usable, describer: Describer, options: TimelineOptions, batch_size: int
+) -> Generator[Caption]:
+    models = describer.ensemble.models
+    stretches = stretches_for(models, options).of(usable)
+    segments = hear_segments(models, stretches, options, batch_size)
+    for event in events_by(describer, options).of(segments):
+        if caption := timed_caption(describer, usable.sound.name, event):
+            yield caption
 
 
 def stretches_for(models: Sequence[AudioCaptioner], options: TimelineOptions) -> Stretches:
