@@ -1,17 +1,19 @@
 """Candidates, and likelihoods gathered while searching against teacher forcing."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 import torch
 
 from auricle.decoding import likelihood as likelihood_module
-from auricle.decoding.candidates import find_candidates, find_hypotheses
+from auricle.decoding.candidates import find_candidates, find_hypotheses, score_again
 from auricle.decoding.hypothesis import Scorer
 from auricle.decoding.likelihood import hypothesis_likelihoods, log_likelihoods
 from auricle.decoding.options import DecodeOptions
 from auricle.text.tokenizer import CaptionTokenizer
 from tests.helpers.debug_decoder import debug_model, read, word_tokenizer
+from tests.helpers.models import captioner_of, make_ensemble
 
 METHODS = ["greedy", "nucleus", "beam", "diverse-beam"]
 TEXTS = [["w9 w8", "w7", "w5 w6 w7 w8 w9 w10"], [], ["w200 w3", "w9 w8"]]
@@ -140,3 +142,44 @@ def test_voices_that_speak_as_one(model, memory, scorer):
         ]
     found = find_candidates([scorer, scorer], [memory, memory], options, 3, "tokens")
     assert {c.text for c in found[0]} == {d.text for d in alone[0]}
+
+
+def test_candidates_scored_again_are_in_the_order_of_their_scores_after_every_search(
+    bundles, sounds
+):
+    captioner = captioner_of(bundles[0])
+    options = DecodeOptions("beam", candidates=4)
+    with torch.inference_mode():
+        memories = [captioner.models[0].encode(sounds)]
+        parts = find_candidates(captioner.scorers, memories, options)
+        whole = [captioner.models[0].encode(sounds[:1])]
+        again = score_again(captioner.scorers, whole, parts[::-1], options)
+    assert [one.score for one in again] == sorted((one.score for one in again), reverse=True)
+
+
+def test_candidates_scored_again_are_judged_by_the_memory_of_the_whole(bundles, sounds):
+    """Of two members: likelihoods by teacher forcing, counts added up, the best score first."""
+    ensemble = make_ensemble(bundles, weights=[(0.25, 0.5), (0.75, 0.5)])
+    captioner = captioner_of(ensemble)
+    scorers, models = captioner.scorers, captioner.models
+    options = DecodeOptions("greedy")
+    with torch.inference_mode():
+        memories = [model.encode(sounds) for model in models]
+        parts = find_candidates(scorers, memories, DecodeOptions(candidates=4))
+        whole = [model.encode(sounds[:1]) for model in models]
+        again = score_again(scorers, whole, [*parts, parts[0]], options)
+    counts = Counter()
+    for one in (*parts[0], *parts[1], *parts[0]):
+        counts[one.text] += one.count
+    assert {one.text: one.count for one in again} == counts
+    assert [one.score for one in again] == sorted((one.score for one in again), reverse=True)
+    for one in again:
+        judged = []
+        for scorer, memory in zip(scorers, whole, strict=True):
+            cross = scorer.decoder.read_memory(memory.memory, memory.lengths)
+            found = log_likelihoods(scorer.decoder, cross, [[one.text]], scorer.tokenizer)
+            judged.append(found[0][0].mean)
+        assert one.log_likelihood == pytest.approx(0.25 * judged[0] + 0.75 * judged[1], abs=1e-4)
+        first = next((part for part in parts[0] if part.text == one.text), None)
+        if first:  # the same sound: the same terms
+            assert one.similarity == pytest.approx(first.similarity, abs=1e-4)
