@@ -22,7 +22,7 @@ from auricle.audio.load import Recording, load_audio
 from auricle.audio.lookahead import in_order
 from auricle.audio.microphone import Microphone
 from auricle.audio.pipe import PcmFormat, Pipe
-from auricle.audio.stream import RecordingStream, SoundStream
+from auricle.audio.stream import RecordingStream
 from auricle.data.clip import Clip, load_recording
 from auricle.errors import AudioError
 from auricle.model.captioner import AudioCaptioner, AudioMemory
@@ -215,12 +215,13 @@ def load(source: Source, sample_rate_hz: int, max_duration_s: float | None = Non
     return load_audio(given, sample_rate_hz, end_s=max_duration_s)
 
 
-def stream_sound(source: Source, sample_rate_hz: int) -> SoundStream:
+def stream_sound(source: Source, sample_rate_hz: int) -> RecordingStream:
     """Any source as consecutive pieces at ``sample_rate_hz``."""
     if isinstance(source, Clip | Recording):
         recording = load(source, sample_rate_hz)
-        return RecordingStream((recording.waveform, sample_rate_hz), sample_rate_hz, recording.name)
-    given: Any = (source, sample_rate_hz) if is_array(source) else source
+        given: Any = (recording.waveform, sample_rate_hz)
+        return RecordingStream(given, sample_rate_hz, recording.name, recording.start_s)
+    given = (source, sample_rate_hz) if is_array(source) else source
     return RecordingStream(given, sample_rate_hz)
 
 

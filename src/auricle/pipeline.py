@@ -168,7 +168,7 @@ class Captioner(LoadedModels):
         decoding = decoding or self.decoding(**settings)
         taken = self._sources(sample_rate, sampling_rate, allow_urls)
         sound = stream_sound(taken.sound(source), self.sample_rate_hz)
-        return Timeline(sound, self._describer(decoding), options, batch_size)
+        return Timeline(sound, self._describer(decoding), options, batch_size, sound.start_s)
 
     def listen(
         self,

@@ -12,6 +12,7 @@ import pytest
 import typer
 
 from auricle.cli.output import opened
+from auricle.errors import OutputError
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="no such files")
 
@@ -126,3 +127,23 @@ def test_pipes_devices_and_stdout_itself(file, tmp_path):
             assert to is stdout
             to.write("new")
         assert file.read_text() == "earlier new"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_told_with_the_name_of_the_file(file, monkeypatch):
+    opening = Path.open
+
+    def open_full(path, mode="r", **options):
+        opening(path, mode, **options).close()
+        return opening(Path("/dev/full"), "w", **options)
+
+    monkeypatch.setattr(Path, "open", open_full)
+
+    def write():
+        with opened(file, False, io.StringIO()) as to:
+            to.write("one\n")
+            to.flush()
+
+    with pytest.raises(OutputError, match=r"out\.txt: cannot be written to its end \(No space"):
+        write()
+    assert not file.exists()

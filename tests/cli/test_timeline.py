@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import signal
+import time
 
 import pytest
 
@@ -149,3 +150,49 @@ def test_a_recording_with_nothing_to_hear_has_an_empty_document(run, write_tone)
     for format, text in {"json": "[]\n", "jsonl": "", "vtt": "WEBVTT\n", "audacity": ""}.items():
         result = run("timeline", silent, "--format", format)
         assert (result.exit_code, result.stdout.rstrip("\n")) == (0, text.rstrip("\n"))
+
+
+@pytest.mark.parametrize("format", ["srt", "textgrid"])
+def test_an_interrupted_document_is_whole_and_has_what_was_found(
+    program, write_tone, tmp_path, format
+):
+    output = tmp_path / "out.x"
+    given = ["timeline", write_tone("long.wav", 60.0), "--format", format, "--output", output]
+    process = program(*given, pause_s=0.2)
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    errors = process.communicate(timeout=20)[1]
+    assert process.returncode == 130
+    assert "finished results have been written" in errors
+    text = output.read_text(encoding="utf-8")
+    assert text.count("a tone of 2 s") >= 1
+    assert text.endswith("\n")
+
+
+def test_what_is_done_depends_on_the_dialogue_not_on_its_name(run, tone, tmp_path):
+    speech, copy = tmp_path / "speech.srt", tmp_path / "copy.srt"
+    for path in (speech, copy):
+        path.write_text(SPEECH, encoding="utf-8")
+    common = ["--output", f"{tmp_path}/out/", "--resume", "--dry-run"]
+    assert run("timeline", tone, "--speech", speech, *common[:2]).exit_code == 0
+    assert run("timeline", tone, "--speech", copy, *common).stdout.startswith("done\t")
+    speech.write_text(SPEECH.replace("Hello", "Goodbye"), encoding="utf-8")
+    assert run("timeline", tone, "--speech", speech, *common).stdout.startswith("other\t")
+
+
+def test_what_is_done_depends_on_no_order_and_on_no_option_without_effect(run, tone, tmp_path):
+    common = ["timeline", tone, "--output", f"{tmp_path}/out/"]
+    run(*common, "--format", "csv,jsonl")
+    more = [*common, "--resume", "--dry-run", "--format"]
+    assert run(*more, "jsonl,csv").stdout.startswith("done\t")
+    assert run(*more, "jsonl,csv", "--profile", "sdh").stdout.startswith("done\t")
+    assert run(*more, "jsonl").stdout.startswith("other\t")
+
+
+def test_dialogue_is_of_one_recording(run, tone, write_tone, tmp_path):
+    (tmp_path / "speech.srt").write_text(SPEECH, encoding="utf-8")
+    other = write_tone("two.wav", 3.0)
+    for place in ([], ["--output", f"{tmp_path}/out/"]):
+        result = run("timeline", tone, other, "--speech", tmp_path / "speech.srt", *place)
+        assert result.exit_code == 2
+        assert "dialogue is of one recording" in " ".join(result.stderr.replace("│", " ").split())

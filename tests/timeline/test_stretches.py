@@ -105,6 +105,13 @@ def test_a_sound_without_changes_is_cut_within_the_window():
         assert before.end_s == after.start_s
 
 
+@pytest.mark.parametrize("window_s", [2.0, 4.0, 8.0])
+def test_a_model_that_hears_little_at_once_hears_no_crumbs(window_s):
+    lengths = [one.end_s - one.start_s for one in found([noise(60, -30)], window_s=window_s)]
+    assert sum(lengths) == pytest.approx(60.0, abs=0.1)
+    assert all(0.37 * window_s <= length <= window_s for length in lengths[:-1])
+
+
 def test_the_memory_does_not_grow_with_the_length():
     def peak(minutes):
         tracemalloc.start()

@@ -14,6 +14,7 @@ import soundfile
 
 from auricle.audio.level import amplitude, level_dbfs
 from auricle.audio.load import load_audio
+from auricle.data.clip import Clip
 from auricle.errors import AudioError
 from auricle.timeline.options import TimelineOptions
 from tests.helpers.paths import EXAMPLES
@@ -205,3 +206,13 @@ def test_timelines_can_be_read_in_turn(tiny):
         for mine, timeline in zip(found, both, strict=True):
             mine += [caption for caption in [next(timeline, None)] if caption]
     assert found == alone
+
+
+def test_times_of_a_clip_are_those_of_its_recording(tiny, tmp_path):
+    waveform, spans = scene()
+    soundfile.write(tmp_path / "a.wav", waveform, RATE)
+    clip = Clip(tmp_path / "a.wav", (), "a", start_s=12.0, end_s=21.0)
+    captions = list(tiny.timeline(clip, candidates=2))
+    assert captions[0].audio == str(tmp_path / "a.wav")
+    assert captions[0].start_s == pytest.approx(spans[1][0], abs=0.3)
+    assert captions[-1].end_s == pytest.approx(spans[1][1], abs=0.3)

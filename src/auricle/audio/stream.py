@@ -37,13 +37,17 @@ class SoundStream(Protocol):
 class RecordingStream:
     """The pieces of a recording at ``rate_hz``, of at most `PIECE_S`; see `SoundStream`.
 
+    ``start_s``: where the pieces begin in the file that is named.
+
     A peak above 1 scales down what follows it. Iterating raises AudioError: the recording cannot be
     read.
     """
 
-    def __init__(self, source: AudioInput, rate_hz: int, name: str = "") -> None:
+    def __init__(
+        self, source: AudioInput, rate_hz: int, name: str = "", start_s: float = 0.0
+    ) -> None:
         self.name, self.heard_s, self.duration_s, self.missing_s = name, 0.0, 0.0, 0.0
-        self._source, self._rate_hz = source, rate_hz
+        self.start_s, self._source, self._rate_hz = start_s, source, rate_hz
 
     def __iter__(self) -> Iterator[np.ndarray]:
         with open_window(self._source) as window:

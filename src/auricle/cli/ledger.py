@@ -55,7 +55,7 @@ def ledger(
         typer.Option(help="text: counts, and failures with their reasons; csv and jsonl: all."),
     ] = LedgerFormat.text,
 ) -> None:
-    """List what `auricle caption --output DIR` or --sidecar has done, for people or programs."""
+    """List what `auricle caption` or `auricle timeline` has done with --output DIR or --sidecar."""
     with exit_codes():
         file = path / NAME if path.is_dir() else path
         if not file.exists():

@@ -17,6 +17,7 @@ from typing import TextIO, cast
 
 import typer
 
+from auricle.errors import OutputError
 from auricle.printable import printable
 
 
@@ -63,29 +64,46 @@ class OutputFile(io.TextIOBase):
 
     def write(self, text: str) -> int:
         if self._begun:
-            return self._file.write(text)
+            with self._named():
+                return self._file.write(text)
         self._waiting += text
         return len(text)
 
     def flush(self) -> None:
         if self._file.closed:
             return
-        if not self._begun:
-            self._begun = True  # first: after an interruption, the rest follows this text
-            self._file.write(self._waiting)
+        with self._named():
+            if not self._begun:
+                self._begun = True  # first: after an interruption, the rest follows this text
+                self._file.write(self._waiting)
+                self._file.flush()
+                self._file.truncate()  # last, so the file is never empty
             self._file.flush()
-            self._file.truncate()  # last, so the file is never empty
-        self._file.flush()
 
     def close(self) -> None:
         if self._new and self._keep_new and self._waiting:
             self.flush()
-        if self._begun and not self._file.closed:
-            self._file.truncate()  # again, in case of an interruption
-        self._file.close()
+        with self._named():
+            if self._begun and not self._file.closed:
+                self._file.truncate()  # again, in case of an interruption
+            self._file.close()
         if self._new and not self._begun:
             self._path.unlink(missing_ok=True)
         super().close()
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Errors of the disk name the file; an empty one is not left on a full disk."""
+        try:
+            yield
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                if self._new and not self._path.stat().st_size:
+                    self._path.unlink()
+            raise OutputError(
+                f"{self._path}: cannot be written to its end ({error.strerror}); make room, or name"
+                " another file by --output"
+            ) from error
 
 
 @contextlib.contextmanager

@@ -169,6 +169,11 @@ def timeline(
             say_unused(context, "--profile plain", SDH_ONLY)
         inputs = found_inputs(paths)
         documents = Documents(formats, subtitles, subtitles.dialogue())
+        if subtitles.speech and len(inputs) > 1:
+            raise typer.BadParameter(
+                f"dialogue is of one recording, and these are {len(inputs)}; call it for each.",
+                param_hint="'--speech'",
+            )
         if documents.of_one and not places.per_recording and len(inputs) > 1:
             raise typer.BadParameter(
                 f"{formats[0]} is of one recording, and these are {len(inputs)}; give --output with"
@@ -190,7 +195,7 @@ def timeline(
 
         with contextlib.redirect_stdout(sys.stderr):  # in case a library prints
             if places.per_recording:
-                settings = asdict(timing) | asdict(subtitles) | asdict(choices)
+                settings = asdict(timing) | documents.settings | asdict(choices)
                 settings |= {"seed": seed, "precision": precision}
                 job = Job(
                     "timeline",
@@ -255,6 +260,15 @@ def _write(
     inputs: Sequence[Input], hear: Hear | None, format: str, documents: Documents, to: TextIO
 ) -> int:
     """Write the captions of all recordings; return the failures."""
+
+    def write_document(captions: Sequence[Caption], timeline: Timeline, name: str) -> None:
+        texts, notes = documents.of(captions, timeline.sound.duration_s, name)
+        for note in notes:
+            display.note(note)
+        with display.paused():
+            to.write(texts[format])
+            to.flush()
+
     failed = 0
     rows = TIMELINE_WRITERS.get(format)
     with rows(to) if rows else contextlib.nullcontext() as writer, Display() as display:
@@ -281,18 +295,17 @@ def _write(
                 except AudioError as found:
                     error = found
                     display.error(failure(one, error))
+                except KeyboardInterrupt:
+                    if captions and timeline:
+                        write_document(captions, timeline, one.name)
+                    raise
             if error:
                 failed += 1
                 if writer:
                     writer.fail(one.name, one.reason(error))
             elif not writer:
                 assert timeline
-                texts, notes = documents.of(captions, timeline.sound.duration_s, one.name)
-                for note in notes:
-                    display.note(note)
-                with display.paused():
-                    to.write(texts[format])
-                    to.flush()
+                write_document(captions, timeline, one.name)
     return failed
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
@@ -29,7 +30,8 @@ BY_NAME = {suffix.lower(): name for name, suffix in SUFFIXES.items()}
 def chosen_formats(
     asked: str | None, places: FolderChoices, subtitles: SubtitleChoices
 ) -> list[str]:
-    """The formats in ``asked``, by commas; by default that of the output file's name."""
+    """The formats in ``asked``, by commas, in the order of `SUFFIXES`; by default that of the name
+    of the file."""
     if asked is not None:
         names = [name.strip().lower() for name in asked.split(",") if name.strip()]
         unknown = [name for name in names if name not in SUFFIXES]
@@ -38,7 +40,7 @@ def chosen_formats(
                 f"{printable(listed(unknown) or asked)!r}: must be {', '.join(SUFFIXES)}.",
                 param_hint="'--format'",
             )
-        return list(dict.fromkeys(names))
+        return [name for name in SUFFIXES if name in names]
     if places.file:
         return [BY_NAME.get(places.file.suffix.lower(), "jsonl")]
     if subtitles.speech:
@@ -59,6 +61,15 @@ class Documents:
     def of_one(self) -> bool:
         """Whether there are formats that cannot hold several recordings."""
         return any(name not in ROWS for name in self.formats)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides the documents, with the dialogue itself in place of its file's name."""
+        if not set(self.formats) & set(SUBTITLES):
+            return {}
+        text = str(self.dialogue) if self.dialogue else ""
+        speech = self.dialogue and blake2b(text.encode(), digest_size=16).hexdigest()
+        return asdict(self.subtitles) | {"speech": speech}
 
     def of(
         self, captions: Sequence[Caption], duration_s: float, name: str

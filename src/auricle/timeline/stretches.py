@@ -52,7 +52,7 @@ class Stretches:
     def __init__(self, options: TimelineOptions, rate_hz: int, window_s: float) -> None:
         self._options, self._rate_hz = options, rate_hz
         self._window = _frames(window_s)
-        hop_s = options.hop_s or window_s - OVERLAP_S
+        hop_s = options.hop_s or max(window_s - OVERLAP_S, window_s / 2)
         self._hop = max(1, min(_frames(hop_s), self._window - 1))
         self._power = BandPower(rate_hz)
         self._activity = Activity(options.sensitivity, options.ahead_s)

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 class Timeline(Iterator[Caption]):
     """Iterator of the captions of ``sound``, in order of their starts.
 
-    ``sound`` tells the recording's name, and how much of it has been heard. Iterating raises
-    AudioError: the recording cannot be read; the captions before are valid.
+    ``sound`` tells the recording's name, and how much of it has been heard; ``start_s``: where it
+    begins in the recording. Iterating raises AudioError: the recording cannot be read; the captions
+    before are valid.
     """
 
     def __init__(
@@ -33,10 +34,11 @@ class Timeline(Iterator[Caption]):
         describer: Describer,
         options: TimelineOptions,
         batch_size: int = BATCH_SIZE,
+        start_s: float = 0.0,
     ) -> None:
         self.sound, self._usable = sound, _Usable(sound)
         # Not a method: it would hold this object, and keep the recording open when it is dropped.
-        self._captions = _described(self._usable, describer, options, batch_size)
+        self._captions = _described(self._usable, describer, options, batch_size, start_s)
 
     def __iter__(self) -> Self:
         return self
@@ -78,13 +80,17 @@ class _Usable:
 
 
 def _described(
-    usable: _Usable, describer: Describer, options: TimelineOptions, batch_size: int
+    usable: _Usable,
+    describer: Describer,
+    options: TimelineOptions,
+    batch_size: int,
+    after_s: float,
 ) -> Generator[Caption]:
     models = describer.ensemble.models
     stretches = stretches_for(models, options).of(usable)
     segments = hear_segments(models, stretches, options, batch_size)
     for event in events_by(describer, options).of(segments):
-        if caption := timed_caption(describer, usable.sound.name, event):
+        if caption := timed_caption(describer, usable.sound.name, event, after_s):
             yield caption
 
 
@@ -99,12 +105,16 @@ def events_by(describer: Describer, options: TimelineOptions) -> Events:
     return Events(describer, limit, options.max_duration_s or float("inf"))
 
 
-def timed_caption(describer: Describer, name: str, event: Event) -> Caption | None:
-    """The record of an event; None below the least confidence."""
+def timed_caption(
+    describer: Describer, name: str, event: Event, after_s: float = 0.0
+) -> Caption | None:
+    """The record of an event; None below the least confidence. ``after_s``: where its sound begins
+    in the recording."""
     sure = describer.confidence(event.candidates)
     if sure is not None and sure < describer.decoding.min_confidence:
         return None
-    return describer.caption(name, event.start_s, event.end_s, event.candidates)
+    start_s, end_s = (after_s + edge_s for edge_s in (event.start_s, event.end_s))
+    return describer.caption(name, start_s, end_s, event.candidates)
 
 
 def _window_s(models: Sequence[AudioCaptioner]) -> float:
