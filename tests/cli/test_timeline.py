@@ -112,6 +112,9 @@ def test_cues_go_beside_dialogue_whose_own_cues_can_be_stripped(run, tone, tmp_p
     assert alone.stdout.startswith("WEBVTT")
     assert "[BEEP]" not in alone.stdout
     assert "Hello." in alone.stdout
+    for name, begins in {"b.vtt": "WEBVTT", "b.srt": "1\n00:", "b.txt": "1\n00:"}.items():
+        assert run("timeline", speech, "--strip", "--output", tmp_path / name).exit_code == 0
+        assert (tmp_path / name).read_text(encoding="utf-8").startswith(begins)
 
 
 def test_a_bad_recording_is_named_and_the_rest_goes_on(run, tone, tmp_path):

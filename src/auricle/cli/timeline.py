@@ -160,7 +160,8 @@ def timeline(
         formats = chosen_formats(format, places, subtitles)
         stdout = sys.stdout
         if subtitles.strip and not subtitles.speech:
-            _strip(paths, formats[0] if format else None, subtitles, places, stdout)
+            named = format or (places.file and formats[0] in SUBTITLES)
+            _strip(paths, formats[0] if named else None, subtitles, places, stdout)
             return
         _check(formats, places, subtitles)
         if not set(formats) & set(SUBTITLES):
