@@ -21,7 +21,8 @@ class MeanModel:
     encoder = SimpleNamespace(
         frames_of=lambda start_s, end_s: slice(
             round(start_s * FRAMES_PER_S), max(1, round(end_s * FRAMES_PER_S))
-        )
+        ),
+        gives_log_odds=True,
     )
 
     def encode_features(self, features, lengths):
