@@ -161,6 +161,21 @@ def test_a_file_cut_short_is_noted(model, tmp_path, name):
     assert start.note is None
 
 
+def test_an_mp3_appended_to_another_is_noted(model, tmp_path):
+    noise = np.random.default_rng(0).standard_normal(25 * RATE) * 0.1
+    contents = []
+    for rate_hz in (RATE, 44_100):
+        soundfile.write(tmp_path / "a.mp3", noise, rate_hz)
+        contents.append((tmp_path / "a.mp3").read_bytes())
+    for first, second in (contents[:1] * 2, contents, contents[::-1]):
+        (tmp_path / "a.mp3").write_bytes(first + second)
+        (found,) = hear([model], [tmp_path / "a.mp3"])
+        assert "a.mp3: cut short: " in found.note
+    (tmp_path / "a.mp3").write_bytes(contents[0] + b"TAG".ljust(128, b"\0"))
+    (found,) = hear([model], [tmp_path / "a.mp3"])
+    assert found.note is None
+
+
 @pytest.mark.parametrize("size", [2**31 - 1, 2**32 - 1])
 def test_a_wav_that_was_written_to_a_pipe_is_whole(model, tmp_path, size):
     content = bytearray(RECORDINGS["recording"]("wav", 3.0))

@@ -26,6 +26,7 @@ PREROLL_S = 0.2  # decoded before a section: packets of some codecs depend on ea
 BLOCK_FRAMES = 4096  # small, because damage loses a whole block
 MAX_CHANNELS = 64
 SAMPLE_RATES_HZ = (1_000, 1_000_000)  # telephone to ultrasound, with a margin on both sides
+APPENDED_BYTES = 2**16  # after the end of an mp3; fewer may be tags
 IDLE_PACKETS = 100_000  # without a sample between them, where broken files may go on for ever
 MIDI_SAMPLES = b"\xf0\x7e"  # libsndfile's reader of these prints to the standard output
 # Formats of FFmpeg whose headers declare the duration of a track. In others it is an estimate; in
@@ -179,8 +180,12 @@ class SoundFileReader:
 
     def declared_s(self) -> float:
         """libsndfile shortens what the header of a wav declares to what the file holds."""
-        if self._format == "MP3" and not has_length(self._stream):
-            return 0.0  # an estimate from the size of the file
+        if self._format == "MP3":
+            heard, size = self._stream.tell(), self._stream.size
+            appended = size - heard > APPENDED_BYTES  # a recording, before which libmpg123 stops
+            if not has_length(self._stream):  # an estimate from the size of the file
+                return self.duration_s() if appended else 0.0
+            return self.duration_s() * (size / heard if appended else 1.0)
         return self.duration_s() / self._present
 
     def close(self) -> None:
