@@ -18,5 +18,6 @@ def stripped(document: Document) -> Document:
         if text:
             kept.append(replace(event, text=text))
     removed = len(document.events) - len(kept)
-    note = f"{removed} cues of sounds removed, {changed} more lost a sound's label"
+    cues = "1 cue" if removed == 1 else f"{removed} cues"
+    note = f"{cues} of sounds removed, {changed} more lost a sound's label"
     return replace(document, events=tuple(kept)).noting(f"{document.name}: {note}")
