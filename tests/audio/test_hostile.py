@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from auricle.audio import load, readers, source
+from auricle.audio import ffmpeg, load, source
 from auricle.audio.kinds import source_name
 from auricle.audio.load import load_audio, load_sections
 from auricle.errors import AudioError
@@ -175,7 +175,7 @@ def test_packets_without_a_sample_come_to_an_end(monkeypatch):
     sound = slice(len(content) // 3, len(content) * 2 // 3)
     content[sound] = bytes(byte ^ 0xFF for byte in content[sound])
     whole = load_audio(bytes(content), RATE)  # damaged packets are left out
-    monkeypatch.setattr(readers, "IDLE_PACKETS", 3)
+    monkeypatch.setattr(ffmpeg, "IDLE_PACKETS", 3)
     start = load_audio(bytes(content), RATE)
     assert 1 < start.duration_s < whole.duration_s - 1
 

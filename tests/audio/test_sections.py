@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from auricle.audio import load, readers
+from auricle.audio import damage, load, readers
 from auricle.audio.load import load_audio, load_sections
 from auricle.audio.mp3 import ConstantRate
 from auricle.errors import AudioError
@@ -82,7 +82,7 @@ def test_windows_read_front_to_back_decode_no_second_twice(
     monkeypatch.setattr(load, "_tracks", counted)
     windows = [(start_s, start_s + 10.0) for start_s in np.arange(0.0, 29.0, 2.5)]
     found = list(load_sections(path, RATE, windows))
-    assert decoded <= len(sound) + 2 * readers.BLOCK_FRAMES
+    assert decoded <= len(sound) + 2 * damage.BLOCK_FRAMES
     for recording, (start_s, end_s) in zip(found, windows, strict=True):
         alone = load_audio(path, RATE, start_s, end_s)
         np.testing.assert_allclose(recording.waveform, alone.waveform, atol=1e-6)
@@ -96,7 +96,7 @@ def test_a_late_section_decodes_no_more_than_an_early_one(tmp_path, write_sound,
     for name in ("SoundFileReader", "FFmpegReader"):
         monkeypatch.setattr(getattr(readers, name), "blocks", spied(getattr(readers, name), taken))
     load_audio(path, RATE, 110.0, 112.0)
-    assert sum(taken) <= 2.5 * RATE + 2 * readers.BLOCK_FRAMES
+    assert sum(taken) <= 2.5 * RATE + 2 * damage.BLOCK_FRAMES
 
 
 def spied(reader: type, taken: list[int]):

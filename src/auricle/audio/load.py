@@ -14,15 +14,10 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auricle.audio.damage import SAMPLE_RATES_HZ, Damage
 from auricle.audio.kinds import AudioInput, recognise
 from auricle.audio.level import within_full_scale
-from auricle.audio.readers import (
-    SAMPLE_RATES_HZ,
-    ArrayReader,
-    Damage,
-    Reader,
-    open_container,
-)
+from auricle.audio.readers import ArrayReader, Reader, open_container
 from auricle.audio.source import opened
 from auricle.errors import AudioError, EndOfSoundError
 

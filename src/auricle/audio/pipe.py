@@ -9,9 +9,10 @@ from threading import Thread
 from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, TypeAlias, get_args
 
 from auricle.audio.chunks import LAYOUTS, MOST_CHUNKS, is_open
+from auricle.audio.damage import SAMPLE_RATES_HZ
 from auricle.audio.kinds import source_name
 from auricle.audio.live import BLOCK_S, LOOK_S, Inflow
-from auricle.audio.readers import MAX_CHANNELS, SAMPLE_RATES_HZ
+from auricle.audio.readers import MAX_CHANNELS
 from auricle.errors import AudioError, reason
 from auricle.schema import Range, check
 
