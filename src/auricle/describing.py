@@ -18,6 +18,7 @@ from auricle.records import Candidate, Caption
 from auricle.settings import Decoding
 
 MOST = 120  # candidates of a long recording
+OF_PART = 10  # … that are kept of each part
 
 
 class Describer:
@@ -40,6 +41,10 @@ class Describer:
             self.ensemble.config.pool,
             self._every_term,
         )
+
+    def of_parts(self, memories: Sequence[AudioMemory]) -> list[list[Candidate]]:
+        """The best candidates of some parts of a long recording, which may have very many."""
+        return [found[:OF_PART] for found in self.candidates(memories)]
 
     @torch.inference_mode()
     def again(

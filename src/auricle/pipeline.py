@@ -133,7 +133,7 @@ class Captioner(LoadedModels):
             audio=taken.sound,
             batch_size=batch_size,
             max_duration_s=max_duration_s,
-            each_part=describer.candidates,
+            each_part=describer.of_parts,
             progress=progress,
         )
 

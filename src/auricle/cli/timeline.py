@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO, cast
 
 import typer
 
+from auricle.allocator import map_large_blocks
 from auricle.cli.console import SOME_FAILED, exit_codes, say
 from auricle.cli.folders import FolderChoices, write_sidecars
 from auricle.cli.inputs import failure, found_inputs
@@ -186,6 +187,7 @@ def timeline(
         def start() -> Hear:
             from auricle.decoding.options import unused
 
+            map_large_blocks()
             captioner = load_captioner(model, device, precision)
             decoding = choices.decoding(captioner, seed=seed, min_confidence=timing.min_confidence)
             method = decoding.options.method

@@ -21,7 +21,7 @@ BESIDE_S = 0.5  # at most between neighbours
 PAUSE_S = 2.0  # at most between neighbours with one caption, such as the songs of a bird
 SAME_TEXT = 0.85  # cosine of their captions
 WORSE = 0.05  # similarity that either sound may lose with the other's caption
-TOGETHER = 8  # segments that are described in one pass
+TOGETHER = 4  # segments that are described in one pass
 MOST = 30  # candidates of an event that is merged from many
 
 
