@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import PurePath
 from typing import Self, TextIO
 
+from auricle.clock import clock
 from auricle.printable import printable, printable_json
 from auricle.records import Caption, LiveCaption
 
@@ -74,8 +75,7 @@ class LiveWriter(Writer):
     def _time(self, caption: LiveCaption) -> str:
         if not self._elapsed:
             return caption.time[11:19]
-        minutes, seconds = divmod(int(caption.start_s), 60)
-        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+        return clock(int(caption.start_s), hours=True)
 
 
 class JsonLinesWriter(Writer):

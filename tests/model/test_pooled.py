@@ -27,9 +27,9 @@ def parts_of(lengths, dims=(4,), seed=0):
 
 
 def averaged(frames, limit):
-    """Means of every 1, 2, 4, ... frames, the fewest that leave less than ``limit`` whole ones."""
+    """Means of every 1, 2, 4, ... frames, the fewest that leave at most ``limit``."""
     every = 1
-    while len(frames) // every >= limit:
+    while -(-len(frames) // every) > limit:
         every *= 2
     return torch.stack([piece.mean(dim=0) for piece in frames.split(every)])
 
@@ -60,12 +60,13 @@ def test_parts_count_by_their_seconds():
     assert torch.allclose(memory.embedding[0], expected, atol=1e-6)
 
 
-def test_a_part_of_the_limit_or_less_is_left_as_it_is():
-    (part,) = parts_of([6])
+@pytest.mark.parametrize("length", [1, 6, 7])
+def test_a_part_of_the_limit_or_less_is_left_as_it_is(length):
+    (part,) = parts_of([length])
     pooled = PooledMemory(7)
     pooled.add(part, 2.0)
     (memory,) = pooled.memories()
-    assert torch.equal(memory.memory, part[0].memory[:, :6])
+    assert torch.equal(memory.memory, part[0].memory[:, :length])
     assert torch.allclose(memory.embedding, F.normalize(part[0].embedding, dim=-1))
 
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from auricle.errors import DataError
-from auricle.report.timeline import axis, captions_of, check_within, clock
+from auricle.report.timeline import axis, captions_of, check_within
 from auricle.writers import to_json
 from tests.helpers.timed import timed
 
@@ -61,13 +61,6 @@ def test_captions_after_the_end_are_refused(tmp_path):
     for late in (timed(60, 60.2), timed(59, 61)):
         with pytest.raises(DataError, match=r"film\.wav lasts 60 s; give the records of this"):
             check_within([late], 60.0, tmp_path)
-
-
-def test_clocks():
-    assert [clock(s) for s in (0, 3.21, 59.96, 61, 3599.99)] == [
-        *("0:00.0", "0:03.2", "1:00.0", "1:01.0", "1:00:00.0"),
-    ]
-    assert [clock(s, 0) for s in (5, 90, 36_000)] == ["0:05", "1:30", "10:00:00"]
 
 
 @pytest.mark.parametrize("duration_s", [0.1, 1, 9.5, 30, 61, 599, 7200, 36_000, 1e6])

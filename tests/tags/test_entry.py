@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from auricle.records import Caption
-from auricle.tags.entry import Entry, clock, entry, in_ascii
+from auricle.tags.entry import Entry, entry, in_ascii
 
 DAY = date(2026, 1, 2)
 
@@ -60,7 +60,3 @@ def test_without_a_confidence_the_entry_has_none():
 def test_ascii_of_at_most_20_letters(text, plain):
     assert in_ascii(text, 20) == plain
     assert len(plain) <= 20
-
-
-def test_clock():
-    assert [clock(s) for s in (0, 59.6, 3599.7)] == ["0:00", "1:00", "1:00:00"]

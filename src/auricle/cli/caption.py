@@ -17,17 +17,10 @@ import typer
 from auricle.cli.console import SOME_FAILED, exit_codes, say
 from auricle.cli.folders import FolderChoices, write_sidecars
 from auricle.cli.inputs import failure, found_inputs
-from auricle.cli.loading import load_captioner
+from auricle.cli.loading import ModelChoices
 from auricle.cli.options import (
     BatchSize,
     DecodingChoices,
-    DeviceName,
-    ModelName,
-    Offline,
-    Precision,
-    PrecisionName,
-    Seed,
-    Threads,
     say_unused,
     spread,
 )
@@ -76,8 +69,7 @@ def caption(
     ],
     *,
     choices: DecodingChoices,
-    model: ModelName = "tiny",
-    seed: Seed = 0,
+    using: ModelChoices,
     format: Annotated[
         CaptionFormat | None,
         typer.Option(
@@ -116,10 +108,6 @@ def caption(
     allow_urls: Annotated[
         bool, typer.Option("--allow-urls", help="Download recordings given as http(s) addresses.")
     ] = False,
-    device: DeviceName = "auto",
-    offline: Offline = False,
-    threads: Threads = None,
-    precision: PrecisionName = Precision.float32,
     batch_size: BatchSize = 8,
 ) -> None:
     """Describe the sounds of each recording in one sentence.
@@ -143,10 +131,10 @@ def caption(
         stdout = sys.stdout
 
         def start() -> tuple[Captioner, Decoding]:
-            captioner = load_captioner(model, device, precision)
+            captioner = using.load()
             decoding = choices.decoding(
                 captioner,
-                seed=seed,
+                seed=using.seed,
                 every_term=explain,
                 min_confidence=min_confidence,
                 default="greedy" if stream else None,
@@ -158,11 +146,15 @@ def caption(
 
         with contextlib.redirect_stdout(sys.stderr):  # in case a library prints
             if places.per_recording:
-                settings = {"seed": seed, "min_confidence": min_confidence, "precision": precision}
+                settings = {
+                    "seed": using.seed,
+                    "min_confidence": min_confidence,
+                    "precision": using.precision,
+                }
                 settings |= {"max_duration": max_duration}
                 job = Job(
                     "caption",
-                    model,
+                    using.model,
                     settings | asdict(choices),
                     {SUFFIXES[format]: partial(_document, format)},
                     lambda: partial(_outcomes, *start(), batch_size, max_duration),

@@ -16,16 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from auricle.cli.console import exit_codes, say, stopping
-from auricle.cli.loading import load_captioner
+from auricle.cli.loading import ModelChoices
 from auricle.cli.options import (
     DecodingChoices,
-    DeviceName,
-    ModelName,
-    Offline,
-    Precision,
-    PrecisionName,
-    Seed,
-    Threads,
     positive,
     say_unused,
     spread,
@@ -68,6 +61,7 @@ RAW = ("rate", "channels", "sample_format")
 @spread
 def listen(
     context: typer.Context,
+    *,
     choices: DecodingChoices,
     source: Annotated[
         str | None,
@@ -91,8 +85,7 @@ def listen(
     sample_format: Annotated[
         Samples | None, typer.Option(help="Of raw samples.", show_default="s16le")
     ] = None,
-    model: ModelName = "tiny",
-    seed: Seed = 0,
+    using: ModelChoices,
     every: Annotated[
         float,
         typer.Option(
@@ -130,10 +123,6 @@ def listen(
         Path | None,
         typer.Option(metavar="FILE", help="Add the captions to this file.", show_default="stdout"),
     ] = None,
-    device: DeviceName = "auto",
-    offline: Offline = False,
-    threads: Threads = None,
-    precision: PrecisionName = Precision.float32,
 ) -> None:
     """Describe sounds live, each as soon as it has ended.
 
@@ -154,10 +143,12 @@ def listen(
             contextlib.redirect_stdout(sys.stderr),  # in case a library prints
             _appended(output, stdout) as to,
         ):
-            captioner = load_captioner(model, device, precision)
+            captioner = using.load()
             captions = captioner.listen(
                 _source(source),
-                decoding=choices.decoding(captioner, seed=seed, min_confidence=min_confidence),
+                decoding=choices.decoding(
+                    captioner, seed=using.seed, min_confidence=min_confidence
+                ),
                 raw=raw,
                 every_s=every or None,
                 duration_s=duration,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auricle.cli.console import exit_codes, say
-from auricle.cli.loading import load_captioner
-from auricle.cli.options import DecodingChoices, DeviceName, ModelName, Offline, Seed, Threads
+from auricle.cli.loading import ModelChoices
+from auricle.cli.options import DecodingChoices, spread
 from auricle.cli.progress import Display
 from auricle.printable import printable
 
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from auricle.records import Caption
 
 
+@spread
 def plot(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A recording.")],
+    *,
     timeline: Annotated[
         Path | None,
         typer.Option(
@@ -43,11 +45,7 @@ def plot(
         bool,
         typer.Option("--words", help="Of a single caption: where the model hears each word."),
     ] = False,
-    model: ModelName = "tiny",
-    seed: Seed = 0,
-    device: DeviceName = "auto",
-    offline: Offline = False,
-    threads: Threads = None,
+    using: ModelChoices,
 ) -> None:
     """Draw the waveform, the spectrogram and the timed captions of a recording.
 
@@ -65,9 +63,9 @@ def plot(
             shown = overview(file, display.progress)
         if timeline:
             check_within(captions, shown.duration_s, timeline)
-        captioner = load_captioner(model, device) if words or not timeline else None
+        captioner = using.load() if words or not timeline else None
         if captioner and not timeline:
-            captions = _heard(captioner, file, seed, whole=words)
+            captions = _heard(captioner, file, using.seed, whole=words)
         attention = None
         if words:
             if len(captions) != 1:

@@ -14,18 +14,12 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from auricle.cli.console import SOME_FAILED, exit_codes, say
-from auricle.cli.loading import load_captioner
+from auricle.cli.loading import ModelChoices
 from auricle.cli.options import (
     BatchSize,
     DecodingChoices,
-    DeviceName,
-    ModelName,
-    Offline,
-    Precision,
-    PrecisionName,
-    Seed,
-    Threads,
     say_unused,
+    spread,
 )
 from auricle.cli.output import opened
 from auricle.cli.progress import Display
@@ -62,6 +56,7 @@ class Told:
     error: AuricleError | None = None
 
 
+@spread
 def tag(
     context: typer.Context,
     paths: Annotated[
@@ -72,6 +67,7 @@ def tag(
             " to caption now: files, folders, patterns, @LIST.",
         ),
     ],
+    *,
     root: Annotated[
         Path | None,
         typer.Option(
@@ -123,12 +119,7 @@ def tag(
     csv_style: Annotated[
         Style, typer.Option(help="The program that imports the table.")
     ] = Style.soundminer,
-    model: ModelName = "tiny",
-    seed: Seed = 0,
-    device: DeviceName = "auto",
-    offline: Offline = False,
-    threads: Threads = None,
-    precision: PrecisionName = Precision.float32,
+    using: ModelChoices,
     batch_size: BatchSize = 8,
 ) -> None:
     """Write captions into the tags of the recordings that they describe.
@@ -155,7 +146,7 @@ def tag(
                     failed = _undo(paths, root, steps, stdout)
             else:
                 failed = 0
-                captioner = _Captioner(model, device, precision, seed, batch_size)
+                captioner = _Captioner(using, batch_size)
                 told = _told(paths, root, captioner)
                 if csv:
                     with opened(csv, overwrite, stdout) as to:
@@ -179,10 +170,7 @@ def _check(dry_run: bool, undo: bool, csv: Path | None) -> None:
 class _Captioner:
     """A captioner that is loaded when the first recording needs it."""
 
-    model: str
-    device: str
-    precision: Precision
-    seed: int
+    using: ModelChoices
     batch_size: int
 
     def __call__(self, paths: Sequence[str]) -> Iterator[Told]:
@@ -202,8 +190,8 @@ class _Captioner:
         heard = [one for one in inputs if not one.error]
         if not heard:
             return
-        captioner = load_captioner(self.model, self.device, self.precision)
-        decoding = DecodingChoices().decoding(captioner, seed=self.seed)
+        captioner = self.using.load()
+        decoding = DecodingChoices().decoding(captioner, seed=self.using.seed)
         captions = captioner.stream(
             (one.source() for one in heard), decoding, batch_size=self.batch_size, allow_urls=False
         )

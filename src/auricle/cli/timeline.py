@@ -16,17 +16,10 @@ from auricle.allocator import map_large_blocks
 from auricle.cli.console import SOME_FAILED, exit_codes, say
 from auricle.cli.folders import FolderChoices, write_sidecars
 from auricle.cli.inputs import failure, found_inputs
-from auricle.cli.loading import load_captioner
+from auricle.cli.loading import ModelChoices
 from auricle.cli.options import (
     BatchSize,
     DecodingChoices,
-    DeviceName,
-    ModelName,
-    Offline,
-    Precision,
-    PrecisionName,
-    Seed,
-    Threads,
     say_unused,
     spread,
 )
@@ -140,15 +133,10 @@ def timeline(
     subtitles: SubtitleChoices,
     places: FolderChoices,
     choices: DecodingChoices,
-    model: ModelName = "tiny",
-    seed: Seed = 0,
+    using: ModelChoices,
     allow_urls: Annotated[
         bool, typer.Option("--allow-urls", help="Download recordings given as http(s) addresses.")
     ] = False,
-    device: DeviceName = "auto",
-    offline: Offline = False,
-    threads: Threads = None,
-    precision: PrecisionName = Precision.float32,
     batch_size: BatchSize = 8,
 ) -> None:
     """Tell what can be heard when in recordings of any length: a caption per event or scene.
@@ -188,8 +176,10 @@ def timeline(
             from auricle.decoding.options import unused
 
             map_large_blocks()
-            captioner = load_captioner(model, device, precision)
-            decoding = choices.decoding(captioner, seed=seed, min_confidence=timing.min_confidence)
+            captioner = using.load()
+            decoding = choices.decoding(
+                captioner, seed=using.seed, min_confidence=timing.min_confidence
+            )
             method = decoding.options.method
             say_unused(context, f"{method} decoding", unused(method, False))
             return lambda source: captioner.timeline(
@@ -199,10 +189,10 @@ def timeline(
         with contextlib.redirect_stdout(sys.stderr):  # in case a library prints
             if places.per_recording:
                 settings = asdict(timing) | documents.settings | asdict(choices)
-                settings |= {"seed": seed, "precision": precision}
+                settings |= {"seed": using.seed, "precision": using.precision}
                 job = Job(
                     "timeline",
-                    model,
+                    using.model,
                     {
                         name: value if value is None else str(value)
                         for name, value in settings.items()
@@ -284,17 +274,12 @@ def _write(
                 try:
                     timeline = hear(one.source())
                     stage = one.name if len(inputs) == 1 else f"{number}/{len(inputs)} {one.name}"
-                    for caption in timeline:
-                        done, total = timeline.progress
-                        display.progress(stage, min(done, max(0, total - 1)), total)
+                    for caption in _shown(timeline, stage, display):
                         if writer:
                             with display.paused():
-                                writer.write(caption, partial=False)
+                                writer.write(caption)
                         else:
                             captions.append(caption)
-                    display.progress(stage, *timeline.progress)
-                    if timeline.note:
-                        display.note(timeline.note)
                 except AudioError as found:
                     error = found
                     display.error(failure(one, error))
@@ -310,6 +295,17 @@ def _write(
                 assert timeline
                 write_document(captions, timeline, one.name)
     return failed
+
+
+def _shown(timeline: Timeline, stage: str, display: Display) -> Iterator[Caption]:
+    """The captions of a recording, while ``display`` shows how much of it has been heard."""
+    for caption in timeline:
+        done, total = timeline.progress
+        display.progress(stage, min(done, max(0, total - 1)), total)
+        yield caption
+    display.progress(stage, *timeline.progress)
+    if timeline.note:
+        display.note(timeline.note)
 
 
 def _strip(

@@ -63,7 +63,7 @@ class PooledMemory:
         whole = len(waiting) // every * every
         means = waiting[:whole].reshape(-1, every, frames.shape[1]).mean(dim=1)
         ours, rest = torch.cat([self._frames[number], means]), waiting[whole:]
-        while len(ours) >= self.limit:
+        while len(ours) + bool(len(rest)) > self.limit:
             even = len(ours) // 2 * 2
             # An odd frame at the end goes back to those that wait, as often as it counts.
             rest = torch.cat([ours[even:].repeat_interleave(every, dim=0), rest])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from auricle.annotations import in_order
+from auricle.clock import clock
 from auricle.errors import DataError
 from auricle.files import listed
 from auricle.records import Caption, read_captions
@@ -30,7 +31,11 @@ class Plot:
         """A line for people."""
         number = len(self.captions)
         models = sorted({one.model for one in self.captions if one.model})
-        parts = [clock(self.overview.duration_s), f"{number} caption{'s' * (number != 1)}", *models]
+        parts = [
+            clock(self.overview.duration_s, 1),
+            f"{number} caption{'s' * (number != 1)}",
+            *models,
+        ]
         if self.words:
             most = 100 * float(self.words.weights.max())
             parts.append(
@@ -77,21 +82,11 @@ def check_within(captions: Sequence[Caption], duration_s: float, records: Path) 
             )
 
 
-def clock(seconds: float, decimals: int = 1) -> str:
-    """ "0:03.2", "1:02:03.4"."""
-    units = round(seconds * 10**decimals)
-    minutes, rest = divmod(units, 60 * 10**decimals)
-    hours, minutes = divmod(minutes, 60)
-    width = 3 + decimals if decimals else 2
-    told = f"{rest / 10**decimals:0{width}.{decimals}f}"
-    return f"{hours}:{minutes:02}:{told}" if hours else f"{minutes}:{told}"
-
-
 def axis(duration_s: float) -> list[tuple[float, str]]:
     """Ticks of a time axis, with their labels: "2.5 s", "1:20"."""
     times = [*ticks(duration_s)]
     short = len(times) < 2 or times[1] < 10
-    return [(time_s, f"{time_s:g} s" if short else clock(time_s, 0)) for time_s in times]
+    return [(time_s, f"{time_s:g} s" if short else clock(time_s)) for time_s in times]
 
 
 def _checked(one: Caption, where: str) -> Caption:

@@ -14,13 +14,14 @@ import numpy as np
 from auricle.annotations import lanes, one_line
 from auricle.audio.inline import audio_element, data_uri, encoded
 from auricle.audio.load import open_window
+from auricle.clock import clock
 from auricle.files import atomic_writer
 from auricle.records import Caption
 from auricle.report.overview import Overview
 from auricle.report.page import FIRST, html_page
 from auricle.report.player import ROWS, coloured, frequency_marks
 from auricle.report.plots import require_matplotlib
-from auricle.report.timeline import Plot, axis, clock
+from auricle.report.timeline import Plot, axis
 from auricle.report.words import WordsOverTime
 
 # A sound of at most so many seconds is inside the page: (seconds, Hz, how small; see `encoded`).
@@ -225,7 +226,7 @@ def _sound(plot: Plot, path: Path) -> tuple[str, str]:
             return audio_element(data_uri("audio/mpeg", content)), note
     address = quote(os.fsencode(os.path.relpath(plot.path, path.parent)))
     note = (
-        f"{HINT} A sound of {clock(shown.duration_s, 0)} is too long to be inside this page: it"
+        f"{HINT} A sound of {clock(shown.duration_s)} is too long to be inside this page: it"
         f" plays from {one_line(plot.path.name)}, which must stay where it is beside the page."
     )
     return audio_element(address), note
@@ -291,7 +292,7 @@ def _sure(one: Caption) -> str:
 
 
 def _times(one: Caption) -> str:
-    return f"{clock(one.start_s)} – {clock(one.end_s)}"
+    return f"{clock(one.start_s, 1)} – {clock(one.end_s, 1)}"
 
 
 def _words(words: WordsOverTime, shown: Overview) -> str:

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auricle.annotations import lanes, one_line
+from auricle.clock import clock
 from auricle.files import whole_file
 from auricle.records import Caption
 from auricle.report.page import FIRST
 from auricle.report.player import MARKS_HZ, mark_height
 from auricle.report.plots import literally, require_matplotlib
-from auricle.report.timeline import Plot, axis, clock
+from auricle.report.timeline import Plot, axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -282,7 +283,7 @@ def _draw_list(axes: Axes, entries: Sequence[Entry]) -> None:
     for one in entries:
         caption, middle = one.caption, LINE * (one.line + 0.5)
         _write(axes, one.left + 0.35, middle, f"{one.number}", ha="right", color=FAINT)
-        times = f"{clock(caption.start_s)} – {clock(caption.end_s)}"
+        times = f"{clock(caption.start_s, 1)} – {clock(caption.end_s, 1)}"
         _write(axes, one.left + 1.85, middle, times, ha="right", color=FAINT)
         _box(axes, one.left + 1.95, middle - 0.4 * LINE, 0.4, 0.8 * LINE, caption)
         sure = "–" if caption.confidence is None else f"{caption.confidence:.2f}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from auricle.clock import clock
 from auricle.files import listed
 from auricle.records import Caption
 from auricle.subtitles.guidelines import Guidelines
@@ -55,13 +56,6 @@ def sdh_cues(
         for reason, names in left_out.items()
     ]
     return [Cue(*shown) for shown in screen.shown_s()], notes
-
-
-def clock(seconds: float) -> str:
-    """ "1:02:03" for people."""
-    minutes, second = divmod(int(seconds), 60)
-    hour, minute = divmod(minutes, 60)
-    return f"{hour}:{minute:02}:{second:02}" if hour else f"{minute}:{second:02}"
 
 
 def _in_turn(captions: Iterable[Caption]) -> Iterator[Caption]:

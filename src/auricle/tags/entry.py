@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from auricle.clock import clock
 from auricle.printable import printable
 from auricle.records import Caption
 
@@ -59,10 +60,3 @@ def in_ascii(text: str, most: int) -> str:
 
 def _timed(caption: Caption) -> str:
     return f"{clock(caption.start_s)}-{clock(caption.end_s)} {caption.caption}"
-
-
-def clock(seconds: float) -> str:
-    """ "0:03", "1:02:10"."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
