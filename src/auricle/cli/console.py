@@ -11,7 +11,7 @@ import re
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -74,22 +74,14 @@ def exit_codes() -> Iterator[None]:
 @contextlib.contextmanager
 def _stops() -> Iterator[None]:
     """Within, the signals `STOPS` raise `Stopped`; one that was ignored, as by nohup, stays so."""
-    before: dict[int, Any] = {}
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
-        for other in before:
+        for other in STOPS:
             signal.signal(other, signal.SIG_IGN)  # the results are being written
         raise Stopped(number)
 
-    with contextlib.suppress(ValueError):  # not in the main thread
-        for number in STOPS:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                before[number] = signal.signal(number, stop)
-    try:
+    with _handled(STOPS, stop):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
@@ -104,9 +96,20 @@ def stopping(stop: Callable[[], None]) -> Iterator[None]:
         stopped_by.append(number)
         stop()
 
+    with _handled((signal.SIGINT, *STOPS), handle):
+        yield
+    if stopped_by:
+        raise Stopped(stopped_by[0])
+
+
+@contextlib.contextmanager
+def _handled(
+    numbers: Iterable[int], handle: Callable[[int, FrameType | None], None]
+) -> Iterator[None]:
+    """Within, the signals call ``handle``, except those that are ignored."""
     before: dict[int, Any] = {}
     with contextlib.suppress(ValueError):  # not in the main thread
-        for number in (signal.SIGINT, *STOPS):
+        for number in numbers:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 before[number] = signal.signal(number, handle)
     try:
@@ -114,8 +117,6 @@ def stopping(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if stopped_by:
-        raise Stopped(stopped_by[0])
 
 
 def _end_after(interrupt: KeyboardInterrupt) -> NoReturn:
