@@ -181,8 +181,10 @@ def hear_each(
     """
     rate_hz = models[0].encoder.sample_rate_hz
     limit_s = min(model.config.max_duration_s for model in models)
-    loaded = in_order(partial(_load, audio, rate_hz, limit_s, max_duration_s), sources, LOADERS)
-    while window := list(islice(loaded, WINDOW * batch_size)):
+    load_one = partial(_load, audio, rate_hz, limit_s, max_duration_s)
+    together = WINDOW * batch_size
+    loaded = in_order(load_one, sources, LOADERS, together)  # the next ones, meanwhile
+    while window := list(islice(loaded, together)):
         results: dict[int, R] = {}
         place = 0
         for rows in _batches(window, batch_size):

@@ -35,6 +35,14 @@ def test_results_are_in_order_and_errors_in_their_place(workers):
         next(found)
 
 
+@pytest.mark.parametrize(("most", "taken"), [(None, 4), (3, 3), (20, 20)])
+def test_no_more_than_so_many_are_begun_before_the_first_is_taken(most, taken):
+    items = iter(range(100))
+    found = in_order(str, items, 1, most)
+    assert next(found) == "0"
+    assert next(items) == taken
+
+
 def test_an_interruption_ends_the_process_though_a_thread_hangs():
     subprocess.run([sys.executable, "-c", HANGS], check=True, timeout=20)
 

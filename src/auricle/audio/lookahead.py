@@ -19,13 +19,17 @@ PATIENCE_S = 1.0  # after an interruption, for what is computed; a download may 
 
 
 def in_order(
-    function: Callable[[T], R], items: Iterable[T], workers: int | None = None
+    function: Callable[[T], R],
+    items: Iterable[T],
+    workers: int | None = None,
+    most: int | None = None,
 ) -> Generator[R]:
     """``function`` of each item, in order, computed by ``workers`` threads (by default one per
-    processor), which run at most four items per thread ahead of the caller.
+    processor), which run at most ``most`` items ahead of the caller, by default four per thread.
 
     The threads do not keep the process alive, as those of an executor do."""
     workers = workers or usable()
+    most = most or 4 * workers
     jobs: Jobs[R, T] = SimpleQueue()
     waiting: deque[Future[R]] = deque()
     started = 0
@@ -36,7 +40,7 @@ def in_order(
             if started < workers:
                 Thread(target=_work, args=(function, jobs), daemon=True).start()
                 started += 1
-            if len(waiting) >= 4 * workers:
+            if len(waiting) >= most:
                 yield _first(waiting)
         while waiting:
             yield _first(waiting)
