@@ -107,7 +107,7 @@ def _yamnet(config: YamnetConfig, samples: int) -> tuple[int, int, int]:
         patch += 2 * height * width * inputs * (9 + outputs)
     if config.features != "embeddings":
         patch += 2 * yamnet.CHANNELS[-1] * yamnet.CLASSES
-    return patches, mel + patches * patch, yamnet.DIMS[config.features]
+    return patches, mel + patches * patch, yamnet.width(config)
 
 
 def _conformer_layer(config: ConformerConfig, frames: int) -> int:

@@ -23,6 +23,7 @@ class MeanModel:
             round(start_s * FRAMES_PER_S), max(1, round(end_s * FRAMES_PER_S))
         ),
         gives_log_odds=True,
+        classes=8,
     )
 
     def encode_features(self, features, lengths):

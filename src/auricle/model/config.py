@@ -65,7 +65,8 @@ class YamnetConfig:
     ``features`` are the class "scores" (521 posteriors in [0, 1]), the "embeddings" below them
     (1024 values, 0 or more) or "both" (scores first). ``scale`` of the scores: "posterior" p,
     "sqrt-odds" sqrt(p) / (sqrt(p) + sqrt(1 - p)), or "log-odds", with -8 to 4 mapped to 0 to 2. The
-    last two spread out small posteriors, which carry quiet sounds.
+    last two spread out small posteriors, which carry quiet sounds. ``voice`` adds the numbers of
+    `auricle.model.voice` at the end: pitch and voicing, which tell a man from a woman.
 
     Raises ModelError for any other value.
     """
@@ -74,6 +75,7 @@ class YamnetConfig:
     hop_s: float = 0.48
     features: Literal["scores", "embeddings", "both"] = "scores"
     scale: Literal["posterior", "sqrt-odds", "log-odds"] = "posterior"
+    voice: bool = False
 
     def __post_init__(self) -> None:
         hops = self.hop_s * 100

@@ -23,7 +23,9 @@ class Encoder(nn.Module):
         frame_rate_hz: its features per second.
         dim: width of a feature.
         span_s: seconds of sound that a feature is computed from.
-        gives_log_odds: features are log-odds of classes, from -8 to 4 scaled to [0, 2].
+        classes: so many numbers at the start of a feature are scores of classes.
+        gives_log_odds: the scores are log-odds, from -8 to 4 scaled to [0, 2], and all that a
+            feature has except the voice.
         together: consecutive features that hear the same span, such as its bands of frequency.
     """
 
@@ -32,6 +34,7 @@ class Encoder(nn.Module):
     dim: int
     span_s: float
     together: int = 1
+    classes: int = 0
     gives_log_odds: bool = False
 
     def forward(

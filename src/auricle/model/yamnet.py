@@ -25,6 +25,7 @@ from auricle.errors import ModelError
 from auricle.model.config import YamnetConfig
 from auricle.model.encoder import Augment, Encoder
 from auricle.model.meta import unfilled
+from auricle.model.voice import VOICE_DIMS, Voice
 
 SAMPLE_RATE_HZ = 16_000
 WINDOW = 400  # samples, 25 ms
@@ -64,10 +65,12 @@ class Yamnet(Encoder):
         self.config = config or YamnetConfig()
         self.hop_frames = round(self.config.hop_s * SAMPLE_RATE_HZ / STEP)
         self.frame_rate_hz = SAMPLE_RATE_HZ / STEP / self.hop_frames
-        self.dim = DIMS[self.config.features]
+        self.dim = width(self.config)
+        self.classes = 0 if self.config.features == "embeddings" else CLASSES
         self.gives_log_odds = (self.config.features, self.config.scale) == ("scores", "log-odds")
         self.class_names = class_names or tuple(f"class {i}" for i in range(CLASSES))
         self.log_mel = LogMel()
+        self.voice = Voice(PATCH, self.hop_frames * STEP) if self.config.voice else None
         self.stem = nn.Conv2d(1, CHANNELS[0], 3, stride=2)
         self.blocks = nn.ModuleList(
             SeparableBlock(inputs, outputs, stride)
@@ -145,16 +148,19 @@ class Yamnet(Encoder):
         patches = frames.unfold(1, PATCH_FRAMES, hop)  # [B, T, 64, 96], a view
         valid = torch.arange(steps, device=counts.device) < counts[:, None]
         clip, step = valid.nonzero(as_tuple=True)
-        features = waveforms.new_zeros(len(waveforms), steps, self.dim)
+        features = waveforms.new_zeros(len(waveforms), steps, DIMS[self.config.features])
         for some_clips, some_steps in zip(
             clip.split(PATCHES_PER_CHUNK), step.split(PATCHES_PER_CHUNK), strict=True
         ):
             chunk = patches[some_clips, some_steps].transpose(1, 2)  # [N, 96, 64]
             features[some_clips, some_steps] = self.features(chunk)
+        if self.voice:
+            voiced = self.voice(waveforms).masked_fill(~valid[..., None], 0.0)
+            features = torch.cat([features, voiced], dim=-1)
         return features, counts
 
     def features(self, patches: Tensor) -> Tensor:
-        """Log-mel patches [N, 96, 64] -> [N, dim]."""
+        """Log-mel patches [N, 96, 64] -> [N, dim], without the voice."""
         x = patches.unsqueeze(1).contiguous(memory_format=torch.channels_last)
         x = F.relu(self.stem(F.pad(x, (0, 1, 0, 1))), inplace=True)
         for block in self.blocks:
@@ -203,6 +209,11 @@ class SeparableBlock(nn.Module):
             x = F.pad(x, (0, 1, 0, 1))
         x = F.relu(self.depthwise(x), inplace=True)
         return F.relu(self.pointwise(x), inplace=True)
+
+
+def width(config: YamnetConfig) -> int:
+    """Numbers in a feature."""
+    return DIMS[config.features] + (VOICE_DIMS if config.voice else 0)
 
 
 def scaled(log_odds: Tensor, scale: str) -> Tensor:

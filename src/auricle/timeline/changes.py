@@ -96,7 +96,9 @@ def _activation_turns(
     differences; relative to the standard deviation in the stretch, unless they are log-odds."""
     values = features.float().cpu()
     spread = 1.0
-    if not model.encoder.gives_log_odds:
+    if model.encoder.gives_log_odds:
+        values = values[:, : model.encoder.classes]
+    else:
         spread = float((values - values.mean(dim=0)).square().mean().sqrt()) + 1e-6
     sections = _sections(model, stretch, len(features), places, ACTIVE_S)
     means = torch.stack([values[first:last].mean(dim=0) for first, last in sections])

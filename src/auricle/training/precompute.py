@@ -53,7 +53,7 @@ class Counts:
 def feature_store(config: CaptionerConfig, weights: str, cache: str | Path) -> ArrayStore:
     """The store under ``cache`` for features of the encoder that ``config`` describes, [frames,
     encoder's dim] float16; ``weights`` is its `weights_digest`."""
-    from auricle.model.yamnet import DIMS
+    from auricle.model.yamnet import width
 
     encoder = config.encoder
     settings = {
@@ -63,8 +63,8 @@ def feature_store(config: CaptionerConfig, weights: str, cache: str | Path) -> A
         "max_duration_s": config.max_duration_s,
         "published_behaviour": config.published_behaviour,
     }
-    width = DIMS[encoder.features] if isinstance(encoder, YamnetConfig) else encoder.dim
-    return ArrayStore(Path(cache) / "features", settings, width)
+    dim = width(encoder) if isinstance(encoder, YamnetConfig) else encoder.dim
+    return ArrayStore(Path(cache) / "features", settings, dim)
 
 
 def embedding_store(name: str, prompt: str, width: int, cache: str | Path) -> ArrayStore:
