@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -214,8 +215,11 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, clips: list[Clip]) -> None:
 
 
 def test_yamnets_features_have_its_width(tmp_path: Path, clips: list[Clip]) -> None:
-    for features, width in (("scores", 521), ("embeddings", 1024), ("both", 1545)):
-        config = replace(CONFIG, encoder=YamnetConfig(features=features))  # type: ignore[arg-type]
+    plain = {"scores": 521, "embeddings": 1024, "both": 1545}
+    for (features, scores), voice in product(plain.items(), (False, True)):
+        width = scores + 12 * voice
+        yamnet = YamnetConfig(features=features, voice=voice)  # type: ignore[arg-type]
+        config = replace(CONFIG, encoder=yamnet)
         encoder = build_encoder(config).eval()
         store = feature_store(config, weights_digest(encoder), tmp_path)
         keys = ContentKeys(tmp_path)
