@@ -1,7 +1,8 @@
 """How well pitch and voicing tell men, women and children: benchmarks/voice.py SPEECH.csv
 
 SPEECH.csv has the columns file (beside it, or absolute), speaker and kind: man, woman or child; or
-any other sound, such as "music", of which it only tells what is heard. A logistic regression of
+any other sound, such as "music", of which it only tells what is heard. Speech with named speakers:
+Asterisk's prompts (scripts/tiny/fetch_sounds.sh), espeak-ng and flite. A logistic regression of
 all other speakers judges each clip, in quiet and with background sounds of the project's shared
 data folder, every second time in a room. Under 0.8 it would say "a person". Then come the
 development clips, which nothing is fitted on, and the time that the voice adds to YAMNet.

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from auricle.model.config import CaptionerConfig
+from auricle.errors import TrainingError
+from auricle.model.config import BeatsConfig, CaptionerConfig, YamnetConfig
 from auricle.text.tokenizer import CaptionTokenizer
 from auricle.tiny import pseudo_batches
 from auricle.tiny.pseudo_batches import PseudoBatches, collate
 from auricle.training.batch import Batch
-from auricle.training.config import TrainingConfig, UnpairedConfig
+from auricle.training.config import PseudoConfig, TrainingConfig, UnpairedConfig
+from auricle.watch import Watch
 
 
 def test_collate_pads_scales_and_ends_every_caption():
@@ -44,6 +46,17 @@ def test_embeddings_are_kept_and_asked_for_once(tmp_path, monkeypatch):
     again = pseudo_batches._Vectors(tmp_path, lambda _: None)
     assert again(["dddd", "bbb"])[:, 0].tolist() == [4, 3]
     assert asked == [["a", "bbb", "cc", "dddd"]]
+
+
+@pytest.mark.parametrize(
+    "encoder", [YamnetConfig(voice=True), YamnetConfig(features="both"), BeatsConfig()]
+)
+def test_an_encoder_that_gives_more_than_scores_is_refused(tmp_path, encoder):
+    config, training = UnpairedConfig("", "", "", ""), TrainingConfig(steps=1)
+    model = CaptionerConfig(encoder=encoder)
+    with pytest.raises(TrainingError, match="voice = false"):
+        PseudoBatches(config, PseudoConfig(), training, model, tmp_path / "work", Watch())
+    assert not (tmp_path / "work").exists()
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ def tiny_job(
     ``live`` or not.
 
     Raises:
+        TrainingError: the model reads more than YAMNet's scores, or something else.
         FileNotFoundError: a collection of sounds is missing.
     """
     assert recipe.unpaired is not None

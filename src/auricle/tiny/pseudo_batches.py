@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from auricle.errors import TrainingError
 from auricle.fetch.yamnet_wheel import yamnet_weights
 from auricle.model.config import CaptionerConfig, YamnetConfig
-from auricle.model.yamnet import Yamnet, scaled
+from auricle.model.yamnet import CLASSES, Yamnet, scaled, width
 from auricle.text.embedder import MINILM, TextEmbedder
 from auricle.text.normalise import as_tagged, as_written
 from auricle.text.tokenizer import CaptionTokenizer
@@ -50,6 +51,10 @@ class PseudoBatches:
         model: its tokenizer's numbers are not known yet: see `model_config`.
         watch: told what is being prepared.
         world: processes that share a batch.
+
+    Raises:
+        TrainingError: the model reads more than YAMNet's scores, or something else.
+        FileNotFoundError: a collection of sounds is missing.
     """
 
     def __init__(
@@ -62,11 +67,15 @@ class PseudoBatches:
         watch: Watch,
         world: int = 1,
     ) -> None:
+        encoder_config = model.encoder
+        if not isinstance(encoder_config, YamnetConfig) or width(encoder_config) != CLASSES:
+            raise TrainingError(
+                "model.encoder: pseudo-recordings hold what YAMNet's scores tell and nothing else; "
+                'make it type = "yamnet", features = "scores" and voice = false'
+            )
         self.config, self.training, self.model, self.world = config, training, model, world
         self.work, self.watch, self.shared = work, watch, Path(config.shared)
         work.mkdir(parents=True, exist_ok=True)
-        encoder_config = model.encoder
-        assert isinstance(encoder_config, YamnetConfig), "tiny listens through YAMNet"
         self.scale = encoder_config.scale
         listener = dataclasses.replace(encoder_config, scale="posterior")
         encoder = Yamnet.from_safetensors(yamnet_weights(), listener)
