@@ -39,7 +39,7 @@ metrics mixup
 training
 tuning evaluation
 report tags tiny
-parity
+parity serve
 cli
 """.strip().split("\n")
 FLOOR = {room: number for number, line in enumerate(FLOORS) for room in line.split()}

@@ -53,7 +53,11 @@ class Parts:
         self.broken = ""
         if not self.are_several:
             self.end_s = self.start.end_s
-            self._sections.close()
+            self.close()
+
+    def close(self) -> None:
+        """Close the recording, whose parts are not wanted."""
+        self._sections.close()
 
     @property
     def are_several(self) -> bool:

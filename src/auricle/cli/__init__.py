@@ -21,6 +21,7 @@ from auricle.cli import (
     plot,
     precompute,
     recipes,
+    serve,
     tag,
     timeline,
     train,
@@ -44,6 +45,7 @@ app.command("plot")(plot.plot)
 app.command("tag", epilog=tag.EPILOG)(tag.tag)
 app.command("ledger")(ledger.ledger)
 app.command("listen", epilog=listen.EPILOG)(listen.listen)
+app.command("serve", epilog=serve.EPILOG)(serve.serve)
 app.command("import")(import_.import_)
 app.command("train", epilog=train.EPILOG)(train.train)
 app.command("precompute", epilog=precompute.EPILOG)(precompute.precompute)

@@ -1,0 +1,33 @@
+"""The application: all routes of the service, behind the guard."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from auricle import __version__
+from auricle.serve import api
+from auricle.serve.guard import Guard
+from auricle.serve.problems import add_problems
+from auricle.serve.service import Service
+
+DESCRIPTION = """\
+Captions of the sounds of recordings, timelines of long ones, and jobs.
+
+The fields of a request are the options of the command line, with underscores. Every answer that is
+no success has the body `{"error": {"message", "type", "code", "param"}}`.
+"""
+
+
+def create_app(service: Service) -> ASGIApp:
+    """The application of a service, for a server such as uvicorn; ``service`` has been entered."""
+    app = FastAPI(
+        title="auricle",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,  # its scripts lie on other hosts
+        redoc_url=None,
+    )
+    app.include_router(api.router(service))
+    add_problems(app)
+    return Guard(app, service)
