@@ -19,7 +19,7 @@ from auricle.cli.options import (
     Threads,
     model_names,
 )
-from auricle.errors import DataError, MissingDependencyError, OutputError
+from auricle.errors import DataError, MissingDependencyError
 from auricle.extras import install_command
 from auricle.files import opened
 
@@ -108,7 +108,7 @@ def serve(
         names = list(dict.fromkeys(model or ["tiny"]))
         _require()
         from auricle.serve.config import ServiceConfig, default_data
-        from auricle.serve.run import log_to, server_of
+        from auricle.serve.run import address_of, listening, log_to, server_of
         from auricle.serve.service import Service
 
         config = ServiceConfig(
@@ -128,19 +128,19 @@ def serve(
         )
         if not (config.is_local or config.api_keys):
             say("warning", f"{host}: other machines can use this service; see --api-key-file")
-        captioners: dict[str, Captioner] = {}
-        for name in names:
-            using = ModelChoices(
-                model=name, device=device, offline=offline, threads=threads, precision=precision
-            )
-            captioners[Path(name).name if Path(name).is_dir() else name] = using.load()
-        log_to(sys.stderr)
-        with Service(captioners, config) as service:
-            server = server_of(service, lambda address: say("note", f"serving {address}"))
-            with contextlib.suppress(Stopped), stopping(server.stop):
-                server.run()
-            if not server.started:
-                raise OutputError(f"{host}:{port}: cannot be listened on; give another --port")
+        with listening(host, port) as listener:  # first: loading takes longer than to fail
+            captioners: dict[str, Captioner] = {}
+            for name in names:
+                using = ModelChoices(
+                    model=name, device=device, offline=offline, threads=threads, precision=precision
+                )
+                captioners[Path(name).name if Path(name).is_dir() else name] = using.load()
+            log_to(sys.stderr)
+            with Service(captioners, config) as service:
+                server = server_of(service)
+                with contextlib.suppress(Stopped), stopping(server.stop):
+                    say("note", f"serving {', '.join(captioners)} at {address_of(listener)}")
+                    server.run([listener])
 
 
 def read_keys(path: Path) -> tuple[str, ...]:
@@ -165,8 +165,8 @@ def read_keys(path: Path) -> tuple[str, ...]:
 def _require() -> None:
     try:
         import fastapi  # noqa: F401
-        import multipart  # noqa: F401
         import prometheus_client  # noqa: F401
+        import python_multipart  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise MissingDependencyError(

@@ -17,6 +17,34 @@ from auricle.serve.service import Service, Told, unless_gone
 from auricle.serve.uploads import Upload
 from auricle.writers import WRITERS
 
+EXAMPLE: dict[str, Any] = {
+    "audio": "rain.wav",
+    "start_s": 0.0,
+    "end_s": 9.0,
+    "caption": "rain falls and thunder rolls",
+    "score": 0.174,
+    "candidates": [
+        {
+            "text": "rain falls and thunder rolls",
+            "log_likelihood": -0.98,
+            "similarity": 0.67,
+            "score": 0.174,
+            "fluent": True,
+            "summed_log_likelihood": -5.9,
+            "fluency": 0.99,
+            "agreement": 0.88,
+            "count": 7,
+            "model": None,
+            "reason": None,
+        }
+    ],
+    "model": "tiny",
+    "decode": "nucleus",
+    "seed": 0,
+    "confidence": 0.71,
+    "note": None,
+}
+
 
 class CandidateRecord(BaseModel):
     """A candidate caption with its reranking terms."""
@@ -49,7 +77,7 @@ class CaptionRecord(BaseModel):
     confidence: float | None
     note: str | None = None
 
-    model_config = {"json_schema_extra": {"examples": []}}
+    model_config = {"json_schema_extra": {"examples": [EXAMPLE]}}
 
 
 class FailedRecord(BaseModel):
@@ -193,7 +221,7 @@ def answered(format: str, names: Sequence[str], told: Sequence[Told]) -> Respons
             if one.caption:
                 writer.write(one.caption, partial=bool(one.note))
             else:
-                writer.fail(name, str(one.error))
+                writer.fail(name, str(one.error).removeprefix(f"{name}: "))
     text = stream.getvalue()
     return Response(text, media_type=MEDIA_TYPES[format])
 

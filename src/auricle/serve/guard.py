@@ -7,6 +7,7 @@ measures, logs without contents, and adds the headers of security.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import logging
 import time
@@ -20,6 +21,7 @@ from auricle.serve.service import Service
 
 LOG = logging.getLogger("auricle.serve")
 OPEN = ("/", "/healthz", "/readyz", "/favicon.ico")  # without a key, and /static/…
+LINGER_S = 3.0  # after a refusal, for the rest of the body
 SPARE_BYTES = 2**20  # of a request beside its recordings: the other fields
 
 
@@ -50,7 +52,7 @@ class Guard:
         try:
             self._check(scope)
         except RequestError as error:
-            await error.response()(scope, receive, answer)
+            await _refuse(error, receive, answer)
         else:
             await self._with_body(scope, receive, answer)
         self._tell(scope, status, time.monotonic() - begun)
@@ -102,7 +104,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         if self._bodies >= self._config.max_uploads:
-            await self._service.too_busy().response()(scope, receive, send)
+            await _refuse(self._service.too_busy(), receive, send)
             return
         is_in, left, refused = True, self._most_bytes, None
         self._bodies += 1
@@ -138,9 +140,7 @@ class Guard:
         finally:
             self._bodies -= is_in
         if refused:
-            response = refused.response()
-            response.headers["Connection"] = "close"  # the rest of the body is not read
-            await response(scope, receive, send)
+            await _refuse(refused, receive, send)
 
     def _too_slow(self) -> RequestError:
         return RequestError(
@@ -156,6 +156,21 @@ class Guard:
         self._service.metrics.requests.labels(method, route, status).inc()
         self._service.metrics.seconds.labels(method, route).observe(seconds)
         LOG.info("%s %s %d %.3f s", method, route, status, seconds)
+
+
+async def _refuse(error: RequestError, receive: Receive, send: Send) -> None:
+    """Answer with ``error``, and close. A connection that is closed while its client still sends is
+    reset, and the answer lost, so what comes in the next seconds is read and thrown away."""
+    response = error.response()
+    response.headers["Connection"] = "close"
+    start = {"type": "http.response.start", "status": error.status}
+    await send({**start, "headers": response.raw_headers})
+    await send({"type": "http.response.body", "body": bytes(response.body), "more_body": True})
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_S):
+            while (await receive()).get("more_body"):
+                pass
+    await send({"type": "http.response.body", "body": b""})
 
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

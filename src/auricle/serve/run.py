@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+import os
+import socket
+from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from auricle.errors import OutputError
 from auricle.serve.app import create_app
 from auricle.serve.service import Service
 
 MOST_HEADER = 16 * 1024  # bytes
+BACKLOG = 2048  # connections that wait to be taken
 
 
 class Server(uvicorn.Server):
@@ -31,14 +35,11 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def server_of(service: Service, on_start: Callable[[str], None] | None = None) -> Server:
-    """A server of ``service``; ``on_start`` gets its address when it listens."""
+def server_of(service: Service) -> Server:
     config = service.config
     server = Server(
         uvicorn.Config(
             create_app(service),
-            config.host,
-            config.port,
             http=protocol(config.header_s),
             ws="none",
             lifespan="off",
@@ -52,16 +53,28 @@ def server_of(service: Service, on_start: Callable[[str], None] | None = None) -
         )
     )
     server.service = service
-    startup = server.startup
-
-    async def told(sockets: Any = None) -> None:
-        await startup(sockets)
-        if on_start and server.started:
-            host, port = server.servers[0].sockets[0].getsockname()[:2]
-            on_start(f"http://{f'[{host}]' if ':' in host else host}:{port}")
-
-    server.startup = told  # type: ignore[method-assign]
     return server
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that takes connections; ``port`` 0 takes a free one.
+
+    Raises OutputError: the address cannot be had.
+    """
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except OSError as error:
+        named = isinstance(error, socket.gaierror)
+        why = error.strerror if named else os.strerror(error.errno or 0)
+        raise OutputError(
+            f"{host}:{port}: cannot be listened on ({why}); give another --port or --host"
+        ) from error
+
+
+def address_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def protocol(header_s: float) -> type[asyncio.Protocol]:
