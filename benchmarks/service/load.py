@@ -1,6 +1,6 @@
 """Load: throughput, latency and memory of the service, against the library in the same run.
 
-    python benchmarks/service/load.py [AUDIO ...] [--seconds S] [--memory N] [--long HOURS]
+    python -m benchmarks.service.load [AUDIO ...] [--seconds S] [--memory N] [--long HOURS]
 
 Clients ask in a closed loop on loopback, so they share the processors with the service. Every
 answer is compared with the caption that the library gives.

@@ -312,6 +312,10 @@ def test_a_body_that_does_not_come_is_not_waited_for(client):
         b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
     )
     assert talk(client.base_url, head).startswith(b"HTTP/1.1 408")
+    begun = time.monotonic()  # nor one that comes byte by byte
+    part = b'Content-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+    assert talk(client.base_url, head + part, *[b"a"] * 20).startswith(b"HTTP/1.1 408")
+    assert time.monotonic() - begun < 6
     assert client.get("/healthz").status_code == 200
 
 

@@ -22,6 +22,7 @@ from auricle.serve.service import Service
 LOG = logging.getLogger("auricle.serve")
 OPEN = ("/", "/healthz", "/readyz", "/favicon.ico")  # without a key, and /static/…
 LINGER_S = 3.0  # after a refusal, for the rest of the body
+SLOWEST = 1000  # bytes a second of a body, after the patience for its start
 SPARE_BYTES = 2**20  # of a request beside its recordings: the other fields
 
 
@@ -107,6 +108,7 @@ class Guard:
             await _refuse(self._service.too_busy(), receive, send)
             return
         is_in, left, refused = True, self._most_bytes, None
+        begun = time.monotonic()
         self._bodies += 1
 
         async def bounded() -> Message:
@@ -119,6 +121,9 @@ class Guard:
             except TimeoutError:
                 refused = self._too_slow()
             left -= len(message.get("body", b""))
+            came, patience_s = self._most_bytes - left, self._config.body_s
+            if time.monotonic() - begun > patience_s + came / SLOWEST and message.get("more_body"):
+                refused = self._too_slow()
             if left < 0:
                 refused = self._too_large()
             if refused:  # frameworks hide what is raised here; they end at a disconnect
@@ -146,7 +151,7 @@ class Guard:
         return RequestError(
             408,
             "too_slow",
-            f"nothing came for {self._config.body_s:g} s; send the request again",
+            f"nothing, or too little, came for {self._config.body_s:g} s; send the request again",
         )
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
