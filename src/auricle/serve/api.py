@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Request, UploadFile
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel
 
 from auricle.serve.forms import MEDIA_TYPES, CaptionForm, TimelineForm
@@ -191,7 +191,7 @@ def router(service: Service) -> APIRouter:
             return problem(503, "stopping", "the service is ending")
         return JSONResponse({"status": "ready"})
 
-    @routes.get("/metrics", tags=["health"], responses=declared())
+    @routes.get("/metrics", tags=["health"], responses=declared(), response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Counters in the text format of Prometheus."""
         return Response(service.metrics.text(), media_type=service.metrics.media_type)
