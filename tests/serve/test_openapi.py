@@ -16,6 +16,10 @@ CHECKS = (
     *("not_a_server_error", "status_code_conformance", "content_type_conformance"),
     "response_schema_conformance",
 )
+OPTIONS = (
+    *("--max-examples", "40", "--seed", "1"),
+    *("--phases", "examples,coverage,fuzzing"),
+)
 
 
 @pytest.mark.slow
@@ -25,8 +29,7 @@ def test_generated_requests_bring_only_what_the_document_says(bundle, tmp_path):
         pytest.skip("schemathesis is not installed")
     with serving({"debug": captioner_of(bundle)}, max_upload_mb=8) as (url, service):
         found = subprocess.run(
-            [program, "run", f"{url}/openapi.json", "--max-examples", "40", "--seed", "1"]
-            + ["--phases", "examples,coverage,fuzzing", "--checks", ",".join(CHECKS)],
+            [program, "run", f"{url}/openapi.json", *OPTIONS, "--checks", ",".join(CHECKS)],
             cwd=tmp_path,
             capture_output=True,
             text=True,
