@@ -147,6 +147,7 @@ class Captioner(LoadedModels):
         sample_rate: int | None = None,
         sampling_rate: int | None = None,
         allow_urls: bool = False,
+        progress: Progress = silent,
         **settings: Any,
     ) -> Timeline:
         """Iterate over the timed captions of one recording of any length, as they are found.
@@ -157,6 +158,7 @@ class Captioner(LoadedModels):
         Args:
             options, decoding: built from ``settings`` by default, whose names are those of
                 `TimelineOptions` and `decoding`. A caption below ``min_confidence`` is left out.
+            progress: gets the seconds that are heard, also where nothing is to be captioned.
 
         The other arguments are those of `stream`. Iterating raises AudioError: the recording cannot
         be read.
@@ -168,7 +170,8 @@ class Captioner(LoadedModels):
         decoding = decoding or self.decoding(**settings)
         taken = self._sources(sample_rate, sampling_rate, allow_urls)
         sound = stream_sound(taken.sound(source), self.sample_rate_hz)
-        return Timeline(sound, self._describer(decoding), options, batch_size, sound.start_s)
+        describer = self._describer(decoding)
+        return Timeline(sound, describer, options, batch_size, sound.start_s, progress)
 
     def listen(
         self,

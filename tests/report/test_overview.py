@@ -70,6 +70,15 @@ def test_a_very_short_recording_has_an_overview(noise):
     assert found.energies.shape == (128, 11)
 
 
+def test_bytes_and_arrays_have_the_overview_of_their_file(noise):
+    path, wave = noise(3.0)
+    expected = overview(path)
+    for source in ({"bytes": path.read_bytes(), "path": "b.wav"}, (wave, RATE)):
+        found = overview(source)
+        np.testing.assert_array_equal(found.lows, expected.lows)
+        np.testing.assert_array_equal(found.energies, expected.energies)
+
+
 def test_an_unreadable_recording_is_an_error(tmp_path):
     (tmp_path / "a.wav").write_text("no sound")
     with pytest.raises(AudioError, match=r"a\.wav"):

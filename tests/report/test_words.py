@@ -1,5 +1,7 @@
 """Words over time: tokens are joined to words, and the times are those of the recording."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
@@ -65,3 +67,12 @@ def test_silence_and_no_words_are_refused(bundle, tmp_path):
         )
         with pytest.raises(AudioError, match=rf"a\.wav: .*{reason}.*; leave out --words"):
             words_over_time(captioner_of(bundle), given)
+
+
+def test_the_recording_may_come_beside_the_name_of_the_caption(bundle, tmp_path):
+    captioner = captioner_of(bundle)
+    soundfile.write(tmp_path / "a.wav", tone(2.0), RATE, "FLOAT")
+    caption = timed(0.5, 1.75, audio="what the client calls it.wav")
+    found = words_over_time(captioner, caption, (tone(2.0), RATE))
+    of_file = words_over_time(captioner, replace(caption, audio=str(tmp_path / "a.wav")))
+    np.testing.assert_array_equal(found.weights, of_file.weights)

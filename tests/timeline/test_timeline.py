@@ -216,3 +216,17 @@ def test_times_of_a_clip_are_those_of_its_recording(tiny, tmp_path):
     assert captions[0].audio == str(tmp_path / "a.wav")
     assert captions[0].start_s == pytest.approx(spans[1][0], abs=0.3)
     assert captions[-1].end_s == pytest.approx(spans[1][1], abs=0.3)
+
+
+def test_progress_tells_the_seconds_of_silence_too_and_may_end_it(tiny):
+    told = []
+    silence = np.zeros(35 * RATE, np.float32)
+    found = tiny.timeline((silence, RATE), progress=lambda *step: told.append(step))
+    assert list(found) == []
+    assert told == [("seconds heard", done, 35) for done in (10, 20, 30, 35)]
+
+    def end(stage, done, total):
+        raise KeyError(done)
+
+    with pytest.raises(KeyError, match="10"):
+        list(tiny.timeline((silence, RATE), progress=end))

@@ -7,11 +7,11 @@ full, neighbours are joined in pairs, so ten hours take the memory of ten minute
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from auricle.audio.fbank import HOP, MEL_BINS, SAMPLE_RATE_HZ, WINDOW
+from auricle.audio.kinds import AudioInput
 from auricle.audio.load import open_window
 from auricle.report.player import contrasted, mel_frames
 from auricle.watch import Progress, silent
@@ -47,13 +47,13 @@ class Overview:
         return self.column_s * len(self.lows)
 
 
-def overview(path: Path, progress: Progress = silent) -> Overview:
-    """The overview of the recording ``path``. ``progress`` gets the seconds that have been read.
+def overview(source: AudioInput, progress: Progress = silent) -> Overview:
+    """The overview of a recording. ``progress`` gets the seconds that have been read.
 
     Raises AudioError: the recording cannot be read.
     """
     columns, rest, samples = _Columns(), np.zeros(0, np.float32), 0
-    with open_window(path) as window:
+    with open_window(source) as window:
         for piece in window.pieces(0.0, None, SAMPLE_RATE_HZ):
             for start in range(0, len(piece), TOGETHER * HOP):
                 part = piece[start : start + TOGETHER * HOP]

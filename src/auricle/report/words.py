@@ -13,6 +13,7 @@ from auricle.errors import AudioError
 from auricle.records import Caption
 
 if TYPE_CHECKING:
+    from auricle.audio.kinds import AudioInput
     from auricle.pipeline import Captioner
     from auricle.text.tokenizer import CaptionTokenizer
 
@@ -28,9 +29,11 @@ class WordsOverTime:
     end_s: float
 
 
-def words_over_time(captioner: Captioner, caption: Caption) -> WordsOverTime:
-    """Of the recording that ``caption`` names: the cross-attention of the (first) model, averaged
-    over its layers and heads and over the tokens of a word.
+def words_over_time(
+    captioner: Captioner, caption: Caption, source: AudioInput | None = None
+) -> WordsOverTime:
+    """The cross-attention of the (first) model, averaged over its layers and heads and over the
+    tokens of a word. ``source``: the recording, by default the file that ``caption`` names.
 
     Raises AudioError: the recording cannot be read, or is silent there.
     """
@@ -41,7 +44,9 @@ def words_over_time(captioner: Captioner, caption: Caption) -> WordsOverTime:
 
     rate_hz, scorer = captioner.sample_rate_hz, captioner.scorers[0]
     end_s = min(caption.end_s, caption.start_s + captioner.max_duration_s)
-    recording = load_audio(caption.audio, rate_hz, caption.start_s, end_s)
+    recording = load_audio(
+        caption.audio if source is None else source, rate_hz, caption.start_s, end_s
+    )
     heard = next(hear(captioner.models[:1], [recording]))
     if heard.silent or not caption.caption.strip():
         raise AudioError(

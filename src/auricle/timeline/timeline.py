@@ -15,6 +15,7 @@ from auricle.timeline.events import Event, Events
 from auricle.timeline.options import TimelineOptions
 from auricle.timeline.segments import hear_segments
 from auricle.timeline.stretches import Stretches
+from auricle.watch import Progress, silent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +25,8 @@ class Timeline(Iterator[Caption]):
     """Iterator of the captions of ``sound``, in order of their starts.
 
     ``sound`` tells the recording's name, and how much of it has been heard; ``start_s``: where it
-    begins in the recording. Iterating raises AudioError: the recording cannot be read; the captions
-    before are valid.
+    begins in the recording; ``progress`` gets the seconds that are heard, and may raise to end it.
+    Iterating raises AudioError: the recording cannot be read; the captions before are valid.
     """
 
     def __init__(
@@ -35,8 +36,9 @@ class Timeline(Iterator[Caption]):
         options: TimelineOptions,
         batch_size: int = BATCH_SIZE,
         start_s: float = 0.0,
+        progress: Progress = silent,
     ) -> None:
-        self.sound, self._usable = sound, _Usable(sound)
+        self.sound, self._usable = sound, _Usable(sound, progress)
         # Not a method: it would hold this object, and keep the recording open when it is dropped.
         self._captions = _described(self._usable, describer, options, batch_size, start_s)
 
@@ -49,7 +51,7 @@ class Timeline(Iterator[Caption]):
     @property
     def progress(self) -> tuple[int, int]:
         """Seconds that were heard, and of the whole; 0 if that is not known."""
-        return round(self.sound.heard_s), round(self.sound.duration_s)
+        return _progress(self.sound)
 
     @property
     def note(self) -> str | None:
@@ -67,16 +69,22 @@ class _Usable:
     """The pieces of ``sound`` before samples that are not finite; ``broken``: the message about
     these."""
 
-    def __init__(self, sound: SoundStream) -> None:
-        self.sound, self.broken = sound, ""
+    def __init__(self, sound: SoundStream, progress: Progress) -> None:
+        self.sound, self.broken, self._progress = sound, "", progress
 
     def __iter__(self) -> Iterator[np.ndarray]:
         try:
-            yield from self.sound
+            for piece in self.sound:
+                self._progress("seconds heard", *_progress(self.sound))
+                yield piece
         except EndOfSoundError as error:
             if not self.sound.heard_s:
                 raise
             self.broken = str(error)
+
+
+def _progress(sound: SoundStream) -> tuple[int, int]:
+    return round(sound.heard_s), round(sound.duration_s)
 
 
 def _described(
