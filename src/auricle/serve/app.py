@@ -8,6 +8,8 @@ from starlette.types import ASGIApp
 from auricle import __version__
 from auricle.serve import api
 from auricle.serve.guard import Guard
+from auricle.serve.jobs import routes as jobs
+from auricle.serve.jobs.runner import Jobs
 from auricle.serve.problems import add_problems
 from auricle.serve.service import Service
 
@@ -29,5 +31,6 @@ def create_app(service: Service) -> ASGIApp:
         redoc_url=None,
     )
     app.include_router(api.router(service))
+    app.include_router(jobs.router(service, service.entered(Jobs(service))))
     add_problems(app)
     return Guard(app, service)

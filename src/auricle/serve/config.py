@@ -39,8 +39,8 @@ class ServiceConfig:
             recording.
         body_s, header_s: patience for the next bytes of a request's body, and for its header.
         background: threads for long recordings and timelines.
-        job_threads, max_jobs, keep_s: threads that do jobs, unfinished jobs, and how long a
-            finished job's result is kept.
+        job_threads, max_jobs, max_jobs_mb, keep_s: threads that do jobs, unfinished jobs, the size
+            of their recordings together, and how long a finished job's result is kept.
         graceful_s: after a signal to end, requests have so long to finish.
     """
 
@@ -64,6 +64,7 @@ class ServiceConfig:
     background: Annotated[int, Range(1, 1024)] = 4
     job_threads: Annotated[int, Range(1, 1024)] = 1
     max_jobs: Annotated[int, Range(1, 1_000_000)] = 256
+    max_jobs_mb: Annotated[float, Range(0.001, 1e9)] = 16 * 1024.0
     keep_s: Annotated[float, Range(1, 1e9)] = 24 * 3600.0
     graceful_s: Annotated[float, Range(0, 3600)] = 30.0
 

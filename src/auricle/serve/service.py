@@ -86,6 +86,10 @@ class Service:
         self.stopping.set()
         self._stack.close()
 
+    def entered(self, context: contextlib.AbstractContextManager[T]) -> T:
+        """``context``, entered: it ends with the service, before the threads that it may need."""
+        return self._stack.enter_context(context)
+
     def captioner(self, name: str | None = None) -> Captioner:
         """The model called ``name``, by default the first.
 
