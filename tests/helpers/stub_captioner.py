@@ -13,6 +13,7 @@ from auricle.audio.pipe import Pipe
 from auricle.errors import AudioError, ModelError
 from auricle.records import Candidate, Caption, LiveCaption
 from auricle.timeline.options import TimelineOptions
+from auricle.watch import Progress, silent
 
 # Installs the stub and runs the program, in a process of its own.
 PROGRAM = """
@@ -107,11 +108,12 @@ class StubCaptioner:
         *,
         batch_size: int = 8,
         allow_urls: bool = False,
+        progress: Progress = silent,
     ) -> StubTimeline:
         assert decoding
         assert decoding.options.method
         type(self).settings |= {"options": options, "allow_urls": allow_urls}
-        return StubTimeline(source)
+        return StubTimeline(source, progress)
 
 
 class StubTimeline:
@@ -119,8 +121,9 @@ class StubTimeline:
 
     note = None
 
-    def __init__(self, source: AudioInput) -> None:
+    def __init__(self, source: AudioInput, progress: Progress) -> None:
         self.sound, self._source = SimpleNamespace(heard_s=0.0, duration_s=0.0), source
+        self._report = progress
 
     @property
     def progress(self) -> tuple[int, int]:
@@ -131,11 +134,16 @@ class StubTimeline:
         self.sound.duration_s = recording.duration_s
         for start_s in range(0, int(recording.duration_s) - 1, 2):
             self.sound.heard_s = start_s + 2.0
+            self._report("seconds heard", *self.progress)
             time.sleep(StubCaptioner.pause_s)
             yield Caption(
                 *(recording.name, start_s, start_s + 2.0, "a tone of 2 s, 삐", 0.05, ()),
                 *("tiny", "nucleus", 0),
             )
+
+
+    def close(self) -> None:
+        pass
 
 
 class StubLiveTimeline:

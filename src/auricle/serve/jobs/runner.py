@@ -175,6 +175,7 @@ class Jobs:
 
     def _keep(self) -> None:
         """Erase what has expired; when the service stops, hand back what is running."""
+        self._patiently(self.store.expire)
         while not self._service.stopping.wait(EXPIRY_S):
             self._patiently(self.store.expire)
         with self._errors_logged():

@@ -49,16 +49,19 @@ CREATE TABLE jobs (
     finished REAL,
     expires REAL,
     duration_s REAL,
-    error TEXT,                  -- JSON
-    last INTEGER NOT NULL DEFAULT 0);     -- number of its last event
+    last INTEGER NOT NULL DEFAULT 0,      -- number of its last event
+    error TEXT                   -- JSON
+);
 CREATE INDEX states ON jobs (state, number);
 CREATE TABLE events (
     job INTEGER NOT NULL REFERENCES jobs (number) ON DELETE CASCADE,
     number INTEGER NOT NULL,
     kind TEXT NOT NULL,
     data TEXT NOT NULL,          -- JSON
-    PRIMARY KEY (job, number));
-CREATE UNIQUE INDEX progress ON events (job) WHERE kind = 'progress';  -- the latest alone is kept
+    PRIMARY KEY (job, number)
+);
+-- Of progress, the latest alone is kept.
+CREATE UNIQUE INDEX progress ON events (job) WHERE kind = 'progress';
 """
 PROGRESS = "(SELECT data FROM events WHERE job = jobs.number AND kind = 'progress') AS progress"
 
@@ -96,8 +99,8 @@ class Job:
     finished: float | None
     expires: float | None
     duration_s: float | None
-    error: str | None
     last: int
+    error: str | None
     progress: str | None
 
     @property
