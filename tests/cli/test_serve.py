@@ -64,10 +64,11 @@ def test_a_missing_model_is_named(run):
 
 
 @pytest.fixture(scope="module")
-def served(yamnet_weights) -> Iterator[tuple[subprocess.Popen, str]]:
+def served(yamnet_weights, tmp_path_factory) -> Iterator[tuple[subprocess.Popen, str]]:
     """The program, serving the embedded model, and its address."""
     with skipped_if_missing():
         command = [sys.executable, "-m", "auricle", "serve", "--port", "0", "--offline"]
+        command += ["--data", str(tmp_path_factory.mktemp("data"))]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert process.stderr
     line = process.stderr.readline()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from auricle.serve.config import ServiceConfig
@@ -14,9 +16,11 @@ from auricle.serve.service import Service
 
 @contextlib.contextmanager
 def serving(captioners: Mapping[str, Any], **config: Any) -> Iterator[tuple[str, Service]]:
-    """(address, service) of a service with these models, until the end of the block."""
+    """(address, service) of a service with these models, until the end of the block; its folder of
+    jobs is its own."""
     with (
-        Service(captioners, ServiceConfig(**config)) as service,
+        tempfile.TemporaryDirectory() as data,
+        Service(captioners, ServiceConfig(**{"data": Path(data)} | config)) as service,
         listening("127.0.0.1", 0) as listener,
     ):
         server = server_of(service)

@@ -141,7 +141,6 @@ class StubTimeline:
                 *("tiny", "nucleus", 0),
             )
 
-
     def close(self) -> None:
         pass
 

@@ -6,10 +6,10 @@ Values are checked by the library itself, whose messages name the field, the rul
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
 from fastapi import UploadFile
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from auricle.annotations import ANNOTATIONS
 from auricle.decoding.options import DecodeMethod
@@ -43,6 +43,18 @@ MEDIA_TYPES = {
 }
 
 
+def _unicode(text: str) -> str:
+    """A client may name an encoding that gives halves of letters, such as one of Python's own."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("holds what is no letter; send it as UTF-8") from None
+    return text
+
+
+Unicode: TypeAlias = Annotated[str, AfterValidator(_unicode)]
+
+
 class DecodingForm(BaseModel):
     """The model and its decoding; a field that is left out keeps the model's setting."""
 
@@ -59,7 +71,7 @@ class DecodingForm(BaseModel):
     no_repeat_ngram: int | None = Field(
         None, description="No so many tokens in a row repeat; 0 allows it."
     )
-    forbid: list[str] = Field([], description="Words that no caption holds.")
+    forbid: list[Unicode] = Field([], description="Words that no caption holds.")
     fluency: FluencyFilter | None = Field(
         None, description="The detector that a caption must pass; off judges none."
     )

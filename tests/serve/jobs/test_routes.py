@@ -154,7 +154,9 @@ def test_letters_that_no_text_may_hold(client, sound):
     ) % sound.read_bytes()
     kind = "multipart/form-data; boundary=x; charset=unicode_escape"
     answer = client("POST", "/v1/jobs", content=body, headers={"Content-Type": kind})
-    assert answer.status_code in (202, 422)
+    problem = refused(answer, 422, "invalid_setting")
+    assert "no letter; send it as UTF-8" in problem.message
+    assert problem.param == "forbid.0"
 
 
 @pytest.mark.parametrize("job_id", ["x", "..%5C..%5Cjobs.sqlite", "%00", "비", "a" * 5000, "%ff"])
@@ -170,9 +172,7 @@ def test_a_client_continues_after_the_number_that_it_names(client, sound):
     numbers = [number for number, _, _ in every]
     assert client.events(job_id, str(numbers[2])) == every[3:]
     for number in (numbers[-1], 10**18, 2**63 - 1, 10**19 - 1):  # a browser then stops to ask
-        answer = client(
-            "GET", f"/v1/jobs/{job_id}/events", headers={"Last-Event-ID": str(number)}
-        )
+        answer = client("GET", f"/v1/jobs/{job_id}/events", headers={"Last-Event-ID": str(number)})
         assert (answer.status_code, answer.text) == (204, "")
     for text in ("", "x", "-1", "1.5", "9" * 5000, "²"):
         headers = {b"Last-Event-ID": text.encode()}

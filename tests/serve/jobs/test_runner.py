@@ -18,10 +18,27 @@ from auricle.serve.jobs.runner import Jobs
 from auricle.serve.problems import RequestError
 from auricle.serve.uploads import Upload, base_name
 from tests.helpers.sounds import tone
-from tests.helpers.stub_captioner import StubCaptioner, StubTimeline
+from tests.helpers.stub_captioner import StubCaptioner
 from tests.helpers.stub_service import stub_service
 
 SECONDS = 7  # three timed captions of the stub
+
+
+class Hooked:
+    """A timeline after each of whose captions something happens."""
+
+    note = None
+
+    def __init__(self, found, after):
+        self.sound, self._found, self._after = found.sound, found, after
+
+    def __iter__(self):
+        for caption in self._found:
+            yield caption
+            self._after()
+
+    def close(self):
+        pass
 
 
 class Gate(StubCaptioner):
@@ -30,20 +47,12 @@ class Gate(StubCaptioner):
     def __init__(self):
         self.waits, self.goes_on = threading.Event(), threading.Semaphore(0)
 
-    def timeline(self, source, options, decoding, *, batch_size, progress):
-        found = super().timeline(source, options, decoding, progress=progress)
-        gate = self
+    def timeline(self, *given, **settings):
+        return Hooked(super().timeline(*given, **settings), self._wait)
 
-        class Waiting(StubTimeline):
-            def __iter__(self):
-                for caption in found:
-                    yield caption
-                    gate.waits.set()
-                    assert gate.goes_on.acquire(timeout=20)
-
-        waiting = Waiting(source, progress)
-        waiting.sound = found.sound
-        return waiting
+    def _wait(self):
+        self.waits.set()
+        assert self.goes_on.acquire(timeout=20)
 
 
 class Broken(StubCaptioner):
@@ -53,16 +62,10 @@ class Broken(StubCaptioner):
         self.error = error
 
     def timeline(self, *given, **settings):
-        found = super().timeline(*given, **settings)
+        return Hooked(super().timeline(*given, **settings), self._fail)
 
-        class Breaking(StubTimeline):
-            def __iter__(timeline):
-                yield next(iter(found))
-                raise self.error
-
-        breaking = Breaking(*given[:1], lambda *_: None)
-        breaking.sound = found.sound
-        return breaking
+    def _fail(self):
+        raise self.error
 
 
 @pytest.fixture
@@ -88,7 +91,7 @@ def order(tmp_path):
     def add(jobs, *tasks, name="a.wav", **fields):
         path = tmp_path / "sent.wav"
         soundfile.write(path, tone(SECONDS), 16_000)
-        wanted = Order(task=list(tasks) or ["timeline"], **fields).checked(jobs._service)
+        wanted = Order(task=list(tasks) or ["timeline"], **fields).checked(jobs.service)
         return jobs.add(wanted, Upload(path, name))
 
     return add
@@ -209,7 +212,7 @@ def test_a_recording_that_is_none_fails(started, tmp_path):
     jobs = started()
     (tmp_path / "sent").write_bytes(b"no sound")
     job = jobs.add(
-        Order(task=["picture"]).checked(jobs._service), Upload(tmp_path / "sent", "b.wav")
+        Order(task=["picture"]).checked(jobs.service), Upload(tmp_path / "sent", "b.wav")
     )
     status = last_status(followed(jobs, job))
     assert status["error"]["code"] == "unusable_recording"
@@ -316,12 +319,12 @@ def test_when_the_service_stops_jobs_are_handed_back(started, order, monkeypatch
         async for event in jobs.events(running, 0):
             kinds.append(event.kind)
             if event.kind == "timeline":
-                jobs._service.stopping.set()
+                jobs.service.stopping.set()
         return kinds
 
     assert "end" not in asyncio.run(asyncio.wait_for(follow(), 10))
     begun = time.monotonic()
-    jobs._service.__exit__()  # while both threads are in a step that does not end
+    jobs.service.__exit__()  # while both threads are in a step that does not end
     assert time.monotonic() - begun < 1.5
     captioner.goes_on.release(10)
     again = started()
@@ -337,7 +340,7 @@ def test_a_job_whose_model_is_gone_has_failed(started, order):
     jobs = started(captioner)
     order(jobs)
     job = order(jobs, model=["other"])
-    del jobs._service._captioners["other"]
+    del jobs.service._captioners["other"]
     captioner.goes_on.release(10)
     assert last_status(followed(jobs, job))["error"]["code"] == "model_not_found"
 

@@ -213,7 +213,7 @@ def test_what_is_erased_is_not_in_the_files(store, tmp_path):
     store.write(store.claim(), "timeline", {"caption": "very secret"})
     store.cancel(job.id)
     assert store.erase(job.id)
-    store.__exit__()
+    store.close()
     assert b"very secret" not in (tmp_path / "data" / NAME).read_bytes()
     assert not list((tmp_path / "data").glob("*-wal"))
 
@@ -299,8 +299,8 @@ def test_numbers_that_json_has_not_are_refused(store, tmp_path):
 def test_one_service_per_folder(store, tmp_path):
     with pytest.raises(DataError, match=r"data: another auricle serve works with it.*--data"):
         Store(tmp_path / "data")
-    store.__exit__()
-    Store(tmp_path / "data").__exit__()
+    store.close()
+    Store(tmp_path / "data").close()
 
 
 def test_other_files_are_refused(tmp_path):
@@ -316,7 +316,7 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(DataError, match="of another program; move it away"):
         Store(tmp_path)
     (tmp_path / NAME).unlink()
-    Store(tmp_path).__exit__()
+    Store(tmp_path).close()
     with sqlite3.connect(tmp_path / NAME) as newer:
         newer.execute("PRAGMA user_version = 2")
     with pytest.raises(DataError, match="of version 2, not 1; move it away"):

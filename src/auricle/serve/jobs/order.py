@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 from fastapi import UploadFile
 from pydantic import Field
 
 from auricle.serve.forms import SpanForm
 from auricle.serve.problems import RequestError
+from auricle.serve.service import Service
 
 Task: TypeAlias = Literal["caption", "timeline", "picture"]
 
@@ -27,7 +28,7 @@ class Order(SpanForm):
     words: bool = Field(False, description="Of each caption: when the model hears each word.")
     explain: bool = Field(False, description="Compute every term of every candidate.")
 
-    def checked(self, service: Any) -> Self:
+    def checked(self, service: Service) -> Self:
         """The order with the names of its models; nothing in it is twice.
 
         Raises:

@@ -41,7 +41,7 @@ class Jobs:
     """
 
     def __init__(self, service: Service, clock: Callable[[], float] = time.time) -> None:
-        self._service, config = service, service.config
+        self.service, config = service, service.config
         self.store = Store(
             config.data, config.keep_s, config.max_jobs, config.max_jobs_mb * 2**20, clock
         )
@@ -58,11 +58,11 @@ class Jobs:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._service.stopping.set()
+        self.service.stopping.set()
         end_s = time.monotonic() + PATIENCE_S
         for thread in self._threads:
             thread.join(max(0.0, end_s - time.monotonic()))  # a late one finds the store closed
-        self.store.__exit__()
+        self.store.close()
 
     def add(self, order: Order, upload: Upload) -> Job:
         """A new job; see `Store.add`."""
@@ -84,7 +84,7 @@ class Jobs:
         """The events of a job after number ``after``, as they come, to its end or the service's;
         None from time to time, when nothing happens."""
         with self._bells.hung(job.id) as bell:
-            while not self._service.stopping.is_set():
+            while not self.service.stopping.is_set():
                 bell.clear()
                 found, events = await run_in_threadpool(self._look, job, after)
                 for event in events:
@@ -118,7 +118,7 @@ class Jobs:
         """The next job, which is waited for; None when the service stops."""
         while True:
             self._queued.acquire()
-            if self._service.stopping.is_set():
+            if self.service.stopping.is_set():
                 return None
             if job := self._patiently(self.store.claim):  # else it was cancelled
                 self._bells.ring(job.id)
@@ -132,7 +132,7 @@ class Jobs:
         try:
             order = Order.model_validate_json(job.request)
             upload = Upload(self.store.upload_path(job.id), job.audio)
-            for found in Work(self._service, order, upload, self._progress_of(job)).found():
+            for found in Work(self.service, order, upload, self._progress_of(job)).found():
                 self._check_stopping()
                 if found.kind == "duration":
                     self.store.measured(job, found.data)
@@ -170,13 +170,13 @@ class Jobs:
         return progress
 
     def _check_stopping(self) -> None:
-        if self._service.stopping.is_set():
+        if self.service.stopping.is_set():
             raise NotRunningError
 
     def _keep(self) -> None:
         """Erase what has expired; when the service stops, hand back what is running."""
         self._patiently(self.store.expire)
-        while not self._service.stopping.wait(EXPIRY_S):
+        while not self.service.stopping.wait(EXPIRY_S):
             self._patiently(self.store.expire)
         with self._errors_logged():
             self.store.hand_back()
@@ -188,7 +188,7 @@ class Jobs:
         while True:
             with self._errors_logged():
                 return step()
-            if self._service.stopping.wait(AGAIN_S):
+            if self.service.stopping.wait(AGAIN_S):
                 return None
 
     @contextlib.contextmanager

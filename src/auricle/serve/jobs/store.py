@@ -188,6 +188,10 @@ class Store:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """What is written later raises sqlite3.ProgrammingError."""
         with self._lock:
             self._open.close()
 
