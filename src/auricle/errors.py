@@ -18,6 +18,10 @@ class EndOfSoundError(AudioError):
     """From some place on, a recording holds no sound that can be used; before it, it may."""
 
 
+class DecoderDied(AudioError):  # noqa: N818  (what happened, not what is wrong)
+    """A recording whose decoder, a process of its own, crashed or was ended."""
+
+
 class SeveralError(AudioError):
     """Recordings of several that cannot be captioned, after all the others are.
 

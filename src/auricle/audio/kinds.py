@@ -8,14 +8,16 @@ import os
 import re
 from collections.abc import Mapping
 from numbers import Number
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias, runtime_checkable
 
 from auricle.errors import AudioError, reason
 
 if TYPE_CHECKING:
     import numpy as np
 
-Content: TypeAlias = "str | os.PathLike[str] | BinaryIO | bytes | tuple[np.ndarray, int]"
+    from auricle.audio.readers import Reader
+
+Content: TypeAlias = "str | os.PathLike[str] | BinaryIO | bytes | tuple[np.ndarray, int] | Opener"
 AudioInput: TypeAlias = "Content | Mapping[str, Any] | Decoder"  # as in Hugging Face datasets
 
 ACCEPTED = (
@@ -31,6 +33,18 @@ class Decoder(Protocol):
 
     def get_all_samples(self) -> Any:
         """``data`` [channels, samples], float in [-1, 1], and ``sample_rate`` in Hz."""
+        ...
+
+
+@runtime_checkable
+class Opener(Protocol):
+    """A recording that has a reader of its own."""
+
+    @property
+    def name(self) -> str: ...
+
+    def open_reader(self) -> Reader:
+        """Raises AudioError: it cannot be read."""
         ...
 
 
@@ -56,7 +70,8 @@ def recognise(source: AudioInput) -> tuple[str, Content]:
         return name, bytes(source)
     if _is_decoder(source):
         return name, _decoded(source, name)
-    if not (isinstance(source, str | os.PathLike | bytes) or hasattr(source, "read")):
+    known = isinstance(source, str | os.PathLike | bytes | Opener)
+    if not (known or hasattr(source, "read")):
         raise AudioError(f"{name}: {_reason(source)}; give {ACCEPTED}")
     if isinstance(source, io.TextIOBase):
         raise AudioError(f"{name}: opened as text; open it with mode 'rb'")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auricle.audio.damage import SAMPLE_RATES_HZ, Damage
-from auricle.audio.kinds import AudioInput, recognise
+from auricle.audio.kinds import AudioInput, Opener, recognise
 from auricle.audio.level import within_full_scale
 from auricle.audio.readers import ArrayReader, Reader, open_container
 from auricle.audio.source import opened
@@ -119,6 +119,10 @@ def open_window(source: AudioInput) -> Iterator[SlidingWindow]:
     name, content = recognise(source)
     if isinstance(content, tuple):
         yield SlidingWindow(ArrayReader(content, name), name)
+        return
+    if isinstance(content, Opener):
+        with contextlib.closing(content.open_reader()) as reader:
+            yield SlidingWindow(reader, name)
         return
     with opened(content, name) as stream, contextlib.closing(open_container(stream)) as reader:
         yield SlidingWindow(reader, name)
