@@ -11,6 +11,7 @@ import soundfile
 from auricle.audio import damage, load, readers
 from auricle.audio.load import load_audio, load_sections
 from auricle.audio.mp3 import ConstantRate
+from auricle.audio.stream import RecordingStream
 from auricle.errors import AudioError
 from tests.helpers.sounds import tone
 
@@ -40,6 +41,16 @@ def test_a_section_is_a_slice_of_the_whole(tmp_path, write_sound, kind):
             assert abs(delay(expected, section.waveform)) < 1e-3 * rate_hz
         else:
             np.testing.assert_allclose(section.waveform, expected, atol=1e-6)
+
+
+def test_asking_for_a_length_that_no_header_declares_loses_nothing(tmp_path, write_sound):
+    rate_hz = 48_000
+    path = write_sound(tmp_path / "a.streamed.webm", chirp(30.0, rate_hz), rate_hz)
+    whole = load_audio(path, rate_hz).waveform
+    sections = [*load_sections(path, rate_hz, [(0.0, 10.0), (10.0, 20.0), (20.0, None)])]
+    assert sections[0].duration_s == pytest.approx(30.0, abs=0.06)
+    np.testing.assert_array_equal(np.concatenate([one.waveform for one in sections]), whole)
+    assert sum(map(len, RecordingStream(path, rate_hz))) == len(whole)
 
 
 def delay(expected: np.ndarray, found: np.ndarray, most: int = 100) -> int:

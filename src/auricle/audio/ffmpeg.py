@@ -35,9 +35,23 @@ class FFmpegReader:
     """
 
     def __init__(self, source: Stream) -> None:
+        self._source = source
+        self._end_s = 0.0  # of the last packet seen
+        self._open()
+        if self._stream.duration is None and self._container.duration is None:
+            with contextlib.suppress(Damage):  # streamed webm: read it to its end without decoding
+                for _ in self._packets():
+                    pass
+            self.close()
+            self._open()
+        self._stamped = self._container.format.name in STAMPED
+        self._origin: int | None = None  # time stamp of the recording's first sample
+        self._late_s = 0.0  # of its silence before the first frame
+
+    def _open(self) -> None:
         import av
 
-        self._source = source
+        source = self._source
         # A playlist must not make FFmpeg open other files or addresses, or wait for them.
         options = {"protocol_whitelist": "none", "max_reload": "0"}
         with decoder(source):
@@ -55,10 +69,6 @@ class FFmpegReader:
         if best is None:
             self.close()
             raise LookupError("no audio stream")
-        self._stamped = self._container.format.name in STAMPED
-        self._origin: int | None = None  # time stamp of the recording's first sample
-        self._late_s = 0.0  # of its silence before the first frame
-        self._end_s = 0.0  # of the last packet seen
 
     def blocks(self, start: int = 0) -> Iterator[np.ndarray]:
         if not start and self._origin is None:
@@ -179,8 +189,6 @@ class FFmpegReader:
                 return self._late_s + float(self._stream.duration * self._stream.time_base)
             if self._container.duration is not None:
                 return self._container.duration / 1_000_000  # AV_TIME_BASE
-            for _ in self._packets():  # streamed webm declares none: read on without decoding
-                pass
         return self._late_s + self._end_s
 
     def declared_s(self) -> float:
