@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -15,6 +16,7 @@ from auricle.cli.options import DecodingChoices
 from auricle.records import Caption
 from auricle.serve.forms import CaptionForm, SubtitleForm, TimelineForm
 from auricle.serve.service import Service
+from auricle.serve.uploads import Upload
 from tests.helpers.models import captioner_of
 from tests.helpers.service import serving
 
@@ -286,9 +288,10 @@ def test_an_unexpected_error_tells_nothing_of_the_inside(captioner, write_tone, 
 def talk(service_url: httpx.URL, *pieces: bytes, wait_s: float = 3.0) -> bytes:
     """What a server answers to bytes, until it closes."""
     with socket.create_connection((service_url.host, service_url.port), 5) as connection:
-        for piece in pieces:
-            connection.sendall(piece)
-            time.sleep(0.1)
+        with contextlib.suppress(ConnectionError):  # it may be closed before all is sent
+            for piece in pieces:
+                connection.sendall(piece)
+                time.sleep(0.1)
         connection.settimeout(wait_s)
         answer = b""
         while piece := connection.recv(65536):
@@ -382,3 +385,15 @@ def test_the_document_of_the_interface_has_examples(client):
             assert "422" not in route["responses"] or "ProblemBody" in json.dumps(
                 route["responses"]["422"]
             ), (path, method)
+
+
+def test_a_decoder_that_dies_loses_one_request_and_is_counted(captioner, write_tone):
+    with serving({"debug": captioner}, decoder_s=0.1) as (url, service):
+        path = write_tone("long.flac", 600.0, 8_000)  # takes longer to decode than is allowed
+        service.source(Upload(path, "a.flac")).open_reader().close()  # a process waits
+        died = httpx.post(f"{url}/v1/timeline", files=files(path), timeout=60)
+        assert (died.status_code, error_of(died)["code"]) == (422, "decoder_died")
+        assert "long.flac: its decoder took longer than 0.1 s in all" in error_of(died)["message"]
+        assert "auricle_decoder_deaths_total 1.0" in httpx.get(f"{url}/metrics").text
+        other = httpx.post(f"{url}/v1/captions", files=files(write_tone("a.wav", 0.5)), timeout=60)
+        assert other.status_code in (200, 422)  # its time is as short

@@ -141,7 +141,7 @@ class IsolatedReader:
 
     def __init__(self, decoders: Decoders, path: Path, name: str) -> None:
         self._decoders, self._name, self._left_s = decoders, name, decoders.total_s
-        self._lock = Lock()
+        self._lock, self._ended = Lock(), f"{name}: its decoder has ended; open it again"
         self._process: Process | None = decoders.take(name)
         try:
             self.rate_hz = int(self._ask("open", os.fspath(path), name).number)
@@ -178,7 +178,7 @@ class IsolatedReader:
     def _ask(self, *request: Any) -> Answer:
         with self._lock:
             if self._process is None:
-                raise DecoderDied(f"{self._name}: its decoder has ended; open it again")
+                raise DecoderDied(self._ended)
             began, limit_s = time.monotonic(), min(self._decoders.wait_s, self._left_s)
             try:
                 answer = self._process.ask(limit_s, *request)
@@ -186,7 +186,8 @@ class IsolatedReader:
                 self._process = None  # it has been ended
                 self._decoders.count_death()
                 why = self._why(error, limit_s)
-                raise DecoderDied(f"{self._name}: {why}; convert it, for example to wav") from error
+                self._ended = f"{self._name}: {why}; convert it, for example to wav"
+                raise DecoderDied(self._ended) from error
             finally:
                 self._left_s -= time.monotonic() - began
         answer.check()

@@ -171,8 +171,9 @@ async def _refuse(error: RequestError, receive: Receive, send: Send) -> None:
     start = {"type": "http.response.start", "status": error.status}
     await send({**start, "headers": response.raw_headers})
     await send({"type": "http.response.body", "body": bytes(response.body), "more_body": True})
+    patience_s = 0.0 if error.status == 408 else LINGER_S
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(LINGER_S):
+        async with asyncio.timeout(patience_s):
             while (await receive()).get("more_body"):
                 pass
     await send({"type": "http.response.body", "body": b""})

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from auricle.errors import AudioError, AuricleError
+from auricle.errors import AudioError, AuricleError, DecoderDied
 
 LOG = logging.getLogger("auricle.serve")
 
@@ -109,7 +109,13 @@ def problem(
 
 def of_recording(error: AudioError) -> dict[str, Any]:
     """The problem of one recording among others."""
-    return {"code": "unusable_recording", "message": str(error)}
+    return {"code": _code(error), "message": str(error)}
+
+
+def _code(error: AuricleError) -> str:
+    if isinstance(error, DecoderDied):
+        return "decoder_died"
+    return "unusable_recording" if isinstance(error, AudioError) else "invalid_setting"
 
 
 def add_problems(app: FastAPI) -> None:
@@ -121,8 +127,7 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(AuricleError)
     async def unusable(request: Request, error: AuricleError) -> Response:
-        code = "unusable_recording" if isinstance(error, AudioError) else "invalid_setting"
-        return problem(422, code, str(error))
+        return problem(422, _code(error), str(error))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:

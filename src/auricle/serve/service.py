@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
+from auricle.audio.isolated import Decoders
 from auricle.audio.load import Recording
 from auricle.errors import AudioError
 from auricle.parts import Parts
@@ -23,6 +24,7 @@ from auricle.serve.engine import Engine
 from auricle.serve.metrics import Metrics
 from auricle.serve.problems import RequestError
 from auricle.serve.uploads import Upload, store
+from auricle.watch import Progress
 
 if TYPE_CHECKING:
     from auricle.audio.kinds import AudioInput
@@ -79,6 +81,14 @@ class Service:
             )
             self._readers = stack.enter_context(ThreadPoolExecutor(2 * usable(), "reader"))
             self._background = stack.enter_context(background(self.config.background))
+            # The last one, for it ends first: then the work of the others cannot go on.
+            self._decoders = stack.enter_context(
+                _Counted(
+                    self.metrics.decoder_deaths.inc,
+                    memory_bytes=self.config.decoder_memory_mb * 2**20,
+                    total_s=self.config.decoder_s,
+                )
+            )
             self._stack = stack.pop_all()
         return self
 
@@ -111,8 +121,8 @@ class Service:
         return await asyncio.to_thread(store, file, client_name, self.folder)
 
     def source(self, upload: Upload) -> AudioInput:
-        """The recording of an upload, for a `Captioner`."""
-        return {"bytes": upload.path.read_bytes(), "path": upload.name}
+        """The recording of an upload, for a `Captioner`; a process of its own decodes it."""
+        return self._decoders.source(upload.path, upload.name)
 
     async def captions(
         self,
@@ -143,15 +153,14 @@ class Service:
 
         def work(gone: threading.Event) -> Timed:
             timeline = captioner.timeline(
-                self.source(upload), options, decoding, batch_size=LONG_BATCH
+                self.source(upload),
+                options,
+                decoding,
+                batch_size=LONG_BATCH,
+                progress=self._watched(upload.name, gone),
             )
             with contextlib.closing(timeline):
-                captions = []
-                for caption in timeline:
-                    captions.append(caption)
-                    if gone.is_set():
-                        break
-                    self._check_duration(timeline.sound.heard_s, upload.name)
+                captions = list(timeline)
             return Timed(captions, timeline.sound.duration_s, timeline.note)
 
         with self._place_for(1):
@@ -212,21 +221,26 @@ class Service:
         max_duration_s: float | None,
     ) -> Any:
         def work(gone: threading.Event) -> Any:
-            def progress(stage: str, done: int, total: int) -> None:
-                self._check_duration(done, upload.name)
-                if gone.is_set():
-                    raise AudioError(f"{upload.name}: not wanted any more")
-
             captions = captioner.stream(
                 [self.source(upload)],
                 decoding,
                 batch_size=LONG_BATCH,
                 max_duration_s=max_duration_s,
-                progress=progress,
+                progress=self._watched(upload.name, gone),
             )
             return next(captions)
 
         return await self.in_background(work)
+
+    def _watched(self, name: str, gone: threading.Event) -> Progress:
+        """What ends long work that is too long, or not wanted any more."""
+
+        def progress(stage: str, done: int, total: int) -> None:
+            self._check_duration(done, name)
+            if gone.is_set():
+                raise RequestError(499, "client_gone", "the client hung up")
+
+        return progress
 
     def _check_duration(self, duration_s: float, name: str) -> None:
         if duration_s > self.config.max_duration_s:
@@ -262,6 +276,18 @@ class Service:
     def _batch_done(self, recordings: int, seconds: float) -> None:
         self._pace_s += 0.1 * (seconds / recordings - self._pace_s)
         self.metrics.batch.observe(recordings)
+
+
+class _Counted(Decoders):
+    """Decoders whose deaths call ``on_death``."""
+
+    def __init__(self, on_death: Callable[[], None], **limits: Any) -> None:
+        super().__init__(**limits)
+        self._on_death = on_death
+
+    def count_death(self) -> None:
+        super().count_death()
+        self._on_death()
 
 
 async def unless_gone(receive: Callable[[], Any], work: Awaitable[T]) -> T:
