@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from auricle import __version__
-from auricle.serve import api
+from auricle.serve import api, page
 from auricle.serve.guard import Guard
 from auricle.serve.jobs import routes as jobs
 from auricle.serve.jobs.runner import Jobs
@@ -32,5 +32,6 @@ def create_app(service: Service) -> ASGIApp:
     )
     app.include_router(api.router(service))
     app.include_router(jobs.router(service, service.entered(Jobs(service))))
+    app.include_router(page.router())
     add_problems(app)
     return Guard(app, service)
