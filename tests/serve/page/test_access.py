@@ -52,8 +52,8 @@ def states(page: Any, stub: Any, recording: Any) -> Any:
 @pytest.mark.parametrize(
     ("scheme", "viewport", "locale"),
     [
-        ("light", DESKTOP, "en-GB"),
         ("dark", PHONE, "ko-KR"),
+        pytest.param("light", DESKTOP, "en-GB", marks=pytest.mark.slow),
         pytest.param("dark", DESKTOP, "en-GB", marks=pytest.mark.slow),
         pytest.param("light", PHONE, "en-GB", marks=pytest.mark.slow),
         pytest.param("light", DESKTOP, "ko-KR", marks=pytest.mark.slow),

@@ -82,9 +82,7 @@ def test_a_broken_file_says_why(stub, page, recording):
 @pytest.mark.parametrize(
     ("refusal", "told"),
     [((413, "request_too_large", "no"), "the service takes at most 2 MB"),
-     ((415, "unknown_format", "it is a PDF"), "it is a PDF"),
      ((422, "invalid_setting", "candidates: must be a multiple of 4"), "a multiple of 4"),
-     ((403, "foreign_page", "another site"), "refused this (HTTP 403)"),
      ((500, "internal_error", "the service failed"), "had a fault (HTTP 500)")],
 )  # fmt: skip
 def test_refusals_are_told(stub, page, recording, refusal, told):

@@ -118,7 +118,9 @@ def test_keys_alone_lead_from_the_first_tab_to_a_downloaded_file(stub, page, rec
         raise AssertionError(f"no key leads to {name}")
 
     choosers: list[Any] = []
-    page.on("filechooser", choosers.append)  # at once: it takes a moment to be in force
+    page.on(
+        "filechooser", lambda one: choosers.append(one)
+    )  # at once: it takes a moment to be in force
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.innerText") == "Skip to the content"
     page.keyboard.press("Enter")
@@ -146,6 +148,7 @@ def test_keys_alone_lead_from_the_first_tab_to_a_downloaded_file(stub, page, rec
     assert text.startswith("1\n00:00:00,100 --> 00:00:02,400\na woman laughs\n")
 
 
+@pytest.mark.slow
 def test_an_hour_with_thousands_of_spans_stays_quick(stub, page, tmp_path):
     (tmp_path / "hour.wav").write_bytes(b"an hour, which no browser plays")
     stub.reset(duration_s=3600.0, spans=2000, columns=2048)
