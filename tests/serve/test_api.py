@@ -261,6 +261,17 @@ def test_names_that_point_here_and_pages_of_other_sites_are_refused(client, writ
     assert same.status_code == 200
 
 
+def test_a_proxy_may_have_a_name_of_its_own(captioner, write_tone):
+    origin = {"Origin": "https://sounds.example"}
+    with serving({"debug": captioner}, hosts=("sounds.example",)) as (url, _):
+        sound = files(write_tone("a.wav"))
+        assert httpx.post(f"{url}/v1/captions", files=sound, headers=origin).status_code == 200
+        other = {"Origin": "https://evil.example"}
+        assert httpx.post(f"{url}/v1/captions", files=sound, headers=other).status_code == 403
+        named = {"Host": "sounds.example"}
+        assert httpx.get(f"{url}/v1/models", headers=named).status_code == 200
+
+
 def test_a_key_guards_all_but_health_and_page(captioner):
     with serving({"debug": captioner}, api_keys=("another-long-key-here", KEY)) as (url, _):
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": KEY}):

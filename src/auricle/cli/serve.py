@@ -61,7 +61,8 @@ def serve(
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="A name under which a proxy on this machine addresses the service."
+            metavar="NAME",
+            help="A name under which people reach the service, where a proxy stands before it.",
         ),
     ] = None,
     frame_ancestor: Annotated[
