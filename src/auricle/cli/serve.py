@@ -62,7 +62,7 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A name under which people reach the service, where a proxy stands before it.",
+            help="A name that a proxy before the service has.",
         ),
     ] = None,
     frame_ancestor: Annotated[

@@ -23,8 +23,8 @@ class ServiceConfig:
     Attributes:
         data: folder of jobs and their uploads, which survive a restart.
         api_keys: one of them must come with a request; without any, all may ask.
-        hosts: names under which people reach the service, besides that in the Host header: a page of
-            another site, or one that gives its name the address of this machine, is refused.
+        hosts: names of proxies before the service. A page of another site, or one that gives its
+            own name the address of this machine, is refused.
         frame_ancestor: the site that may show the page in a frame.
         batch_size: recordings that are encoded together; 1 turns batching off.
         max_wait_s: a recording waits so long for others to come.

@@ -67,13 +67,13 @@ class Guard:
                 403, "wrong_host", "this service answers on this machine alone; see --allow-host"
             )
         origin = urlsplit(sent.get(b"origin", b"").decode("latin-1").lower()).netloc
-        if origin and scope["method"] not in ("GET", "HEAD") and origin != host:
-            if _name(origin) not in self._config.hosts:
-                raise RequestError(
-                    403,
-                    "foreign_page",
-                    "a page of another site may not use this service; of a proxy, see --allow-host",
-                )
+        ours = origin in ("", host) or _name(origin) in self._config.hosts
+        if not ours and scope["method"] not in ("GET", "HEAD"):
+            raise RequestError(
+                403,
+                "foreign_page",
+                "a page of another site may not use this service; of a proxy, see --allow-host",
+            )
         if self._keys and not _is_open(scope["path"]):
             self._check_key(sent.get(b"authorization", b""))
         length = sent.get(b"content-length", b"0")
