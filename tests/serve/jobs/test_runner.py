@@ -6,7 +6,6 @@ import logging
 import sqlite3
 import threading
 import time
-from types import SimpleNamespace
 
 import pytest
 import soundfile
@@ -157,19 +156,15 @@ def test_stages_tell_their_progress(started, order):
     assert max(event.number for event in events) > len(events)  # but it was told
 
 
-def test_progress_is_not_told_too_often(started, order):
+def test_progress_is_not_told_too_often(started, order, monkeypatch):
     jobs = started()
     job = order(jobs, "timeline")
     last_status(followed(jobs, job))
     stored = jobs.store.find(job.id).last
-    jobs = SimpleNamespace(
-        _check_stopping=lambda: None,
-        _bells=SimpleNamespace(ring=lambda _: None),
-        store=SimpleNamespace(write=lambda *_: writes.append(time.monotonic())),
-    )
     assert stored < 12
     writes = []
-    progress = Jobs._progress_of(jobs, job)
+    monkeypatch.setattr(jobs.store, "write", lambda *given: writes.append(given))
+    progress = jobs._progress_of(job)
     end = time.monotonic() + 0.6
     while time.monotonic() < end:
         progress("timeline", 1, 2)
@@ -342,19 +337,21 @@ def test_a_job_whose_model_is_gone_has_failed(started, order):
     assert last_status(followed(jobs, job))["error"]["code"] == "model_not_found"
 
 
-def test_a_disk_that_fails_for_a_while_costs_no_job(started, order, monkeypatch, caplog):
+@pytest.mark.parametrize("step", ["claim", "write", "finish"])
+def test_a_disk_that_fails_for_a_while_costs_no_job(started, order, monkeypatch, caplog, step):
     monkeypatch.setattr(runner, "AGAIN_S", 0.01)
     jobs = started()
-    failures = iter(range(3))
-    finish = jobs.store.finish
+    failures, does = iter(range(3)), getattr(jobs.store, step)
 
     def failing(*given):
         if next(failures, None) is not None:
             raise sqlite3.OperationalError("database or disk is full")
-        finish(*given)
+        return does(*given)
 
-    monkeypatch.setattr(jobs.store, "finish", failing)
-    assert last_status(followed(jobs, order(jobs)))["state"] == "done"
+    monkeypatch.setattr(jobs.store, step, failing)
+    job = order(jobs)
+    assert last_status(followed(jobs, job))["state"] == "done"
+    assert len(result(jobs, job)["timeline"]) == 3
     assert caplog.text.count("disk is full") == 3
 
 

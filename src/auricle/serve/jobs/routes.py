@@ -19,6 +19,16 @@ from auricle.serve.problems import RequestError, declared
 from auricle.serve.service import Service
 
 EVENTS = "text/event-stream"
+KINDS = ("state", "progress", "picture", "caption", "words", "timeline", "note", "end")
+EVENT = {
+    "type": "object",
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"enum": KINDS},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
 LARGEST = 2**63 - 1  # number of an event
 
 
@@ -164,7 +174,7 @@ def router(service: Service, jobs: Jobs) -> APIRouter:
         response_class=StreamingResponse,
         responses={
             **declared(404, 422),
-            200: {"content": {EVENTS: {"schema": {"type": "string"}}}},
+            200: {"content": {EVENTS: {"itemSchema": EVENT}}},
             204: {"description": "There is nothing after `Last-Event-ID`, and never will be."},
         },
         summary="Follow a job",

@@ -10,7 +10,8 @@ import threading
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Self, TypeVar
+from functools import partial
+from typing import Any, Self, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
@@ -28,7 +29,7 @@ EVERY_S = 0.25  # progress is told
 EXPIRY_S = 60.0  # between looks for expired results
 AGAIN_S = 5.0  # after the disk failed
 HEARTBEAT_S = 15.0
-PATIENCE_S = 2.0  # at the end, for a step of the work
+PATIENCE_S = 10.0  # at the end, for a step of the work; its job has been handed back by then
 
 T = TypeVar("T")
 
@@ -109,7 +110,7 @@ class Jobs:
         while job := self._next():
             try:
                 state, error = self._done(job)
-                self._patiently(lambda: self.store.finish(job, state, error))  # noqa: B023
+                self._patiently(partial(self.store.finish, job, state, error))
             except NotRunningError:  # cancelled, or handed back
                 continue
             self._bells.ring(job.id)
@@ -135,10 +136,9 @@ class Jobs:
             for found in Work(self.service, order, upload, self._progress_of(job)).found():
                 self._check_stopping()
                 if found.kind == "duration":
-                    self.store.measured(job, found.data)
+                    self._patiently(partial(self.store.measured, job, found.data))
                 else:
-                    self.store.write(job, found.kind, found.data)
-                self._bells.ring(job.id)
+                    self._write(job, found.kind, found.data)
         except NotRunningError:
             raise
         except AudioError as error:
@@ -164,10 +164,13 @@ class Jobs:
             if stage == last and now_s < told_s + EVERY_S:
                 return
             last, told_s = stage, now_s
-            self.store.write(job, "progress", {"stage": stage, "done": done, "total": total})
-            self._bells.ring(job.id)
+            self._write(job, "progress", {"stage": stage, "done": done, "total": total})
 
         return progress
+
+    def _write(self, job: Job, kind: str, data: Any) -> None:
+        self._patiently(partial(self.store.write, job, kind, data))
+        self._bells.ring(job.id)
 
     def _check_stopping(self) -> None:
         if self.service.stopping.is_set():
