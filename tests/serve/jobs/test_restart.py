@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -29,21 +30,23 @@ class Program:
         self.url = self.process.stderr.readline().split()[-1]
         assert self.url.startswith("http"), self.url
         threading.Thread(target=self.process.stderr.read, daemon=True).start()
-        self.client = httpx.Client(base_url=self.url, timeout=30)
 
     def end(self, by: signal.Signals) -> float:
         """Seconds that it takes to end."""
         begun = time.monotonic()
         self.process.send_signal(by)
         self.process.wait(20)
-        self.client.close()
         return time.monotonic() - begun
 
     def order(self, sound: bytes) -> str:
         files = {"file": ("a.ogg", sound)}
-        answer = self.client.post("/v1/jobs", files=files, data={"task": ["caption", "timeline"]})
+        fields = {"task": ["caption", "timeline"]}
+        answer = httpx.post(f"{self.url}/v1/jobs", files=files, data=fields, timeout=30)
         assert answer.status_code == 202
         return answer.json()["id"]
+
+    def see(self, job_id: str) -> dict[str, Any]:
+        return httpx.get(f"{self.url}/v1/jobs/{job_id}", timeout=30).json()
 
     def events(self, job_id: str, after: int = 0) -> list[tuple[int, str]]:
         """(number, kind) of the events that came until the stream's or the process's end."""
@@ -52,7 +55,9 @@ class Program:
         headers = {"Last-Event-ID": str(after)}
         with (
             contextlib.suppress(httpx.HTTPError),
-            self.client.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers) as answer,
+            httpx.stream(
+                "GET", f"{self.url}/v1/jobs/{job_id}/events", headers=headers, timeout=60
+            ) as answer,
         ):
             for line in answer.iter_lines():
                 key, _, value = line.partition(": ")
@@ -108,7 +113,7 @@ def test_no_job_is_lost_by_kills(yamnet_weights, long_sound, tmp_path):
     for job_id in ids:
         *_, last = program.events(job_id)
         assert last[1] == "end"
-        found = program.client.get(f"/v1/jobs/{job_id}").json()
+        found = program.see(job_id)
         states[job_id] = found["state"]
         if found["state"] == "done":
             assert len(found["result"]["captions"]) == 1
@@ -133,7 +138,7 @@ def test_a_signal_hands_back_what_is_running(yamnet_weights, long_sound, tmp_pat
     thread = threading.Thread(target=lambda: seen.extend(program.events(job_id)))
     thread.start()
     time.sleep(1.0)
-    assert program.client.get(f"/v1/jobs/{job_id}").json()["state"] == "running"
+    assert program.see(job_id)["state"] == "running"
     assert program.end(signal.SIGTERM) < 4
     thread.join(5)
     assert program.process.returncode == 0
@@ -144,7 +149,7 @@ def test_a_signal_hands_back_what_is_running(yamnet_weights, long_sound, tmp_pat
     *_, last = program.events(job_id, seen[-1][0])
     assert last[1] == "end"
     assert last[0] > seen[-1][0]
-    found = program.client.get(f"/v1/jobs/{job_id}").json()
+    found = program.see(job_id)
     assert found["state"] == "done"
     assert found["result"]["timeline"]
     assert program.end(signal.SIGTERM) < 5
