@@ -222,6 +222,7 @@ def test_models_limits_health_and_metrics(client):
     text = client.get("/metrics").text
     assert 'auricle_requests_total{method="GET",route="/v1/models",status="200"}' in text
     assert "auricle_batch_recordings_bucket" in text
+    assert 'auricle_jobs{state="queued"} 0.0' in text
 
 
 def test_nothing_else_is_there(client):

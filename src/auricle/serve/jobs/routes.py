@@ -13,8 +13,8 @@ from starlette.concurrency import run_in_threadpool
 
 from auricle.serve.api import CaptionRecord
 from auricle.serve.jobs.order import JobForm, Task
+from auricle.serve.jobs.rows import Event, Job, State
 from auricle.serve.jobs.runner import Jobs
-from auricle.serve.jobs.store import Event, Job, State
 from auricle.serve.problems import RequestError, declared
 from auricle.serve.service import Service
 

@@ -11,14 +11,15 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, get_args
 
 from starlette.concurrency import run_in_threadpool
 
 from auricle.errors import AudioError
 from auricle.serve.background import low_priority
 from auricle.serve.jobs.order import Order
-from auricle.serve.jobs.store import Event, Job, NotRunningError, State, Store
+from auricle.serve.jobs.rows import Event, Job, State
+from auricle.serve.jobs.store import NotRunningError, Store
 from auricle.serve.jobs.work import Work
 from auricle.serve.problems import RequestError, of_recording
 from auricle.serve.service import Service
@@ -54,6 +55,8 @@ class Jobs:
         ]
 
     def __enter__(self) -> Self:
+        for state in get_args(State):
+            self.service.metrics.jobs.labels(state).set_function(partial(self._number, state))
         for thread in self._threads:
             thread.start()
         return self
@@ -64,6 +67,9 @@ class Jobs:
         for thread in self._threads:
             thread.join(max(0.0, end_s - time.monotonic()))  # a late one finds the store closed
         self.store.close()
+
+    def _number(self, state: State) -> int:
+        return self.store.counts().get(state, 0)
 
     def add(self, order: Order, upload: Upload) -> Job:
         """A new job; see `Store.add`."""
