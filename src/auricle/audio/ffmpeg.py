@@ -75,6 +75,8 @@ class FFmpegReader:
             return self._decoded(self._frames(), 0)
         if self._origin is None:
             next(self._frames(), None)
+        self.close()
+        self._open()  # some codecs fill in noise that depends on all they have decoded
         first_s = (self._container.start_time or 0) / 1e6
         with decoder(self._source):
             place_s = first_s + max(0.0, start / self.rate_hz - PREROLL_S)
