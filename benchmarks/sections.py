@@ -73,7 +73,7 @@ def timed(work: Callable[[], object]) -> float:
 def write(path: Path, duration_s: float) -> None:
     """Write noise of changing level, in pieces."""
     noise = np.random.default_rng(0)
-    minute = noise.standard_normal(60 * RATE_HZ).astype(np.float32) * 0.1
+    minute = noise.standard_normal(round(min(60, duration_s) * RATE_HZ)).astype(np.float32) * 0.1
     minute *= np.abs(np.sin(np.arange(len(minute)) / RATE_HZ)).astype(np.float32)
     if path.suffix[1:] in BY_FFMPEG:
         write_by_ffmpeg(path, minute, duration_s)

@@ -54,7 +54,7 @@ def test_asking_for_a_length_that_no_header_declares_loses_nothing(tmp_path, wri
 
 
 def test_a_section_does_not_depend_on_what_was_read_before(tmp_path, write_sound):
-    """The noise that AAC's decoder fills in comes from a generator, which all its frames turn on."""
+    """The decoder of AAC fills in noise, of a generator that every frame moves on."""
     noise = 0.1 * np.random.default_rng(0).standard_normal((44_100 * 12, 2)).astype(np.float32)
     path = write_sound(tmp_path / "a.m4a", noise, 44_100)
     _, after_one = load_sections(path, RATE, [(0.0, 1.0), (9.0, None)])

@@ -158,10 +158,10 @@ def _is_planar(block: np.ndarray) -> bool:
     return block.strides[0] < block.strides[1]
 
 
-def _samples(block: np.ndarray) -> bytes:
+def _samples(block: np.ndarray) -> np.ndarray:
     import numpy as np
 
-    return (block.T if _is_planar(block) else block).astype(np.float32, copy=False).tobytes()
+    return np.ascontiguousarray(block.T if _is_planar(block) else block, np.float32)
 
 
 def serve(requests: BinaryIO, answers: BinaryIO, wait_s: float) -> None:
