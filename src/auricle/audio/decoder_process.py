@@ -145,7 +145,7 @@ def answer(codecs: Codecs, method: str, *arguments: Any) -> bytes:
         return packed(asdict(Header(error=kind, message=str(error))))  # type: ignore[arg-type]
     if not isinstance(found, list):
         return packed(asdict(Header(found or 0)))
-    return b"".join([packed(asdict(_header(found))), *map(_samples, found)])
+    return b"".join([packed(asdict(_header(found))), *(_samples(block).data for block in found)])
 
 
 def _header(blocks: Sequence[np.ndarray]) -> Header:

@@ -31,6 +31,7 @@ from auricle.schema import build
 
 MEMORY_BYTES = 2**30
 WAIT_S, TOTAL_S = 30.0, 120.0
+SLOWEST = 10.0
 RECORDINGS = 100  # of one process
 MOST_JSON = 2**20  # bytes
 FAILURES = (EOFError, OSError, ValueError)  # of a process
@@ -62,7 +63,8 @@ class Decoders:
             there are as many others as recordings are open.
         memory_bytes: address space of a process.
         wait_s: for one answer, which has about a megabyte of samples.
-        total_s: of waiting for the answers about one recording.
+        total_s: of waiting for the answers about one recording; of a long one, longer: it must be
+            decoded `SLOWEST` times as fast as it plays.
         command: that starts a process.
 
     Attributes:
@@ -155,6 +157,7 @@ class IsolatedReader:
 
     def _read(self) -> Iterator[np.ndarray]:
         while blocks := self._ask("more").blocks:
+            self._left_s += sum(map(len, blocks)) / max(1, self.rate_hz) / SLOWEST
             yield from blocks
 
     def duration_s(self) -> float:
