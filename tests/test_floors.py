@@ -25,7 +25,7 @@ fetch recipes llm ledger
 audio
 records
 writers annotations model sidecars
-jobs
+jobs connection
 text
 data subtitles
 decoding
@@ -33,7 +33,7 @@ hub
 parts
 hearing settings
 sources outcomes describing
-loaded timeline
+loaded timeline client
 pipeline
 metrics mixup
 training

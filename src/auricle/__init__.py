@@ -8,7 +8,8 @@
 
 `Captioner.caption` also takes arrays, bytes, open files and recordings of Hugging Face datasets;
 `Captioner.stream` yields captions as they are ready; `Captioner.embed_audio` and `embed_text` give
-vectors for search. Every error that a user can fix is an `AuricleError`.
+vectors for search. `auricle.connect(url)` gives a client of `auricle serve` with the same
+`caption`. Every error that a user can fix is an `AuricleError`.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auricle.errors import AudioError, AuricleError, ModelError, SeveralError
+from auricle.errors import AudioError, AuricleError, ModelError, ServiceError, SeveralError
 from auricle.records import Candidate, Caption
 
 if TYPE_CHECKING:
+    from auricle.client import Client
     from auricle.pipeline import Captioner
 
 __version__ = "0.1.0"
@@ -29,8 +31,11 @@ __all__ = [
     "Candidate",
     "Caption",
     "Captioner",
+    "Client",
     "ModelError",
+    "ServiceError",
     "SeveralError",
+    "connect",
     "load",
 ]
 
@@ -43,11 +48,23 @@ def load(name_or_folder: str | Path = "tiny", device: str = "auto", **options: A
     return Captioner.from_pretrained(name_or_folder, device, **options)
 
 
+def connect(url: str, api_key: str | None = None, timeout_s: float = 600.0) -> Client:
+    """A client of the service at ``url``, such as http://127.0.0.1:8000; ``api_key`` is by default
+    the environment's AURICLE_API_KEY, and ``timeout_s`` how long an answer may take."""
+    from auricle.client import Client
+
+    return Client(url, api_key, timeout_s)
+
+
 def __getattr__(name: str) -> Any:
     if name == "Captioner":  # imports torch, so only on demand
         from auricle.pipeline import Captioner
 
         return Captioner
+    if name == "Client":
+        from auricle.client import Client
+
+        return Client
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

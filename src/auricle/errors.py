@@ -61,6 +61,10 @@ class ProviderError(AuricleError, RuntimeError):
     """A language-model server that cannot be used; its answers so far are kept."""
 
 
+class ServiceError(AuricleError, RuntimeError):
+    """A service of `auricle serve` that cannot be reached, or refuses."""
+
+
 def in_one_line(error: BaseException) -> str:
     """Type and message of another library's error, for a message of ours."""
     text, kind = reason(error)[:200], type(error).__name__

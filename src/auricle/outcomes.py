@@ -5,16 +5,28 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, get_args
 
 from auricle.errors import AudioError, SeveralError
 from auricle.files import listed
-from auricle.hearing import Heard
 from auricle.records import Caption
+
+if TYPE_CHECKING:
+    from auricle.hearing import Heard  # which imports torch
 
 OnError = Literal["raise", "skip", "return"]
 
 S = TypeVar("S")
+
+
+class Outcome(Protocol):
+    """A caption, or the error that prevented it."""
+
+    @property
+    def caption(self) -> Caption | None: ...
+
+    @property
+    def error(self) -> AudioError | None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +45,16 @@ class Captioned(Generic[S]):
         return self.heard.error
 
 
-def settled(found: Sequence[Captioned[Any]], on_error: OnError, single: bool) -> list[Any]:
+def check_on_error(on_error: str) -> None:
+    """Raise ValueError for what is no `OnError`."""
+    if on_error not in get_args(OnError):
+        raise ValueError(
+            f"on_error={on_error!r}: must be 'raise', 'skip' or 'return'; `stream` yields every "
+            "source with its caption or its error"
+        )
+
+
+def settled(found: Sequence[Outcome], on_error: OnError, single: bool) -> list[Any]:
     """The captions of a call, after ``on_error``; ``single``: it was about one recording.
 
     Raises:

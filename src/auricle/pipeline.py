@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, Literal, TypeVar, get_args, overload
+from typing import Any, Literal, TypeVar, overload
 
 import torch
 from torch import Tensor
@@ -30,7 +30,7 @@ from auricle.hearing import (
     stream_sound,
 )
 from auricle.loaded import LoadedModels
-from auricle.outcomes import Captioned, OnError, settled
+from auricle.outcomes import Captioned, OnError, check_on_error, settled
 from auricle.records import Candidate, Caption, keep_sound
 from auricle.settings import Decoding
 from auricle.timeline.live import LIVE, LiveTimeline
@@ -79,11 +79,7 @@ class Captioner(LoadedModels):
         Returns:
             The captions in the order of the recordings, one for a single recording.
         """
-        if on_error not in get_args(OnError):
-            raise ValueError(
-                f"on_error={on_error!r}: must be 'raise', 'skip' or 'return'; `stream` yields "
-                "every source with its caption or its error"
-            )
+        check_on_error(on_error)
         sources: Any = audio
         return settled([*self.stream(sources, **settings)], on_error, is_one(audio))
 
