@@ -228,8 +228,8 @@ def answered(format: str, names: Sequence[str], told: Sequence[Told]) -> Respons
 
 def other_types(*formats: str) -> dict[int | str, dict[str, Any]]:
     """For the OpenAPI document: media types beside JSON."""
-    types = {MEDIA_TYPES[one].partition(";")[0]: {"schema": {"type": "string"}} for one in formats}
-    return {200: {"content": types}}
+    types = [MEDIA_TYPES.get(one, one).partition(";")[0] for one in formats]
+    return {200: {"content": {one: {"schema": {"type": "string"}} for one in types}}}
 
 
 def _record(name: str, told: Told) -> dict[str, Any]:

@@ -10,11 +10,13 @@ from auricle.serve import api, page
 from auricle.serve.guard import Guard
 from auricle.serve.jobs import routes as jobs
 from auricle.serve.jobs.runner import Jobs
+from auricle.serve.openai import chat, transcriptions
 from auricle.serve.problems import add_problems
 from auricle.serve.service import Service
 
 DESCRIPTION = """\
-Captions of the sounds of recordings, timelines of long ones, and jobs.
+Captions of the sounds of recordings, timelines of long ones, jobs, and the shapes of OpenAI's
+interface.
 
 The fields of a request are the options of the command line, with underscores. Every answer that is
 no success has the body `{"error": {"message", "type", "code", "param"}}`.
@@ -32,6 +34,8 @@ def create_app(service: Service) -> ASGIApp:
     )
     app.include_router(api.router(service))
     app.include_router(jobs.router(service, service.entered(Jobs(service))))
+    app.include_router(transcriptions.router(service))
+    app.include_router(chat.router(service))
     app.include_router(page.router())
     add_problems(app)
     return Guard(app, service)
