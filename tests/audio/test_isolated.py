@@ -267,7 +267,7 @@ def header(**values) -> bytes:
         header(frames=[2**40], channels=[1], planar=[False]),
         header(frames=[2**24], channels=[64], planar=[False]),
         header(frames=[1.5], channels=[1], planar=[False]),
-        header(frames=[1] * 65, channels=[1] * 65, planar=[False] * 65),
+        header(frames=[1] * 257, channels=[1] * 257, planar=[False] * 257),
         header(frames="4096", channels=[1], planar=[0]),
     ],
 )

@@ -17,7 +17,7 @@ import signal
 import struct
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 
 from auricle.audio.damage import Damage
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 LENGTH = struct.Struct(">I")  # bytes of a JSON
 BATCH_BYTES = 2**20  # of samples, after which an answer is sent
-BATCH_BLOCKS = 64
+BATCH_BLOCKS = 256
 MOST_CHANNELS = 1024  # that libsndfile reads
 MOST_BYTES = 2**26  # of the samples of one answer, the last block of which may be long
 KINDS = {kind.__name__: kind for kind in (EndOfSoundError, AudioError, Damage)}
@@ -122,12 +122,14 @@ class Codecs:
 def batches(blocks: Iterator[np.ndarray]) -> Iterator[list[np.ndarray]]:
     """Some blocks at a time; an error comes after all that were decoded before it."""
     batch: list[np.ndarray] = []
+    size = 0
     try:
         for block in blocks:
             batch.append(block)
-            if len(batch) == BATCH_BLOCKS or sum(one.nbytes for one in batch) >= BATCH_BYTES:
+            size += block.nbytes
+            if len(batch) == BATCH_BLOCKS or size >= BATCH_BYTES:
                 yield batch
-                batch = []
+                batch, size = [], 0
     except tuple(KINDS.values()):
         if batch:
             yield batch
@@ -142,10 +144,10 @@ def answer(codecs: Codecs, method: str, *arguments: Any) -> bytes:
         found = getattr(codecs, method)(*arguments)
     except tuple(KINDS.values()) as error:
         kind = next(name for name, kind in KINDS.items() if isinstance(error, kind))
-        return packed(asdict(Header(error=kind, message=str(error))))  # type: ignore[arg-type]
+        return packed(vars(Header(error=kind, message=str(error))))  # type: ignore[arg-type]
     if not isinstance(found, list):
-        return packed(asdict(Header(found or 0)))
-    return b"".join([packed(asdict(_header(found))), *(_samples(block).data for block in found)])
+        return packed(vars(Header(found or 0)))
+    return b"".join([packed(vars(_header(found))), *(_samples(block).data for block in found)])
 
 
 def _header(blocks: Sequence[np.ndarray]) -> Header:
@@ -158,10 +160,10 @@ def _is_planar(block: np.ndarray) -> bool:
     return block.strides[0] < block.strides[1]
 
 
-def _samples(block: np.ndarray) -> np.ndarray:
+def _samples(block: np.ndarray) -> memoryview:
     import numpy as np
 
-    return np.ascontiguousarray(block.T if _is_planar(block) else block, np.float32)
+    return np.ascontiguousarray(block.T if _is_planar(block) else block, np.float32).data
 
 
 def serve(requests: BinaryIO, answers: BinaryIO, wait_s: float) -> None:
