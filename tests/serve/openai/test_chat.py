@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import threading
+import time
+from urllib.parse import urlsplit
 
 import httpx
 import openai
@@ -197,6 +200,23 @@ def test_bodies_are_bounded_each_and_together(served, two_sounds, monkeypatch):
         thread.join(20)
     assert answers[0].status_code == 200
     assert post(served, body).status_code == 200  # nothing is held any more
+
+
+def test_a_connection_that_is_cut_holds_nothing(served, two_sounds, monkeypatch, caplog):
+    body = json.dumps({"messages": [user(sound(two_sounds.read_bytes()))]}).encode()
+    monkeypatch.setattr(bodies, "HELD_BYTES", len(body))
+    address = urlsplit(served.url)
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {KEY}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection((address.hostname, address.port), 5) as connection:
+        connection.sendall(head.encode() + body[:-1])
+    end_s = time.monotonic() + 10
+    while post(served, body).status_code == 429:  # the end may be on its way
+        assert time.monotonic() < end_s
+    assert post(served, body).status_code == 200
+    assert "unexpected" not in caplog.text
 
 
 def test_the_request_is_described(served):
