@@ -147,7 +147,7 @@ def answer(codecs: Codecs, method: str, *arguments: Any) -> bytes:
         return packed(vars(Header(error=kind, message=str(error))))  # type: ignore[arg-type]
     if not isinstance(found, list):
         return packed(vars(Header(found or 0)))
-    return b"".join([packed(vars(_header(found))), *(_samples(block).data for block in found)])
+    return b"".join([packed(vars(_header(found))), *map(_samples, found)])
 
 
 def _header(blocks: Sequence[np.ndarray]) -> Header:
