@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from auricle.settings import Decoding
     from auricle.timeline.options import TimelineOptions
 
+READERS = 2 * usable()  # threads that wait for decoders, and resample
 LONG_BATCH = 2  # windows of a long recording that are encoded together: short ones wait for them
 
 T = TypeVar("T")
@@ -79,12 +80,13 @@ class Service:
             self.engine = stack.enter_context(
                 Engine(self.config.batch_size, self.config.max_wait_s, self._batch_done)
             )
-            self._readers = stack.enter_context(ThreadPoolExecutor(2 * usable(), "reader"))
+            self._readers = stack.enter_context(ThreadPoolExecutor(READERS, "reader"))
             self._background = stack.enter_context(background(self.config.background))
             # The last one, for it ends first: then the work of the others cannot go on.
             self._decoders = stack.enter_context(
                 _Counted(
                     self.metrics.decoder_deaths.inc,
+                    processes=READERS + 2,  # two long recordings are decoded beside
                     memory_bytes=self.config.decoder_memory_mb * 2**20,
                     total_s=self.config.decoder_s,
                 )
