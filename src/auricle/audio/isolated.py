@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -31,7 +31,7 @@ from auricle.schema import build
 
 MEMORY_BYTES = 2**30
 WAIT_S, TOTAL_S = 30.0, 120.0
-SLOWEST = 10.0
+SLOWEST = 10.0  # seconds of sound for one of waiting, on the average
 RECORDINGS = 100  # of one process
 MOST_JSON = 2**20  # bytes
 FAILURES = (EOFError, OSError, ValueError)  # of a process
@@ -66,6 +66,7 @@ class Decoders:
         total_s: of waiting for the answers about one recording; of a long one, longer: it must be
             decoded `SLOWEST` times as fast as it plays.
         command: that starts a process.
+        on_death: called when ``deaths`` grows, from any thread.
 
     Attributes:
         deaths: processes that crashed, or were ended because they broke a limit.
@@ -78,8 +79,10 @@ class Decoders:
         wait_s: float = WAIT_S,
         total_s: float = TOTAL_S,
         command: Sequence[str] = (sys.executable, "-P", "-m", "auricle.audio.decoder_process"),
+        on_death: Callable[[], None] = lambda: None,
     ) -> None:
         self.memory_bytes, self.wait_s, self.total_s, self.deaths = memory_bytes, wait_s, total_s, 0
+        self._on_death = on_death
         self._most = usable() if processes is None else processes
         self._command = [*command, str(memory_bytes), str(wait_s)]
         self._idle: list[Process] = []
@@ -120,6 +123,7 @@ class Decoders:
     def count_death(self) -> None:
         with self._lock:
             self.deaths += 1
+        self._on_death()
 
     def close(self) -> None:
         """End the processes; those of open recordings, when these are closed."""

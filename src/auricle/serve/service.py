@@ -84,11 +84,11 @@ class Service:
             self._background = stack.enter_context(background(self.config.background))
             # The last one, for it ends first: then the work of the others cannot go on.
             self._decoders = stack.enter_context(
-                _Counted(
-                    self.metrics.decoder_deaths.inc,
+                Decoders(
                     processes=READERS + 2,  # two long recordings are decoded beside
                     memory_bytes=self.config.decoder_memory_mb * 2**20,
                     total_s=self.config.decoder_s,
+                    on_death=self.metrics.decoder_deaths.inc,
                 )
             )
             self._stack = stack.pop_all()
@@ -278,18 +278,6 @@ class Service:
     def _batch_done(self, recordings: int, seconds: float) -> None:
         self._pace_s += 0.1 * (seconds / recordings - self._pace_s)
         self.metrics.batch.observe(recordings)
-
-
-class _Counted(Decoders):
-    """Decoders whose deaths call ``on_death``."""
-
-    def __init__(self, on_death: Callable[[], None], **limits: Any) -> None:
-        super().__init__(**limits)
-        self._on_death = on_death
-
-    def count_death(self) -> None:
-        super().count_death()
-        self._on_death()
 
 
 async def unless_gone(receive: Callable[[], Any], work: Awaitable[T]) -> T:
