@@ -224,6 +224,14 @@ def test_models_limits_health_and_metrics(client):
     assert 'auricle_jobs{state="queued"} 0.0' in text
 
 
+def test_small_answers_are_not_delayed(client):
+    client.get("/healthz")
+    begun = time.monotonic()
+    for _ in range(20):
+        client.get("/healthz")
+    assert time.monotonic() - begun < 20 * 0.04  # the delay of Nagle's algorithm
+
+
 def test_nothing_else_is_there(client):
     for path in ("/docs", "/redoc", "/v1/", "/../etc/passwd", "/static/../app.py"):
         answer = client.get(path)
