@@ -28,6 +28,7 @@ from audio import Case
 
 ROOT = Path(__file__).parents[2]
 WORKERS = 8
+QUARTER = 500  # uploads between two looks at the memory
 WARM = 300  # requests before the memory is looked at
 
 
@@ -38,10 +39,12 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=200)
     chosen = parser.parse_args()
     with running() as service:
-        print(f"warm: {uploads(service, WARM, chosen.seed + 1)}; {state(service)}", flush=True)
-        print(f"{chosen.files} broken uploads: {uploads(service, chosen.files, chosen.seed)}")
-        print(f"decoder deaths {service.metric('auricle_decoder_deaths_total'):.0f}")
-        print(state(service), flush=True)
+        warm = uploads(service, range(WARM), chosen.seed + 1)
+        print(f"warm: {warm}; {state(service)}", flush=True)
+        for first in range(0, chosen.files, QUARTER):
+            some = range(first, min(first + QUARTER, chosen.files))
+            print(f"broken uploads: {uploads(service, some, chosen.seed)}; {state(service)}")
+        print(f"decoder deaths {service.metric('auricle_decoder_deaths_total'):.0f}", flush=True)
         print(f"slow connections: {slow(service, chosen.connections)}; {state(service)}")
         print(f"cut connections: {cut(service, chosen.connections)}; {state(service)}")
         answer = httpx.post(f"{service.url}/v1/captions", files=_sound())
@@ -53,7 +56,7 @@ def state(service: Running) -> str:
     return f"{service.memory_mb:.0f} MB, {len(list(folder.iterdir()))} descriptors"
 
 
-def uploads(service: Running, files: int, seed: int) -> Counter[str]:
+def uploads(service: Running, files: range, seed: int) -> Counter[str]:
     """Mutated recordings, a tenth of them for a timeline: statuses, and messages that are none."""
     found: Counter[str] = Counter()
 
@@ -74,7 +77,7 @@ def uploads(service: Running, files: int, seed: int) -> Counter[str]:
             found[f"{answer.status_code} of case {number}: {answer.text}"] += 1
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(send, range(files)))
+        list(pool.map(send, files))
     return found
 
 

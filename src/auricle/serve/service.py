@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import tempfile
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
+from auricle.allocator import trim
 from auricle.audio.isolated import Decoders
 from auricle.audio.load import Recording
 from auricle.errors import AudioError
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from auricle.timeline.options import TimelineOptions
 
 READERS = 2 * usable()  # threads that wait for decoders, and resample
+TRIM_S = 10.0  # between the times when free memory goes back
 LONG_BATCH = 2  # windows of a long recording that are encoded together: short ones wait for them
 
 T = TypeVar("T")
@@ -72,6 +75,7 @@ class Service:
         self.metrics = Metrics()
         self._in_work = 0
         self._pace_s = 0.05  # of a recording, lately
+        self._trimmed = time.monotonic()
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -278,6 +282,9 @@ class Service:
     def _batch_done(self, recordings: int, seconds: float) -> None:
         self._pace_s += 0.1 * (seconds / recordings - self._pace_s)
         self.metrics.batch.observe(recordings)
+        if time.monotonic() > self._trimmed + TRIM_S:
+            trim()
+            self._trimmed = time.monotonic()
 
 
 async def unless_gone(receive: Callable[[], Any], work: Awaitable[T]) -> T:
