@@ -211,6 +211,8 @@ def test_models_limits_health_and_metrics(client):
     models = client.get("/v1/models").json()
     assert [one["id"] for one in models["data"]] == ["debug", "other"]
     assert models["object"] == "list"
+    assert client.get("/v1/models/other").json() == models["data"][1]
+    assert client.get("/v1/models/huge/one").status_code == 404
     assert client.get("/v1/limits").json() == {
         "max_upload_mb": 1.0,
         "max_files": 4,

@@ -169,6 +169,12 @@ def router(service: Service) -> APIRouter:
         """The models of this service; the first is the default."""
         return Models(data=[_model(service, name) for name in service.names])
 
+    @routes.get("/v1/models/{name:path}", responses=declared(404, 422))
+    async def model(name: str) -> ModelRecord:
+        """A model of this service."""
+        service.captioner(name)
+        return _model(service, name)
+
     @routes.get("/v1/limits", responses=declared())
     async def limits() -> Limits:
         """What may be sent."""
