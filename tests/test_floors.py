@@ -39,6 +39,7 @@ metrics mixup
 training
 tuning evaluation
 report tags tiny
+search
 parity serve
 cli
 """.strip().split("\n")

@@ -143,7 +143,7 @@ class Ledger:
 
     def named(self, command: str, name: str) -> Row | None:
         """The recording whose sidecars have this ``name``."""
-        return self._one("command = ? AND name = ?", command, _text(name))
+        return self._one("command = ? AND name = ?", command, stored_text(name))
 
     def work(self, work: Work) -> int | None:
         """The number of ``work``; None if nothing was done so and nothing may be written."""
@@ -162,7 +162,7 @@ class Ledger:
         sidecars = {self._relative(path): size for path, size in row.sidecars.items()}
         values = {one: getattr(row, one) for one in COLUMNS} | {
             "recording": self._stored(row.recording),
-            "name": _text(row.name),
+            "name": stored_text(row.name),
             "sidecars": json.dumps(sidecars),
         }
         with self._errors():
@@ -271,7 +271,7 @@ class Ledger:
             ) from error
 
     def _stored(self, path: str) -> str | bytes:
-        return _text(self._relative(path))
+        return stored_text(self._relative(path))
 
     def _relative(self, path: str) -> str:
         try:
@@ -283,7 +283,7 @@ class Ledger:
         return os.path.normpath(os.path.join(self.folder, os.fsdecode(stored)))  # noqa: PTH118
 
 
-def _text(path: str) -> str | bytes:
+def stored_text(path: str) -> str | bytes:
     """A path as SQLite takes it: text, or its bytes if these are not Unicode."""
     try:
         path.encode()

@@ -1,0 +1,569 @@
+"""The store of an index: files, the sounds in them, and their vectors, in one folder.
+
+    index.sqlite   files ─► sounds, each with its vector; words: full text of the sounds (FTS5)
+    vectors.f16    the vectors as one matrix, made again when it does not fit (matrix.py)
+
+A transaction is done wholly or not at all, so a kill at any moment loses only what was under way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import sqlite3
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from auricle.errors import DataError, OutputError
+from auricle.fetch.cache import cache_folder
+from auricle.files import lock
+from auricle.ledger import UNWRITABLE, stored_text
+from auricle.search.matrix import WrongMatrixError, read_matrix, write_matrix
+from auricle.watch import Note, silent
+
+NAME, MATRIX, LOCK = "index.sqlite", "vectors.f16", "index.lock"
+FORMAT, VERSION = 0x61756978, 1  # SQLite's application_id ("auix") and user_version
+TIMEOUT_S = 10.0  # for a reader
+TOGETHER = 500  # rows that one query asks for by their ids
+
+TABLES = """
+CREATE TABLE made (
+    -- One row.
+    model TEXT NOT NULL,      -- its name
+    digest TEXT NOT NULL,     -- of its files
+    dim INTEGER NOT NULL,     -- of the vectors; 0 while there is none
+    generation INTEGER NOT NULL,  -- grows whenever a vector comes or goes
+    mark BLOB NOT NULL        -- 16 bytes that no other index has
+);
+CREATE TABLE folders (
+    path TEXT PRIMARY KEY     -- of those that are indexed
+);
+CREATE TABLE files (
+    number INTEGER PRIMARY KEY,
+    audio TEXT NOT NULL UNIQUE,   -- absolute path
+    size INTEGER NOT NULL,        -- in bytes
+    mtime_ns INTEGER NOT NULL,
+    content TEXT NOT NULL,        -- BLAKE2b of its bytes
+    duration_s REAL NOT NULL,
+    format TEXT NOT NULL,
+    reason TEXT NOT NULL,         -- why it cannot be heard; else empty
+    print BLOB                    -- its fingerprint
+);
+CREATE INDEX contents ON files (content);
+CREATE TABLE sounds (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again
+    file INTEGER NOT NULL REFERENCES files (number) ON DELETE CASCADE,
+    start_s REAL NOT NULL,
+    end_s REAL NOT NULL,
+    caption TEXT NOT NULL,
+    confidence REAL,
+    score REAL,
+    tags TEXT NOT NULL,           -- JSON: classes, best first
+    segment INTEGER NOT NULL,     -- of a long recording
+    vector BLOB                   -- float16, of length 1; none of silence
+);
+CREATE INDEX owners ON sounds (file);
+CREATE VIRTUAL TABLE words USING fts5 (
+    caption, tags, name, tokenize = 'porter unicode61 remove_diacritics 2'
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A recording, or a segment of a long one.
+
+    Attributes:
+        id: never used for another sound; it stays when the file is moved.
+        audio: absolute path of the file.
+        tags: classes that the encoder hears, best first; none where it has no classes.
+        duration_s, format, content: of the file; the content is the BLAKE2b of its bytes.
+        segment: it is a part of a long recording, which is a sound by itself, too.
+    """
+
+    id: int
+    audio: str
+    start_s: float
+    end_s: float
+    caption: str
+    confidence: float | None
+    score: float | None
+    tags: tuple[str, ...]
+    duration_s: float
+    format: str
+    content: str
+    segment: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """A file of the index; ``reason``: why it cannot be heard, else empty."""
+
+    audio: str
+    size: int
+    mtime_ns: int
+    content: str
+    duration_s: float = 0.0
+    format: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What the model says of a file or a segment of it; ``vector``: [E], of length 1."""
+
+    start_s: float
+    end_s: float
+    caption: str
+    confidence: float | None = None
+    score: float | None = None
+    tags: tuple[str, ...] = ()
+    segment: bool = False
+    vector: np.ndarray | None = None
+
+
+class Maker(NamedTuple):
+    """The model that an index is made by: its name, and a digest of its files."""
+
+    model: str
+    digest: str
+
+
+FILE, DESCRIBED = ", ".join(Indexed.__match_args__), ", ".join(Described.__match_args__)
+SOUND = (
+    "id, audio, start_s, end_s, caption, confidence, score, tags, duration_s, format, content,"
+    " segment FROM sounds JOIN files ON file = number"
+)
+
+
+def default_folder() -> Path:
+    return cache_folder() / "index"
+
+
+class Index:
+    """The index in ``folder``; a context manager. Its readers may be in several threads.
+
+    Attributes:
+        model, digest: what it was made by.
+        dim: E of its vectors; 0 while there are none.
+
+    Args:
+        maker: to write, alone; makes the index if there is none. None: only to read.
+        on_note: gets a line for the user: the matrix was damaged.
+
+    Raises:
+        DataError: there is no index, it is damaged, of another model or of a newer version, or
+            another process writes it.
+        OutputError: it cannot be written.
+    """
+
+    def __init__(self, folder: Path, maker: Maker | None = None, on_note: Note = silent) -> None:
+        self.folder, self.writable, self._note = Path(folder), maker is not None, on_note
+        self._lock = threading.RLock()
+        self._matrix: tuple[int, np.ndarray, np.ndarray] | None = None
+        with contextlib.ExitStack() as stack:
+            if maker:
+                stack.enter_context(_alone(self.folder))
+            elif not (self.folder / NAME).is_file():
+                raise DataError(
+                    f"{self.folder}: no index there; make one: auricle index FOLDER --index"
+                    f" {self.folder}"
+                )
+            with self._errors():
+                self._database = sqlite3.connect(
+                    self.folder / NAME, TIMEOUT_S, isolation_level=None, check_same_thread=False
+                )
+                stack.callback(self._database.close)
+                self._prepare(maker)
+                self.model, self.digest, self.dim = self._made()
+            if maker and maker.digest != self.digest:
+                raise DataError(
+                    f"{self.folder}: made by {self.model}, {self.digest[:8]}, and not by"
+                    f" {maker.model}, {maker.digest[:8]}; make it anew with --rebuild, or name"
+                    " another by --index"
+                )
+            self._open = stack.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.writable:
+            with contextlib.suppress(sqlite3.Error):  # someone reads it: the next run will
+                self._database.execute("PRAGMA journal_mode = DELETE")  # one file, not three
+        self._open.close()
+
+    # Reading
+
+    def sounds(self, ids: Iterable[int] | None = None) -> Iterator[Sound]:
+        """All sounds in the order of their ids; or those with these ``ids``, in their order,
+        without those that are gone."""
+        if ids is None:
+            last = 0
+            while rows := self._all(
+                f"SELECT {SOUND} WHERE id > ? ORDER BY id LIMIT {TOGETHER}", last
+            ):
+                yield from map(_sound, rows)
+                last = rows[-1][0]
+            return
+        wanted = [int(one) for one in ids]
+        for first in range(0, len(wanted), TOGETHER):
+            some = wanted[first : first + TOGETHER]
+            rows = self._all(f"SELECT {SOUND} WHERE id IN ({_marks(some)})", *some)
+            found = {row[0]: row for row in rows}
+            yield from (_sound(found[one]) for one in some if one in found)
+
+    def vectors(self) -> tuple[np.ndarray, np.ndarray]:
+        """ids, int64 [N], ascending, and unit vectors, float16 [N, E], of the sounds that have one:
+        all but silence. They are mapped into the memory, and are those of the latest commit."""
+        with self._lock:
+            ((generation,),) = self._all("SELECT generation FROM made")
+            if not self._matrix or self._matrix[0] != generation:
+                self._matrix = (generation, *self._current_matrix())
+            return self._matrix[1:]
+
+    def text_ranks(self, match: str, limit: int) -> list[tuple[int, float]]:
+        """(id, BM25, greater is better) of the ``limit`` best sounds whose caption, tags or file
+        name ``match``, an expression of FTS5; ties by id.
+
+        Raises DataError: it is no such expression.
+        """
+        query = "SELECT rowid, -bm25(words) AS rank FROM words WHERE words MATCH ?"
+        try:
+            with self._lock:
+                rows = self._database.execute(
+                    f"{query} ORDER BY bm25(words), rowid LIMIT ?", (match, limit)
+                )
+                return rows.fetchall()
+        except sqlite3.OperationalError as error:
+            raise DataError(f"{match!r}: no query of full text ({error})") from error
+
+    def ids_in(
+        self, folder: str | os.PathLike[str] | None = None, min_duration_s: float | None = None
+    ) -> np.ndarray:
+        """ids, int64, ascending, of the sounds of files below ``folder`` (or of this file) that
+        last for ``min_duration_s`` or longer."""
+        where, values = ["end_s - start_s >= ?"], [min_duration_s or 0.0]
+        if folder is not None:
+            within, more = _below(folder)
+            where, values = [*where, within], [*values, *more]
+        rows = self._all(
+            f"SELECT id FROM sounds JOIN files ON file = number WHERE {' AND '.join(where)}"
+            " ORDER BY id",
+            *values,
+        )
+        return np.array([one for (one,) in rows], np.int64)
+
+    def files(self, folder: str | os.PathLike[str] | None = None) -> Iterator[Indexed]:
+        """The files of the index, or those below ``folder``, in the order of their paths."""
+        within, values = _below(folder) if folder is not None else ("1", [])
+        for audio, *rest in self._all(
+            f"SELECT {FILE} FROM files WHERE {within} ORDER BY audio", *values
+        ):
+            yield Indexed(os.fsdecode(audio), *rest)
+
+    def folders(self) -> list[str]:
+        """Absolute paths of the folders that are indexed."""
+        return [
+            os.fsdecode(path) for (path,) in self._all("SELECT path FROM folders ORDER BY path")
+        ]
+
+    # Writing
+
+    def remember(self, folder: str) -> None:
+        """Index ``folder`` again whenever all are."""
+        with self._change() as run:
+            run("INSERT OR IGNORE INTO folders VALUES (?)", (stored_text(folder),))
+
+    def forget(self, folder: str) -> None:
+        with self._change() as run:
+            run("DELETE FROM folders WHERE path = ?", (stored_text(folder),))
+
+    def add(self, found: Iterable[tuple[Indexed, Sequence[Described]]]) -> None:
+        """Write files with their sounds, in place of what was known of them; all or none."""
+        with self._change() as run:
+            for file, sounds in found:
+                self._erase([file.audio])
+                number = self._put_file(file)
+                for one in sounds:
+                    self._put_sound(number, file.audio, one)
+            run("UPDATE made SET generation = generation + 1, dim = ?", (self.dim,))
+
+    def copy(self, audio: str, file: Indexed) -> None:
+        """Write ``file``, which has the content of the indexed ``audio``, with the same sounds."""
+        with self._change() as run:
+            self._erase([file.audio])
+            number = self._put_file(file)
+            run(
+                "UPDATE files SET print = (SELECT print FROM files WHERE audio = ?)"
+                " WHERE number = ?",
+                (stored_text(audio), number),
+            )
+            for sound in self._of(audio):
+                self._put_sound(number, file.audio, sound)
+            run("UPDATE made SET generation = generation + 1")
+
+    def move(self, audio: str, file: Indexed) -> None:
+        """Write that ``audio`` is now ``file``; its sounds keep their ids."""
+        with self._change() as run:
+            self._erase([file.audio])
+            (number,) = run(
+                "UPDATE files SET audio = ?, size = ?, mtime_ns = ? WHERE audio = ?"
+                " RETURNING number",
+                (stored_text(file.audio), file.size, file.mtime_ns, stored_text(audio)),
+            ).fetchone()
+            run(
+                "UPDATE words SET name = ? WHERE rowid IN (SELECT id FROM sounds WHERE file = ?)",
+                (name_words(file.audio), number),
+            )
+
+    def stamp(self, files: Iterable[Indexed]) -> None:
+        """Write the sizes and times of files whose content is as before."""
+        with self._change() as run:
+            for one in files:
+                run(
+                    "UPDATE files SET size = ?, mtime_ns = ? WHERE audio = ?",
+                    (one.size, one.mtime_ns, stored_text(one.audio)),
+                )
+
+    def remove(self, audios: Iterable[str]) -> None:
+        """Erase files with their sounds."""
+        with self._change() as run:
+            self._erase(audios)
+            run("UPDATE made SET generation = generation + 1")
+
+    def _erase(self, audios: Iterable[str]) -> None:
+        run = self._database.execute
+        for audio in audios:
+            owned = "IN (SELECT id FROM sounds JOIN files ON file = number WHERE audio = ?)"
+            run(f"DELETE FROM words WHERE rowid {owned}", (stored_text(audio),))
+            run("DELETE FROM files WHERE audio = ?", (stored_text(audio),))
+
+    def _put_file(self, file: Indexed) -> int:
+        values = {**_values(file), "audio": stored_text(file.audio)}
+        query = f"INSERT INTO files ({FILE}) VALUES ({_marks(values)}) RETURNING number"
+        ((number,),) = self._database.execute(query, tuple(values.values()))
+        return number
+
+    def _put_sound(self, number: int, audio: str, one: Described) -> None:
+        run = self._database.execute
+        vector = None
+        if one.vector is not None:
+            vector = np.asarray(one.vector, "<f2").tobytes()
+            self.dim = self.dim or len(one.vector)
+            assert len(one.vector) == self.dim, "one model gives vectors of one length"
+        values = {**_values(one), "tags": json.dumps(one.tags), "vector": vector}
+        ((sound,),) = run(
+            f"INSERT INTO sounds (file, {DESCRIBED}) VALUES (?, {_marks(values)}) RETURNING id",
+            (number, *values.values()),
+        )
+        run(
+            "INSERT INTO words (rowid, caption, tags, name) VALUES (?, ?, ?, ?)",
+            (sound, one.caption, ", ".join(one.tags), name_words(audio)),
+        )
+
+    def _of(self, audio: str) -> Iterator[Described]:
+        """The sounds of an indexed file, as the model described them."""
+        rows = self._all(
+            f"SELECT {DESCRIBED} FROM sounds JOIN files ON file = number WHERE audio = ?"
+            " ORDER BY id",
+            stored_text(audio),
+        )
+        for row in rows:
+            found = dict(zip(Described.__match_args__, row, strict=True))
+            tags, segment = tuple(json.loads(found["tags"])), bool(found["segment"])
+            vector = None if found["vector"] is None else np.frombuffer(found["vector"], "<f2")
+            yield Described(**found | {"tags": tags, "segment": segment, "vector": vector})
+
+    # The matrix
+
+    def save_matrix(self) -> None:
+        """Bring the file of the matrix up to date.
+
+        Raises OutputError: it cannot be written.
+        """
+        self.vectors()
+
+    def _current_matrix(self) -> tuple[np.ndarray, np.ndarray]:
+        path = self.folder / MATRIX
+        with self._errors():
+            run = self._database.execute
+            run("BEGIN")  # all of one moment
+            try:
+                dim, generation, mark = run("SELECT dim, generation, mark FROM made").fetchone()
+                try:
+                    if found := read_matrix(path, mark, generation):
+                        return found
+                except WrongMatrixError:
+                    self._note(f"{path}: damaged or of another index; made again from {NAME}")
+                except OSError:
+                    pass
+                having = "FROM sounds WHERE vector IS NOT NULL ORDER BY id"
+                ids = np.array([one for (one,) in run(f"SELECT id {having}")], np.int64)
+                rows = (one for (one,) in run(f"SELECT vector {having}"))
+                try:
+                    write_matrix(path, mark, generation, dim, ids, rows)
+                    if found := read_matrix(path, mark, generation):
+                        return found
+                except OSError as error:
+                    if self.writable:
+                        raise OutputError(
+                            f"{path}: cannot be written ({error.strerror}); make room or allow it,"
+                            " then run the same again"
+                        ) from error
+                content = b"".join(one for (one,) in run(f"SELECT vector {having}"))
+                return ids, np.frombuffer(content, "<f2").reshape(len(ids), dim)
+            finally:
+                run("COMMIT")
+
+    # SQLite
+
+    def _prepare(self, maker: Maker | None) -> None:
+        run = self._database.execute
+        run("PRAGMA foreign_keys = ON")
+        (tables,) = run("SELECT count(*) FROM sqlite_master").fetchone()
+        kind, version = (
+            run(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+        )
+        if tables and (kind, version) != (FORMAT, VERSION):
+            what = (
+                f"an index of version {version}, and this auricle knows {VERSION}; make it anew"
+                " with --rebuild"
+                if kind == FORMAT
+                else "a database, but no index of auricle; name another folder by --index"
+            )
+            raise DataError(f"{self.folder / NAME}: {what}")
+        if maker is None:
+            if not tables:
+                raise DataError(
+                    f"{self.folder}: an empty index; fill it: auricle index FOLDER --index"
+                    f" {self.folder}"
+                )
+            run("PRAGMA query_only = ON")
+            return
+        run("PRAGMA journal_mode = WAL")
+        run("PRAGMA synchronous = NORMAL")
+        if not tables:
+            with self._change():
+                for statement in TABLES.split(";\n"):
+                    run(statement)
+                values = (maker.model, maker.digest, secrets.token_bytes(16))
+                run("INSERT INTO made VALUES (?, ?, 0, 0, ?)", values)
+                run(f"PRAGMA application_id = {FORMAT}")
+                run(f"PRAGMA user_version = {VERSION}")
+
+    def _made(self) -> tuple[str, str, int]:
+        return self._database.execute("SELECT model, digest, dim FROM made").fetchone()
+
+    def _all(self, query: str, *values: Any) -> list[tuple]:
+        with self._lock, self._errors():
+            return self._database.execute(query, values).fetchall()
+
+    @contextlib.contextmanager
+    def _change(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
+        """A transaction, done wholly or not at all."""
+        with self._lock, self._errors():
+            run = self._database.execute
+            run("BEGIN IMMEDIATE")
+            try:
+                yield run
+                run("COMMIT")
+            except BaseException:
+                if self._database.in_transaction:
+                    run("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            path = self.folder / NAME
+            code = getattr(error, "sqlite_errorname", "")
+            if code.startswith(UNWRITABLE):
+                raise OutputError(
+                    f"{path}: cannot be read or written ({error}); make room or allow it, then run"
+                    " the same again"
+                ) from error
+            raise DataError(
+                f"{path}: no index, or damaged ({error}); make it anew: auricle index FOLDER"
+                f" --rebuild --index {self.folder}"
+            ) from error
+
+
+def erase(folder: Path) -> None:
+    """Delete the index in ``folder``, alone.
+
+    Raises DataError, OutputError: as `Index`.
+    """
+    with _alone(folder):
+        for name in (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-journal", MATRIX):
+            (folder / name).unlink(missing_ok=True)
+
+
+def name_words(audio: str) -> str:
+    """The name of a file for full text, and its words: "MetalGate01.wav" -> "MetalGate01 Metal Gate
+    01"."""
+    stem = Path(audio).stem.encode("utf-8", "replace").decode()
+    apart = re.sub(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])|(?<=[a-z])(?=[A-Z])", " ", stem)
+    return stem if apart == stem else f"{stem} {apart}"
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """The only process that writes the index in ``folder``, until it ends; makes the folder.
+
+    Raises:
+        DataError: another one does.
+        OutputError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / LOCK).open("ab")
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: cannot be written ({error.strerror}); allow it, or name another folder by"
+            " --index"
+        ) from error
+    with file:
+        if not lock(file):
+            raise DataError(
+                f"{folder}: another auricle index works with it; wait for it to end, or name"
+                " another folder by --index"
+            )
+        yield
+
+
+def _below(folder: str | os.PathLike[str]) -> tuple[str, list[Any]]:
+    """A condition on ``audio``: it is ``folder``, or below it; and its values."""
+    path = os.fsencode(os.path.abspath(folder))  # noqa: PTH100  (keeps links apart)
+    first = path.rstrip(b"/") + b"/"
+    after = first[:-1] + b"0"  # the character after the slash
+    ranges, values = [], []
+    for kind in ("TEXT", "BLOB"):  # a path that is not Unicode is stored as its bytes
+        ranges.append(f"audio = CAST(? AS {kind})")
+        ranges.append(f"audio >= CAST(? AS {kind}) AND audio < CAST(? AS {kind})")
+        values += [path, first, after]
+    return f"({' OR '.join(ranges)})", values
+
+
+def _values(one: Indexed | Described) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in one.__match_args__}
+
+
+def _marks(values: Collection[Any]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _sound(row: tuple) -> Sound:
+    found = dict(zip(Sound.__match_args__, row, strict=True))
+    audio, tags = os.fsdecode(found["audio"]), tuple(json.loads(found["tags"]))
+    return Sound(**found | {"audio": audio, "tags": tags, "segment": bool(found["segment"])})
