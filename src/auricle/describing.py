@@ -19,6 +19,7 @@ from auricle.settings import Decoding
 
 MOST = 120  # candidates of a long recording
 OF_PART = 10  # … that are kept of each part
+HEARD, CLASSES = 0.3, 8  # probability of a class that is heard, and how many of these count
 
 
 class Describer:
@@ -59,6 +60,14 @@ class Describer:
             self.ensemble.config.pool,
             self._every_term,
         )
+
+    def classes(self, memories: Sequence[AudioMemory]) -> list[tuple[str, ...]]:
+        """The classes that the encoder hears in each of B clips, best first; none where it has no
+        classes."""
+        for model, memory in zip(self.ensemble.models, memories, strict=True):
+            if memory.peaks is not None:
+                return model.encoder.heard(memory.peaks, HEARD, CLASSES)
+        return [()] * len(memories[0])
 
     def confidence(self, candidates: Sequence[Candidate]) -> float | None:
         """The confidence of the chosen candidate; None if the model has no calibration for it."""

@@ -8,7 +8,6 @@ A kill between two steps leaves a row that says "open", which the next run does 
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from auricle.audio.find import Input
 from auricle.audio.lookahead import in_order
-from auricle.audio.source import CHUNK, opened
+from auricle.audio.source import digest, digest_of, opened
 from auricle.errors import AudioError
 from auricle.ledger import Ledger, Row
 from auricle.printable import printable
@@ -80,7 +79,7 @@ class Task:
                 return self.one.path
             data = stream.read()
             stream.check()
-        self.row = replace(self.row, content=_digest(data).hexdigest())
+        self.row = replace(self.row, content=digest(data).hexdigest())
         return {"bytes": data, "path": self.one.name}
 
 
@@ -241,22 +240,13 @@ def _stamp(one: Input) -> tuple[int | None, int | None]:
     return status.st_size, status.st_mtime_ns
 
 
-def _digest(data: bytes = b"") -> hashlib.blake2b:
-    return hashlib.blake2b(data, digest_size=16)
-
-
 def _content(one: Input) -> str | None:
-    """`_digest` of a file, in hexadecimal; None if it cannot be read."""
+    """The digest of a file; None if it cannot be read."""
     assert one.path
-    digest = _digest()
     try:
-        with opened(one.path, one.name) as stream:
-            while piece := stream.read(CHUNK):
-                digest.update(piece)
-            stream.check()
+        return digest_of(one.path, one.name)
     except AudioError:
         return None
-    return digest.hexdigest()
 
 
 def _has_moved(row: Row, one: Input) -> bool:

@@ -139,7 +139,7 @@ class LoadedModels:
         rate_hz = one_of(sample_rate=sample_rate, sampling_rate=sampling_rate)
         return Sources(self._own_rate, rate_hz, allow_urls, audio)
 
-    def _describer(self, decoding: Decoding) -> Describer:
+    def describer(self, decoding: Decoding) -> Describer:
         """What the captions of one call are made by."""
         fluency_filter(decoding.options.fluency, str(self.device))  # before any is heard
         return Describer(self.ensemble, self.scorers, decoding)

@@ -121,7 +121,7 @@ class Captioner(LoadedModels):
         """
         decoding = decoding or self.decoding(**settings)
         taken = self._sources(sample_rate, sampling_rate, allow_urls, audio)
-        describer = self._describer(decoding)
+        describer = self.describer(decoding)
         return hear_each(
             self.models,
             taken.each(sources),
@@ -166,7 +166,7 @@ class Captioner(LoadedModels):
         decoding = decoding or self.decoding(**settings)
         taken = self._sources(sample_rate, sampling_rate, allow_urls)
         sound = stream_sound(taken.sound(source), self.sample_rate_hz)
-        describer = self._describer(decoding)
+        describer = self.describer(decoding)
         return Timeline(sound, describer, options, batch_size, sound.start_s, progress)
 
     def listen(
@@ -206,7 +206,7 @@ class Captioner(LoadedModels):
             options = taken_from(settings)
         decoding = decoding or self.decoding(**settings)
         sound = live_sound(source, self.sample_rate_hz, raw, duration_s, on_note)
-        return LiveTimeline(sound, self._describer(decoding), options, every_s)
+        return LiveTimeline(sound, self.describer(decoding), options, every_s)
 
     @torch.inference_mode()
     def speak(

@@ -24,7 +24,7 @@ def describer(request, bundles):
     else:
         two = request.param == "two models"
         captioner = captioner_of(make_ensemble(bundles) if two else bundles[0])
-    return captioner._describer(captioner.decoding(candidates=3))
+    return captioner.describer(captioner.decoding(candidates=3))
 
 
 def segment(describer, start_s, seed, seconds=2.0):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from pathlib import PurePath
 from typing import TYPE_CHECKING, cast
 
 from auricle.audio.damage import BLOCK_FRAMES, SAMPLE_RATES_HZ, Damage, decoder
@@ -44,6 +45,10 @@ class FFmpegReader:
                     pass
             self.close()
             self._open()
+        names = self._container.format.name.split(",")
+        suffix = PurePath(source.name).suffix.lower().removeprefix(".")
+        codec = self._stream.codec_context.name
+        self.format = f"{suffix if suffix in names else names[0]} {codec}"
         self._stamped = self._container.format.name in STAMPED
         self._origin: int | None = None  # time stamp of the recording's first sample
         self._late_s = 0.0  # of its silence before the first frame

@@ -1,18 +1,28 @@
-"""Sample rate and duration of an audio file, from its header if it has one."""
+"""Header of an audio file: its sample rate, duration and format."""
 
 from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import NamedTuple
 
 from auricle.audio.readers import open_container
 from auricle.audio.source import opened
 
 
-def probe(path: Path) -> tuple[int, float]:
-    """(sample rate in Hz, declared duration in seconds); decodes only if the file declares none.
+class FileHeader(NamedTuple):
+    """``duration_s``: as declared; 0 if the file does not say. ``format``: of the file, and its
+    codec where that says more: "wav", "ogg vorbis"."""
+
+    rate_hz: int
+    duration_s: float
+    format: str
+
+
+def probe(path: Path) -> FileHeader:
+    """The header of a file, which is decoded only if it declares no duration.
 
     Raises AudioError: the file cannot be opened as audio.
     """
     with opened(path, str(path)) as stream, contextlib.closing(open_container(stream)) as file:
-        return file.rate_hz, file.duration_s()
+        return FileHeader(file.rate_hz, file.duration_s(), file.format)

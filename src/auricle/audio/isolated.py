@@ -145,6 +145,8 @@ class IsolatedReader:
     All but ``close`` raise DecoderDied, and what the reader in that process raises.
     """
 
+    format = ""
+
     def __init__(self, decoders: Decoders, path: Path, name: str) -> None:
         self._decoders, self._name, self._left_s = decoders, name, decoders.total_s
         self._lock, self._ended = Lock(), f"{name}: its decoder has ended; open it again"

@@ -28,9 +28,10 @@ MIDI_SAMPLES = b"\xf0\x7e"  # libsndfile's reader of these prints to the standar
 
 
 class Reader(Protocol):
-    """An open recording."""
+    """An open recording; ``format``: such as "wav" or "ogg vorbis", empty if that is not told."""
 
     rate_hz: int
+    format: str
 
     def blocks(self, start: int = 0) -> Iterator[np.ndarray]:
         """Consecutive pieces, float [n, channels], from frame ``start`` on; none beyond the end.
@@ -93,6 +94,8 @@ class SoundFileReader:
         self._file = self._opened(stream)
         self.rate_hz, self._frames = self._file.samplerate, self._file.frames
         self._format = self._file.format
+        name = self._format.removesuffix("EX").lower()  # WAVEX is a wav
+        self.format = f"ogg {self._file.subtype.lower()}" if name == "ogg" else name
         self._begun = False
 
     def _opened(self, stream: Stream | Tail) -> SoundFile:
@@ -158,6 +161,7 @@ class ChainedReader:
 
     def __init__(self, readers: Sequence[SoundFileReader]) -> None:
         self._readers, self.rate_hz = readers, readers[0].rate_hz
+        self.format = readers[0].format
 
     def blocks(self, start: int = 0) -> Iterator[np.ndarray]:
         number, last = 0, len(self._readers) - 1
@@ -199,6 +203,8 @@ class ChainedReader:
 
 class ArrayReader:
     """An (array, sample_rate_hz) pair. Integer samples are scaled to [-1, 1]."""
+
+    format = "array"
 
     def __init__(self, source: tuple[Any, ...], name: str) -> None:
         import numpy as np

@@ -14,6 +14,7 @@ from auricle.cli import (
     ensemble,
     evaluate,
     import_,
+    index,
     ledger,
     listen,
     mixup,
@@ -46,6 +47,7 @@ app.command("tag", epilog=tag.EPILOG)(tag.tag)
 app.command("ledger")(ledger.ledger)
 app.command("listen", epilog=listen.EPILOG)(listen.listen)
 app.command("serve", epilog=serve.EPILOG)(serve.serve)
+app.command("index", epilog=index.EPILOG, no_args_is_help=False)(index.index)
 app.command("import")(import_.import_)
 app.command("train", epilog=train.EPILOG)(train.train)
 app.command("precompute", epilog=precompute.EPILOG)(precompute.precompute)

@@ -27,18 +27,21 @@ class AudioMemory:
         memory: [B, T, D] Conformer output.
         lengths: [B] valid frames of ``memory``.
         embedding: [B, E] audio embedding in the text embedder's space, not normalised.
+        peaks: [B, C] the highest score of each of the encoder's classes; None if it has none.
     """
 
     memory: Tensor
     lengths: Tensor
     embedding: Tensor
+    peaks: Tensor | None = None
 
     def __len__(self) -> int:
         return self.memory.shape[0]
 
     def __getitem__(self, clips: slice | list[int]) -> AudioMemory:
         """The memory of some of the clips."""
-        return AudioMemory(self.memory[clips], self.lengths[clips], self.embedding[clips])
+        peaks = None if self.peaks is None else self.peaks[clips]
+        return AudioMemory(self.memory[clips], self.lengths[clips], self.embedding[clips], peaks)
 
 
 class AudioCaptioner(nn.Module):
@@ -100,12 +103,14 @@ class AudioCaptioner(nn.Module):
 
         ``augment`` changes the frames after downsampling, at the width of the model.
         """
+        classes = self.encoder.classes
+        peaks = features[..., :classes].amax(dim=1) if classes else None  # 0 after a clip's end
         features = features.to(self.decoder.logits_bias.dtype)  # YAMNet's are always float32
         x, lengths = self.downsample(features, lengths)
         if augment:
             x = augment(x, lengths)
         x = self.memory_projection(self.conformer(x, lengths))
-        return AudioMemory(x, lengths, self.embedding_head(x, lengths))
+        return AudioMemory(x, lengths, self.embedding_head(x, lengths), peaks)
 
     def frames_in(self, seconds: float) -> int:
         """The frames of the memory of so long a recording, at most what the decoder can read."""

@@ -49,6 +49,11 @@ class Encoder(nn.Module):
         """
         raise NotImplementedError
 
+    def heard(self, peaks: Tensor, least: float, most: int) -> list[tuple[str, ...]]:
+        """Of each clip, the names of at most so many classes whose probability is ``least`` or
+        more, best first; ``peaks``: [B, `classes`] scores."""
+        raise NotImplementedError
+
     def frames_of(self, start_s: float, end_s: float) -> slice:
         """The features that hear a section of a recording, in seconds, and at most a quarter of a
         step beyond it; at least those of one step."""

@@ -110,6 +110,14 @@ class Yamnet(Encoder):
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return model.eval()
 
+    def heard(self, peaks: Tensor, least: float, most: int) -> list[tuple[str, ...]]:
+        """See `Encoder.heard`."""
+        best = posteriors(peaks.float(), self.config.scale).topk(most)
+        return [
+            tuple(self.class_names[i] for p, i in zip(*row, strict=True) if p >= least)
+            for row in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+        ]
+
     def frame_counts(self, lengths: Tensor) -> Tensor:
         """Frames of clips of ``lengths`` samples: LongTensor of the same shape."""
         hop = self.hop_frames * STEP
@@ -223,6 +231,15 @@ def scaled(log_odds: Tensor, scale: str) -> Tensor:
     if scale == "sqrt-odds":
         return (log_odds / 2).sigmoid()
     return (log_odds.clamp(-8.0, 4.0) + 8.0) / 6.0
+
+
+def posteriors(scores: Tensor, scale: str) -> Tensor:
+    """The way back from `scaled`; of log-odds, to the nearest that they can tell."""
+    if scale == "posterior":
+        return scores
+    if scale == "sqrt-odds":
+        return (2 * scores.logit()).sigmoid()
+    return (6.0 * scores - 8.0).sigmoid()
 
 
 def mel_filters() -> Tensor:

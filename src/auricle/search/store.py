@@ -15,7 +15,7 @@ import re
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -270,6 +270,20 @@ class Index:
         ):
             yield Indexed(os.fsdecode(audio), *rest)
 
+    def having(self, content: str) -> list[str]:
+        """Paths of the files with this content that could be heard."""
+        query = "SELECT audio FROM files WHERE content = ? AND reason = '' ORDER BY audio"
+        return [os.fsdecode(audio) for (audio,) in self._all(query, content)]
+
+    def prints(self) -> Iterator[tuple[str, str, np.ndarray]]:
+        """(path, content, fingerprint, uint32 [N]) of the files that could be heard, by path."""
+        last: str | bytes = ""
+        query = "SELECT audio, content, print FROM files WHERE audio > ? AND reason = ''"
+        while rows := self._all(f"{query} ORDER BY audio LIMIT {TOGETHER}", last):
+            for audio, content, words in rows:
+                yield os.fsdecode(audio), content, np.frombuffer(words or b"", "<u4")
+            last = rows[-1][0]
+
     def folders(self) -> list[str]:
         """Absolute paths of the folders that are indexed."""
         return [
@@ -287,14 +301,22 @@ class Index:
         with self._change() as run:
             run("DELETE FROM folders WHERE path = ?", (stored_text(folder),))
 
-    def add(self, found: Iterable[tuple[Indexed, Sequence[Described]]]) -> None:
-        """Write files with their sounds, in place of what was known of them; all or none."""
+    def add(
+        self,
+        found: Iterable[tuple[Indexed, Sequence[Described]]],
+        prints: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
+        """Write files with their sounds, in place of what was known of them; all or none.
+        ``prints``: fingerprints by path."""
         with self._change() as run:
             for file, sounds in found:
                 self._erase([file.audio])
                 number = self._put_file(file)
                 for one in sounds:
                     self._put_sound(number, file.audio, one)
+                if prints and file.audio in prints:
+                    words = np.asarray(prints[file.audio], "<u4").tobytes()
+                    run("UPDATE files SET print = ? WHERE number = ?", (words, number))
             run("UPDATE made SET generation = generation + 1, dim = ?", (self.dim,))
 
     def copy(self, audio: str, file: Indexed) -> None:

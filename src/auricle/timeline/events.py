@@ -113,6 +113,7 @@ def together(memories: Sequence[Sequence[AudioMemory]]) -> tuple[AudioMemory, ..
             pad_sequence([one.memory[0, : int(one.lengths[0])] for one in each], batch_first=True),
             torch.cat([one.lengths for one in each]),
             torch.cat([one.embedding for one in each]),
+            torch.cat([one.peaks for one in each]) if each[0].peaks is not None else None,
         )
         for each in zip(*memories, strict=True)
     )

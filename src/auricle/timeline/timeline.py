@@ -40,13 +40,17 @@ class Timeline(Iterator[Caption]):
     ) -> None:
         self.sound, self._usable = sound, _Usable(sound, progress)
         # Not a method: it would hold this object, and keep the recording open when it is dropped.
-        self._captions = _described(self._usable, describer, options, batch_size, start_s)
+        self._found = _described(self._usable, describer, options, batch_size, start_s)
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Caption:
-        return next(self._captions)
+        return next(self._found)[0]
+
+    def with_events(self) -> Iterator[tuple[Caption, Event]]:
+        """The next captions, each with the event that it describes."""
+        return self._found
 
     @property
     def progress(self) -> tuple[int, int]:
@@ -62,7 +66,7 @@ class Timeline(Iterator[Caption]):
 
     def close(self) -> None:
         """Close the recording before its end."""
-        self._captions.close()
+        self._found.close()
 
 
 class _Usable:
@@ -93,13 +97,13 @@ def _described(
     options: TimelineOptions,
     batch_size: int,
     after_s: float,
-) -> Generator[Caption]:
+) -> Generator[tuple[Caption, Event]]:
     models = describer.ensemble.models
     stretches = stretches_for(models, options).of(usable)
     segments = hear_segments(models, stretches, options, batch_size)
     for event in events_by(describer, options).of(segments):
         if caption := timed_caption(describer, usable.sound.name, event, after_s):
-            yield caption
+            yield caption, event
 
 
 def stretches_for(models: Sequence[AudioCaptioner], options: TimelineOptions) -> Stretches:

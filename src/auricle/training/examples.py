@@ -226,7 +226,7 @@ def _look(
 
 def _section_s(audio: Path, start_s: float, end_s: float | None, max_duration_s: float) -> float:
     """Seconds of a section, by the file's header where it declares any."""
-    rate_hz, whole_s = probe(audio)
+    rate_hz, whole_s, _ = probe(audio)
     if not whole_s:  # a stream's header: only decoding tells, for as long as anything is heard
         whole_s = load_audio(audio, rate_hz, end_s=end_s or start_s + max_duration_s).duration_s
     return min(end_s or whole_s, whole_s) - start_s

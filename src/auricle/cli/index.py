@@ -1,0 +1,220 @@
+"""`auricle index FOLDER...`: recordings that are found by words; and copies among them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auricle.cli.console import SOME_FAILED, exit_codes
+from auricle.cli.loading import ModelChoices
+from auricle.cli.options import BatchSize, spread
+from auricle.cli.progress import Display
+from auricle.errors import AuricleError, DataError
+from auricle.printable import printable, printable_json
+from auricle.search.store import Index, Maker, default_folder, erase
+
+if TYPE_CHECKING:
+    from auricle.search.duplicates import Copy
+    from auricle.search.hear import Listener
+
+EPILOG = (
+    "Exit status: 0 all is indexed; 1 some recording cannot be heard, each named with the reason on"
+    " stderr; 2 wrong use; 130 after Ctrl-C and 143 after SIGTERM, with all that was heard written."
+)
+
+
+class IndexFormat(StrEnum):
+    text = "text"
+    jsonl = "jsonl"
+
+
+IndexFolder = Annotated[
+    Path,
+    typer.Option(
+        "--index",
+        metavar="DIR",
+        help="The folder of the index.",
+        default_factory=default_folder,
+        show_default="~/.cache/auricle/index",
+    ),
+]
+
+
+@spread
+def index(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="FOLDER",
+            help="Folders of recordings, at any depth; they are remembered.",
+            show_default="all that were indexed before",
+        ),
+    ] = None,
+    *,
+    place: IndexFolder,
+    using: ModelChoices,
+    batch_size: BatchSize = 8,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Hear again what could not be heard.")
+    ] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make the index anew, for another model.")
+    ] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Erase FOLDER and what is below it from the index.")
+    ] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="List what could not be heard, and why.")
+    ] = False,
+    duplicates: Annotated[
+        bool,
+        typer.Option(
+            "--duplicates", help="List copies: the same, re-encoded, trimmed, or of another level."
+        ),
+    ] = False,
+    format: Annotated[
+        IndexFormat, typer.Option(help="Of --failed and --duplicates.")
+    ] = IndexFormat.text,
+) -> None:
+    """Index folders of recordings, so that `auricle search` finds their sounds by words.
+
+    Only what is new or changed is heard; what was moved is known by its content. Run it again at
+    any time, also after it was ended.
+    """
+    with exit_codes():
+        asked = {"--forget": forget, "--failed": failed, "--duplicates": duplicates}
+        _refuse_several([*[name for name, given in asked.items() if given]], rebuild)
+        paths = [os.path.abspath(one) for one in folders or ()]  # noqa: PTH100  (keeps links apart)
+        if failed:
+            _list_failed(place, paths, format)
+        elif duplicates:
+            _list_duplicates(place, format)
+        elif forget:
+            _forget(place, paths)
+        else:
+            _update(place, paths, using, batch_size, retry_failed, rebuild)
+
+
+def _update(
+    place: Path,
+    paths: Sequence[str],
+    using: ModelChoices,
+    batch_size: int,
+    retry_failed: bool,
+    rebuild: bool,
+) -> None:
+    from auricle.fetch.identity import model_digest
+    from auricle.search.indexer import Indexer
+
+    for path in paths:
+        if not Path(path).is_dir() and not _is_known(place, path):
+            raise DataError(f"{path}: no such folder; check the path")
+    name = os.path.abspath(using.model) if Path(using.model).is_dir() else using.model  # noqa: PTH100
+    maker = Maker(name, model_digest(using.model))
+    if rebuild:
+        paths = [*paths, *[one for one in _known_folders(place) if one not in paths]]
+        erase(place)
+
+    def start() -> Listener:
+        from auricle.search.hear import Listener
+
+        captioner = using.load()
+        return Listener(captioner, captioner.decoding(seed=using.seed), batch_size)
+
+    with Display() as display, Index(place, maker, display.note) as opened:
+        for path in paths:
+            opened.remember(path)
+        everything = paths or opened.folders()
+        if not everything:
+            raise DataError(f"{place}: no folder is indexed yet; give one: auricle index FOLDER")
+        indexer = Indexer(
+            opened,
+            start,
+            retry_failed,
+            display.note,
+            lambda path, reason: display.error(f"{printable(path)}: {reason}"),
+            display.progress,
+        )
+        with contextlib.redirect_stdout(sys.stderr):  # in case a library prints
+            summary = indexer.update(everything)
+        display.note(f"{summary}; index: {place}")
+        if summary.left:
+            display.note("--retry-failed tries again what failed; reasons: auricle index --failed")
+    if summary.failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _refuse_several(asked: Sequence[str], rebuild: bool) -> None:
+    asked = [*asked, *["--rebuild"] * rebuild]
+    if len(asked) > 1:
+        raise typer.BadParameter(f"give one of {' and '.join(asked)}.", param_hint=f"'{asked[1]}'")
+
+
+def _is_known(place: Path, path: str) -> bool:
+    return path in _known_folders(place)
+
+
+def _known_folders(place: Path) -> list[str]:
+    """The folders of an index, if it can tell them."""
+    with contextlib.suppress(AuricleError), Index(place) as opened:
+        return opened.folders()
+    return []
+
+
+def _forget(place: Path, paths: Sequence[str]) -> None:
+    if not paths:
+        raise typer.BadParameter("name the folders to forget.", param_hint="'--forget'")
+    with Index(place) as opened:
+        maker = Maker(opened.model, opened.digest)
+    with Display() as display, Index(place, maker, display.note) as opened:
+        for path in paths:
+            files = [one.audio for one in opened.files(path)]
+            if not files and path not in opened.folders():
+                raise DataError(f"{path}: nothing of it is in the index; check the path")
+            opened.forget(path)
+            opened.remove(files)
+            display.note(f"{printable(path)}: {len(files):,} files are forgotten")
+        opened.save_matrix()
+
+
+def _list_failed(place: Path, paths: Sequence[str], format: IndexFormat) -> None:
+    with Index(place) as opened:
+        for one in chain.from_iterable(opened.files(path) for path in paths or [None]):
+            if one.reason:
+                _write({"audio": one.audio, "reason": one.reason}, format)
+    sys.stdout.flush()
+
+
+def _list_duplicates(place: Path, format: IndexFormat) -> None:
+    """Groups of copies: in text, a blank line between them."""
+    from auricle.search.duplicates import find_copies
+
+    with Display() as display, Index(place) as opened:
+        groups = find_copies(opened, display.progress)
+    for number, group in enumerate(groups):
+        if format is IndexFormat.text and number:
+            sys.stdout.write("\n")
+        for one in group:
+            _write(_copy_record(number + 1, one), format)
+    sys.stdout.flush()
+
+
+def _copy_record(number: int, one: Copy) -> dict[str, object]:
+    return {"group": number, "audio": one.audio, "kind": one.kind, "difference": one.difference}
+
+
+def _write(record: dict[str, object], format: IndexFormat) -> None:
+    if format is IndexFormat.jsonl:
+        sys.stdout.write(f"{printable_json(json.dumps(record, ensure_ascii=False))}\n")
+    else:
+        told = (str(value) for name, value in record.items() if name != "group")
+        sys.stdout.write("\t".join(map(printable, told)) + "\n")
