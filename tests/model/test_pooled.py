@@ -78,3 +78,15 @@ def test_the_memories_so_far_do_not_change_what_follows():
         asked.memories()
         silent.add(part, 1.0)
     assert torch.equal(asked.memories()[0].memory, silent.memories()[0].memory)
+
+
+def test_classes_have_their_highest_score_over_the_parts():
+    parts = parts_of([3, 5])
+    pooled = PooledMemory(8)
+    for (memory,), peaks in zip(parts, ([[0.1, 0.9]], [[0.4, 0.2]]), strict=True):
+        told = AudioMemory(memory.memory, memory.lengths, memory.embedding, torch.tensor(peaks))
+        pooled.add((told,), 1.0)
+    other = pooled.copy()
+    other.add((told[0:1],), 1.0)
+    for one in (pooled, other):
+        assert one.memories()[0].peaks.tolist() == [[pytest.approx(0.4), pytest.approx(0.9)]]

@@ -7,14 +7,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from auricle.search.indexer import Indexer, Summary
 from auricle.search.store import Index
-from tests.search.conftest import MAKER, CountingListener, write_noise
+from tests.search.conftest import MAKER, write_noise
 
 
 @pytest.fixture

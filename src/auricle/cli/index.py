@@ -20,7 +20,6 @@ from auricle.cli.options import BatchSize, spread
 from auricle.cli.progress import Display
 from auricle.errors import AuricleError, DataError
 from auricle.printable import printable, printable_json
-from auricle.search.store import Index, Maker, default_folder, erase
 
 if TYPE_CHECKING:
     from auricle.search.duplicates import Copy
@@ -30,6 +29,12 @@ EPILOG = (
     "Exit status: 0 all is indexed; 1 some recording cannot be heard, each named with the reason on"
     " stderr; 2 wrong use; 130 after Ctrl-C and 143 after SIGTERM, with all that was heard written."
 )
+
+
+def _default_folder() -> Path:
+    from auricle.search.store import default_folder
+
+    return default_folder()
 
 
 class IndexFormat(StrEnum):
@@ -43,7 +48,7 @@ IndexFolder = Annotated[
         "--index",
         metavar="DIR",
         help="The folder of the index.",
-        default_factory=default_folder,
+        default_factory=_default_folder,
         show_default="~/.cache/auricle/index",
     ),
 ]
@@ -114,6 +119,7 @@ def _update(
 ) -> None:
     from auricle.fetch.identity import model_digest
     from auricle.search.indexer import Indexer
+    from auricle.search.store import Index, Maker, erase
 
     for path in paths:
         if not Path(path).is_dir() and not _is_known(place, path):
@@ -165,12 +171,16 @@ def _is_known(place: Path, path: str) -> bool:
 
 def _known_folders(place: Path) -> list[str]:
     """The folders of an index, if it can tell them."""
+    from auricle.search.store import Index
+
     with contextlib.suppress(AuricleError), Index(place) as opened:
         return opened.folders()
     return []
 
 
 def _forget(place: Path, paths: Sequence[str]) -> None:
+    from auricle.search.store import Index, Maker
+
     if not paths:
         raise typer.BadParameter("name the folders to forget.", param_hint="'--forget'")
     with Index(place) as opened:
@@ -187,8 +197,11 @@ def _forget(place: Path, paths: Sequence[str]) -> None:
 
 
 def _list_failed(place: Path, paths: Sequence[str], format: IndexFormat) -> None:
+    from auricle.search.store import Index
+
+    folders: Sequence[str | None] = paths or [None]
     with Index(place) as opened:
-        for one in chain.from_iterable(opened.files(path) for path in paths or [None]):
+        for one in chain.from_iterable(opened.files(folder) for folder in folders):
             if one.reason:
                 _write({"audio": one.audio, "reason": one.reason}, format)
     sys.stdout.flush()
@@ -197,6 +210,7 @@ def _list_failed(place: Path, paths: Sequence[str], format: IndexFormat) -> None
 def _list_duplicates(place: Path, format: IndexFormat) -> None:
     """Groups of copies: in text, a blank line between them."""
     from auricle.search.duplicates import find_copies
+    from auricle.search.store import Index
 
     with Display() as display, Index(place) as opened:
         groups = find_copies(opened, display.progress)
@@ -209,12 +223,14 @@ def _list_duplicates(place: Path, format: IndexFormat) -> None:
 
 
 def _copy_record(number: int, one: Copy) -> dict[str, object]:
-    return {"group": number, "audio": one.audio, "kind": one.kind, "difference": one.difference}
+    differs = one.difference and round(one.difference, 3)
+    return {"group": number, "audio": one.audio, "kind": one.kind, "difference": differs}
 
 
 def _write(record: dict[str, object], format: IndexFormat) -> None:
     if format is IndexFormat.jsonl:
         sys.stdout.write(f"{printable_json(json.dumps(record, ensure_ascii=False))}\n")
-    else:
-        told = (str(value) for name, value in record.items() if name != "group")
-        sys.stdout.write("\t".join(map(printable, told)) + "\n")
+        return
+    values = (value for name, value in record.items() if name != "group")
+    told = ("" if value is None else str(value) for value in values)
+    sys.stdout.write("\t".join(map(printable, told)) + "\n")
