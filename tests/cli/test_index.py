@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -166,14 +164,3 @@ def test_without_an_index_the_lists_are_one_line(run):
         result = run(option)
         assert result.exit_code == 2
         assert "no index there; make one" in result.stderr
-
-
-def test_help_imports_nothing_heavy():
-    code = (
-        "import sys; from auricle.cli import index; "
-        "print({'numpy', 'torch', 'sqlite3'} & set(sys.modules))"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert result.stdout == "set()\n"

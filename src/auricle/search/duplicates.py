@@ -20,13 +20,13 @@ from auricle.watch import Progress, silent
 if TYPE_CHECKING:
     from auricle.search.store import Index
 
-LEAST = 8  # words with information that two recordings must share, or there is no judgement
+LEAST = 6  # words with information that two recordings must share, or there is no judgement
 OVERLAP = 0.5  # of the shorter one's words with information that must overlap
 DIFFERENT = 0.25  # share of the bits from which on two sounds are different
 BESIDE = 4  # recordings with the same word, in their order, that one is compared with
 SHIFTS = 3  # of a pair that are tried
 SHIFT_BITS = 22
-FURTHEST = 1 << (SHIFT_BITS - 1)  # shift, in words: 18 hours
+FURTHEST = 1 << (SHIFT_BITS - 1)  # shift, in words: 9 hours
 BITS = np.array([number.bit_count() for number in range(256)], np.uint8)
 
 
