@@ -51,15 +51,14 @@ def main() -> None:
     took_s = time.perf_counter() - began
     seconds = sum(len(x) / r for x, r in sounds)
     size = sum(one.nbytes for one in prints) / seconds
-    print(
-        f"fingerprints: {seconds / took_s:.0f} s of sound per second, {size:.0f} bytes per second"
-    )
+    print(f"fingerprints: {seconds / took_s:.0f} s of sound a second, {size:.0f} bytes per second")
+    threshold = 0.5
     for half, chosen in enumerate(np.array_split(rng.sample(range(len(sounds)), len(sounds)), 2)):
         some = [int(one) for one in chosen]
         sources = rng.sample(some, options.copies // 2)
         kinds = {source: KINDS[number % len(KINDS)] for number, source in enumerate(sources)}
         copies = [print_of(*copied(kinds[one], *sounds[one], rng)) for one in sources]
-        duplicates.DIFFERENT = 0.5 if half == 0 else threshold
+        duplicates.DIFFERENT = threshold
         began = time.perf_counter()
         found = list(duplicates.similar([*(prints[one] for one in some), *copies]))
         print(f"half {half + 1}: compared in {time.perf_counter() - began:.2f} s")
@@ -68,9 +67,8 @@ def main() -> None:
         if half == 0:
             threshold = best_threshold(found, right)
             print(f"threshold by half 1: {threshold:.3f}")
-        report(
-            [one for one in found if one[2] < threshold], right, some, names, kinds, options.list
-        )
+        told = [one for one in found if one[2] < threshold]
+        report(told, right, some, names, kinds, options.list)
 
 
 def collected(
@@ -94,14 +92,11 @@ def collected(
         section = round(SECTION_S * rate)
         pieces = [x[first : first + section] for first in range(0, len(x), section)]
         for number, piece in enumerate(pieces):
-            place = (names, sounds) if not number else (more, more)
-            if number and (len(piece) < section or not piece.any()):
-                continue
-            if number:
-                more.append((f"{path}+{number * SECTION_S:.0f} s", (piece, rate)))
-            else:
+            if not number:
                 names.append(str(path))
                 sounds.append((piece, rate))
+            elif len(piece) == section and piece.any():
+                more.append((f"{path}+{number * SECTION_S:.0f} s", (piece, rate)))
     for name, sound in rng.sample(more, min(len(more), max(0, most - len(sounds)))):
         names.append(name)
         sounds.append(sound)
@@ -174,7 +169,7 @@ def report(
         by_kind[kinds[some[pair[0]]]].append(pair in pairs)
     print("  recall by kind:", {kind: f"{np.mean(by_kind[kind]):.3f}" for kind in KINDS})
     if everything:
-        for one, other in sorted(right - set(pairs)):
+        for one, _ in sorted(right - set(pairs)):
             print("  missed:", kinds[some[one]], names[some[one]])
         for one, other in sorted(originals):
             print(f"  pair {pairs[one, other]:.3f}: {names[some[one]]} | {names[some[other]]}")
