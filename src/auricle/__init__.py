@@ -8,8 +8,8 @@
 
 `Captioner.caption` also takes arrays, bytes, open files and recordings of Hugging Face datasets;
 `Captioner.stream` yields captions as they are ready; `Captioner.embed_audio` and `embed_text` give
-vectors for search. `auricle.connect(url)` gives a client of `auricle serve` with the same
-`caption`. Every error that a user can fix is an `AuricleError`.
+vectors, and `Library` finds sounds of an index. `auricle.connect(url)` gives a client of
+`auricle serve` with the same `caption`. Every error that a user can fix is an `AuricleError`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from auricle.records import Candidate, Caption
 if TYPE_CHECKING:
     from auricle.client import Client
     from auricle.pipeline import Captioner
+    from auricle.search.library import Library
 
 __version__ = "0.1.0"
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Caption",
     "Captioner",
     "Client",
+    "Library",
     "ModelError",
     "ServiceError",
     "SeveralError",
@@ -65,6 +67,10 @@ def __getattr__(name: str) -> Any:
         from auricle.client import Client
 
         return Client
+    if name == "Library":
+        from auricle.search.library import Library
+
+        return Library
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

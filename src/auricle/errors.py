@@ -45,6 +45,10 @@ class DataError(AuricleError, ValueError):
     """A data set, table, archive or manifest that cannot be used."""
 
 
+class QueryError(AuricleError, ValueError):
+    """A search that cannot be made: it asks for nothing, or for too much."""
+
+
 class OutputError(AuricleError, OSError):
     """A file or folder that cannot be written, for lack of room or permission."""
 

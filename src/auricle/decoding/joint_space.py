@@ -8,6 +8,7 @@ means of theirs.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -16,6 +17,18 @@ from torch.nn import functional as F
 from auricle.decoding.hypothesis import Scorer
 from auricle.errors import ModelError
 from auricle.model.captioner import AudioMemory
+from auricle.text.embedder import TextEmbedder
+
+
+class Embeds(Protocol):
+    """What embeds texts: a `Scorer`, or the text side of a model alone."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def embedder(self) -> TextEmbedder | None: ...
+    @property
+    def similarity_weight(self) -> float: ...
 
 
 def sound_vectors(scorers: Sequence[Scorer], memories: Sequence[AudioMemory]) -> Tensor:
@@ -28,7 +41,7 @@ def sound_vectors(scorers: Sequence[Scorer], memories: Sequence[AudioMemory]) ->
     return joined(scorers, [memory.embedding for scorer, memory in pairs if scorer.embedder])
 
 
-def text_vectors(scorers: Sequence[Scorer], captions: Sequence[str]) -> Tensor:
+def text_vectors(scorers: Sequence[Embeds], captions: Sequence[str]) -> Tensor:
     """N captions -> unit vectors [N, E], float32 on the CPU.
 
     Raises:
@@ -37,7 +50,7 @@ def text_vectors(scorers: Sequence[Scorer], captions: Sequence[str]) -> Tensor:
     return joined(scorers, [s.embedder.embed(captions) for s in scorers if s.embedder])
 
 
-def joined(scorers: Sequence[Scorer], embeddings: Sequence[Tensor]) -> Tensor:
+def joined(scorers: Sequence[Embeds], embeddings: Sequence[Tensor]) -> Tensor:
     """[N, E_i] by each scorer with a text embedder -> unit vectors [N, sum of E_i]."""
     if not embeddings:
         names = ", ".join(scorer.name for scorer in scorers)

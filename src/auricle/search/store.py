@@ -236,15 +236,27 @@ class Index:
 
         Raises DataError: it is no such expression.
         """
-        query = "SELECT rowid, -bm25(words) AS rank FROM words WHERE words MATCH ?"
+        query = (
+            "SELECT rowid, -bm25(words) FROM words WHERE words MATCH ? ORDER BY bm25(words), rowid"
+            " LIMIT ?"
+        )
+        return self._matched(query, match, limit)
+
+    def _matched(self, query: str, match: str, limit: int) -> list[tuple]:
         try:
             with self._lock:
-                rows = self._database.execute(
-                    f"{query} ORDER BY bm25(words), rowid LIMIT ?", (match, limit)
-                )
-                return rows.fetchall()
+                return self._database.execute(query, (match, limit)).fetchall()
         except sqlite3.OperationalError as error:
             raise DataError(f"{match!r}: no query of full text ({error})") from error
+
+    def matching(self, match: str, limit: int) -> list[int]:
+        """ids, ascending, of the first ``limit`` sounds that ``match`` as for `text_ranks`: at
+        once, however many match.
+
+        Raises DataError: it is no such expression.
+        """
+        query = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid LIMIT ?"
+        return [one for (one,) in self._matched(query, match, limit)]
 
     def ids_in(
         self, folder: str | os.PathLike[str] | None = None, min_duration_s: float | None = None

@@ -30,7 +30,12 @@ def content(text: str) -> frozenset[str]:
 def stems(text: str) -> list[frozenset[str]]:
     """The stem of each content word of ``text``. In a script without such endings as English has,
     these are all pairs of neighbouring letters of the word."""
-    return [_stems(word) for word in words(text) if word not in _COMMON]
+    return [_stems(word) for word in content_words(text)]
+
+
+def content_words(text: str) -> list[str]:
+    """The `words` of ``text`` without those that nearly every caption has."""
+    return [word for word in words(text) if word not in _COMMON]
 
 
 def _stems(word: str) -> frozenset[str]:
