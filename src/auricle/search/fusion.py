@@ -55,5 +55,7 @@ def ranks(scores: np.ndarray) -> np.ndarray:
 
 def fused(k: float, orders: Sequence[Order]) -> np.ndarray:
     """float64 [N], from 0 to 1, which is a sound that is the first of every order, wholly."""
+    if not orders:
+        return np.zeros(0)
     points = sum(one.weight * one.share * (k + 1) / (k + ranks(one.scores)) for one in orders)
     return np.asarray(points / sum(one.weight for one in orders))

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -30,9 +30,9 @@ from auricle.watch import Note, silent
 if TYPE_CHECKING:
     from auricle.pipeline import Captioner
 
-NEAREST = 1000  # candidates by their embedding
+NEAREST = 500  # candidates by their embedding
 BY_WORDS = 300  # candidates by a word that so few have, or by all words of the query
-LIMIT = 250  # results that candidates suffice for; of more, there are more candidates
+REMEMBERED = 1 << 16  # texts with their stems
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,50 +134,34 @@ class Library:
         only = None
         if folder is not None or min_duration_s:
             only = self.index.ids_in(folder, min_duration_s)
-        found = self._candidates(query, like, only, max(NEAREST, 4 * limit))
-        return _grouped(found, limit)
+        found = self._candidates(query, like, only, max(NEAREST, 2 * limit))
+        return found.results(limit)
 
     def _candidates(
         self, query: Query, like: Any, only: np.ndarray | None, count: int
-    ) -> list[tuple[Result, Sound]]:
-        """All candidates, best first."""
+    ) -> Candidates:
         ids, vectors = self.index.vectors()
         wanted = self._wanted(query)
         near = self._sound_vector(like, ids, vectors) if like is not None else None
         allowed = None if only is None else np.isin(ids, only, assume_unique=True)
         rows = [nearest(vectors, v, count, allowed) for v in (wanted, near) if v is not None]
         chosen = np.union1d(ids[np.concatenate(rows)], self._by_words(query, only))
-        sounds = list(self.index.sounds(chosen))
-        if isinstance(like, int):
-            sounds = [one for one in sounds if one.id != like]
-        told = [_told(one) for one in sounds]
-        for one in query.unwanted:
-            if out := stems(one):
-                kept = [not out <= words for words in told]
-                sounds = [sound for sound, keep in zip(sounds, kept, strict=True) if keep]
-                told = [words for words in told if not out <= words]
-        if not sounds:
-            return []
+        barred = [stems(one) for one in query.unwanted]
+        sounds, told = [], []
+        for one in self.index.sounds(chosen):
+            words = _told(one)
+            if one.id != like and not any(bar and bar <= words for bar in barred):
+                sounds.append(one)
+                told.append(words)
         place = _places(ids, sounds)
         similarity = _cosines(vectors, place, wanted)
         likeness = _cosines(vectors, place, near)
-        shares = np.array([len(query.stems & words) for words in told]) / max(1, len(query.stems))
-        score = fused(self.fusion.k, [*self._orders(query, sounds, similarity, likeness, shares)])
-        order = np.argsort(-score, kind="stable")  # ties by id
-        return [
-            (
-                _result(
-                    sounds[n],
-                    score=round(float(score[n]), 6),
-                    similarity=_figure(similarity, n),
-                    likeness=_figure(likeness, n),
-                    words=round(float(shares[n]), 3) if query.text else None,
-                ),
-                sounds[n],
-            )
-            for n in order.tolist()
-            if score[n] > 0
-        ]
+        shares = None
+        if query.text:
+            common = [len(query.stems & words) for words in told]
+            shares = np.array(common) / max(1, len(query.stems))
+        orders = [*self._orders(query, sounds, similarity, likeness, shares)] if sounds else []
+        return Candidates(sounds, fused(self.fusion.k, orders), similarity, likeness, shares)
 
     def _orders(
         self,
@@ -185,12 +169,12 @@ class Library:
         sounds: Sequence[Sound],
         similarity: np.ndarray | None,
         likeness: np.ndarray | None,
-        shares: np.ndarray,
+        shares: np.ndarray | None,
     ) -> Iterable[Order]:
         weights = self.fusion
         if likeness is not None and weights.like:
             yield Order(weights.like, likeness)
-        if similarity is None:
+        if similarity is None or shares is None:
             return
         if weights.embedding:
             yield Order(weights.embedding, similarity)
@@ -280,10 +264,16 @@ class Library:
 
 def _told(sound: Sound) -> frozenset[str]:
     """The stems of all that is told of a sound."""
-    return frozenset().union(*map(_stems, (sound.caption, name_words(sound.audio), *sound.tags)))
+    name = _name_stems(sound.audio)
+    return name.union(_stems(sound.caption), *map(_stems, sound.tags))
 
 
-_stems = lru_cache(1 << 16)(stems)
+@lru_cache(REMEMBERED)
+def _name_stems(audio: str) -> frozenset[str]:
+    return stems(name_words(audio))
+
+
+_stems = lru_cache(REMEMBERED)(stems)
 
 
 def _places(ids: np.ndarray, sounds: Sequence[Sound]) -> np.ndarray:
@@ -302,30 +292,46 @@ def _cosines(vectors: np.ndarray, rows: np.ndarray, wanted: np.ndarray | None) -
     return found
 
 
+@dataclass(frozen=True)
+class Candidates:
+    """Sounds in the order of their ids, with the figures that a search compares, [N] each; -inf is
+    none, and so is None for all of them."""
+
+    sounds: Sequence[Sound]
+    score: np.ndarray
+    similarity: np.ndarray | None
+    likeness: np.ndarray | None
+    words: np.ndarray | None
+
+    def results(self, limit: int) -> list[Result]:
+        """The ``limit`` best recordings, each once, also where it has parts and several files."""
+        groups: dict[str, list[int]] = {}
+        for n in np.argsort(-self.score, kind="stable").tolist():  # ties by id
+            if self.score[n] > 0:
+                groups.setdefault(self.sounds[n].content, []).append(n)
+        return [self._standing(group) for group in islice(groups.values(), limit)]
+
+    def _standing(self, group: Sequence[int]) -> Result:
+        """The best part of a recording, or itself where it has none, with the score of the best."""
+        parts = [n for n in group if self.sounds[n].segment]
+        n = parts[0] if parts else group[0]
+        shown = self.sounds[n]
+        spans = dict.fromkeys((self.sounds[m].start_s, self.sounds[m].end_s) for m in parts)
+        spans.pop((shown.start_s, shown.end_s), None)
+        files = dict.fromkeys(
+            self.sounds[m].audio for m in group if self.sounds[m].audio != shown.audio
+        )
+        kept = ("audio", "start_s", "end_s", "caption", "confidence", "tags", "id", "duration_s")
+        return Result(
+            **{name: getattr(shown, name) for name in kept},
+            score=round(float(self.score[group[0]]), 6),
+            similarity=_figure(self.similarity, n),
+            likeness=_figure(self.likeness, n),
+            words=_figure(self.words, n),
+            others=tuple(spans),
+            copies=tuple(files),
+        )
+
+
 def _figure(values: np.ndarray | None, n: int) -> float | None:
     return None if values is None or values[n] == -np.inf else round(float(values[n]), 4)
-
-
-def _result(sound: Sound, **figures: Any) -> Result:
-    kept = ("audio", "start_s", "end_s", "caption", "confidence", "tags", "id", "duration_s")
-    return Result(**{name: getattr(sound, name) for name in kept}, **figures)
-
-
-def _grouped(found: Sequence[tuple[Result, Sound]], limit: int) -> list[Result]:
-    """One result for each recording, also where it has several files: its best part, or itself
-    where it has none; with the score of the best."""
-    groups: dict[str, list[tuple[Result, Sound]]] = {}
-    for one in found:
-        groups.setdefault(one[1].content, []).append(one)
-    return [_standing(group) for group in list(groups.values())[:limit]]
-
-
-def _standing(group: Sequence[tuple[Result, Sound]]) -> Result:
-    best = group[0][0]
-    parts = [result for result, sound in group if sound.segment]
-    shown = parts[0] if parts else best
-    spans = dict.fromkeys((one.start_s, one.end_s) for one in parts[1:])
-    spans.pop((shown.start_s, shown.end_s), None)
-    files = dict.fromkeys(result.audio for result, _ in group)
-    files.pop(shown.audio)
-    return replace(shown, score=best.score, others=tuple(spans), copies=tuple(files))
