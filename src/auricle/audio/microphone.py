@@ -12,11 +12,11 @@ from auricle.extras import install_command
 if TYPE_CHECKING:
     from sounddevice import InputStream
 
+PIPE = ", or pipe sound in: arecord -f S16_LE -r 16000 | auricle listen -"
 SEE = "`auricle listen --list-devices` shows them"
 LIBRARY = (
-    "a microphone needs the library PortAudio, which was not found; install it, for example with"
-    " apt-get install libportaudio2, or pipe sound in: arecord -f S16_LE -r 16000 | auricle listen"
-    " -"
+    "{} needs the library PortAudio, which was not found; install it, for example with"
+    " apt-get install libportaudio2"
 )
 
 
@@ -33,7 +33,7 @@ class InputDevice:
 
 def input_devices() -> list[InputDevice]:
     """The inputs of this computer. Raises MissingDependencyError: no sounddevice or PortAudio."""
-    devices = _sounddevice()
+    devices = sounddevice_for()
     try:
         default = devices.query_devices(kind="input")["index"]
     except (devices.PortAudioError, ValueError):
@@ -61,7 +61,7 @@ class Microphone:
     """
 
     def __init__(self, device: int | str | None = None) -> None:
-        devices = _sounddevice()
+        devices = sounddevice_for()
         try:
             found = devices.query_devices(device, "input")
         except (devices.PortAudioError, ValueError) as error:
@@ -77,7 +77,7 @@ class Microphone:
 
     def start(self, inflow: Inflow) -> None:
         """Open the input. Raises AudioError: it cannot be opened, such as one in use."""
-        devices = _sounddevice()
+        devices = sounddevice_for()
 
         def heard(samples: Any, frames: int, moment: Any, status: Any) -> None:
             inflow.overruns += bool(status.input_overflow)
@@ -116,13 +116,17 @@ class Microphone:
         return 1
 
 
-def _sounddevice() -> Any:
+def sounddevice_for(purpose: str = "a microphone", otherwise: str = PIPE) -> Any:
+    """The package sounddevice; ``otherwise``: what to do without PortAudio.
+
+    Raises MissingDependencyError: it is missing, or PortAudio.
+    """
     try:
         import sounddevice
     except ImportError as error:
         raise MissingDependencyError(
-            f"a microphone needs sounddevice, which is not installed: {install_command('listen')}"
+            f"{purpose} needs sounddevice, which is not installed: {install_command('listen')}"
         ) from error
     except OSError as error:
-        raise MissingDependencyError(LIBRARY) from error
+        raise MissingDependencyError(LIBRARY.format(purpose) + otherwise) from error
     return sounddevice

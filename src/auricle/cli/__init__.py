@@ -22,6 +22,7 @@ from auricle.cli import (
     plot,
     precompute,
     recipes,
+    search,
     serve,
     tag,
     timeline,
@@ -48,6 +49,7 @@ app.command("ledger")(ledger.ledger)
 app.command("listen", epilog=listen.EPILOG)(listen.listen)
 app.command("serve", epilog=serve.EPILOG)(serve.serve)
 app.command("index", epilog=index.EPILOG, no_args_is_help=False)(index.index)
+app.command("search", epilog=search.EPILOG, no_args_is_help=False)(search.search)
 app.command("import")(import_.import_)
 app.command("train", epilog=train.EPILOG)(train.train)
 app.command("precompute", epilog=precompute.EPILOG)(precompute.precompute)

@@ -106,10 +106,14 @@ def _precisions(queries: Tensor, keys: Tensor, of_query: Tensor, key: Tensor, k:
         last = (cosines - ROUNDING).nan_to_num(-torch.inf)
         order = torch.where(own, last, cosines.nan_to_num(torch.inf))
         places = order.topk(min(k, order.shape[1]), dim=1).indices
-        relevant = own.gather(1, places).float()
-        precisions = relevant.cumsum(dim=1) / torch.arange(
-            1, relevant.shape[1] + 1, device=relevant.device
-        )
-        possible = own.sum(dim=1).clamp(min=1, max=k)
-        found.append((precisions * relevant).sum(dim=1) / possible)
+        possible = own.sum(dim=1).clamp(max=k)
+        found.append(average_precision(own.gather(1, places), possible))
     return torch.cat(found)
+
+
+def average_precision(relevant: Tensor, possible: Tensor) -> Tensor:
+    """[Q, K] whether the key of each rank is a match, and [Q] how many there could be -> the
+    average precisions [Q]."""
+    hit = relevant.float()
+    precisions = hit.cumsum(dim=1) / torch.arange(1, hit.shape[1] + 1, device=hit.device)
+    return (precisions * hit).sum(dim=1) / possible.clamp(min=1)

@@ -45,6 +45,7 @@ class Result:
         score: from 0 to 1, which is the first by every measure.
         confidence: of the caption; None if the model has no calibration.
         id: of the sound in the index, also for ``like``.
+        duration_s, content: of the file, and the BLAKE2b of its bytes.
         similarity: cosine with the query's text; None without a text, and of silence.
         likeness: cosine with the sound ``like``; None without one.
         words: the share of the query's words in caption, classes and file name; None without text.
@@ -61,6 +62,7 @@ class Result:
     tags: tuple[str, ...]
     id: int
     duration_s: float
+    content: str
     similarity: float | None = None
     likeness: float | None = None
     words: float | None = None
@@ -110,6 +112,7 @@ class Library:
         exclude: str | Iterable[str] = (),
         min_duration_s: float | None = None,
         folder: str | os.PathLike[str] | None = None,
+        fusion: Fusion | None = None,
     ) -> list[Result]:
         """The recordings that fit best, best first; the same call gives the same results.
 
@@ -120,6 +123,7 @@ class Library:
             exclude: a text, or several, of what is not heard.
             min_duration_s: of the recording, or of the part.
             folder: only what is below it.
+            fusion: how the measures are weighed, in place of the library's own.
 
         Raises:
             QueryError: nothing is asked for, or too much.
@@ -134,18 +138,21 @@ class Library:
         only = None
         if folder is not None or min_duration_s:
             only = self.index.ids_in(folder, min_duration_s)
-        found = self._candidates(query, like, only, max(NEAREST, 2 * limit))
+        count = max(NEAREST, 2 * limit)
+        found = self._candidates(query, like, only, count, fusion or self.fusion)
         return found.results(limit)
 
     def _candidates(
-        self, query: Query, like: Any, only: np.ndarray | None, count: int
+        self, query: Query, like: Any, only: np.ndarray | None, count: int, fusion: Fusion
     ) -> Candidates:
         ids, vectors = self.index.vectors()
-        wanted = self._wanted(query)
+        wanted = self._wanted(query, fusion.unwanted)
         near = self._sound_vector(like, ids, vectors) if like is not None else None
         allowed = None if only is None else np.isin(ids, only, assume_unique=True)
         rows = [nearest(vectors, v, count, allowed) for v in (wanted, near) if v is not None]
-        chosen = np.union1d(ids[np.concatenate(rows)], self._by_words(query, only))
+        chosen = np.union1d(
+            ids[np.concatenate(rows)], self._by_words(query, only) if fusion.text else []
+        )
         barred = [stems(one) for one in query.unwanted]
         sounds, told = [], []
         for one in self.index.sounds(chosen):
@@ -160,18 +167,20 @@ class Library:
         if query.text:
             common = [len(query.stems & words) for words in told]
             shares = np.array(common) / max(1, len(query.stems))
-        orders = [*self._orders(query, sounds, similarity, likeness, shares)] if sounds else []
-        return Candidates(sounds, fused(self.fusion.k, orders), similarity, likeness, shares)
+        orders = (
+            [*self._orders(fusion, query, sounds, similarity, likeness, shares)] if sounds else []
+        )
+        return Candidates(sounds, fused(fusion.k, orders), similarity, likeness, shares)
 
     def _orders(
         self,
+        weights: Fusion,
         query: Query,
         sounds: Sequence[Sound],
         similarity: np.ndarray | None,
         likeness: np.ndarray | None,
         shares: np.ndarray | None,
     ) -> Iterable[Order]:
-        weights = self.fusion
         if likeness is not None and weights.like:
             yield Order(weights.like, likeness)
         if similarity is None or shares is None:
@@ -186,13 +195,14 @@ class Library:
 
     # Vectors
 
-    def _wanted(self, query: Query) -> np.ndarray | None:
-        """[E], of length 1: the query's text, less what is not wanted; None without a text."""
+    def _wanted(self, query: Query, taken: float) -> np.ndarray | None:
+        """[E], of length 1: the query's text, less what is not wanted, of which so much is
+        ``taken``; None without a text."""
         if not query.text:
             return None
         wanted, *unwanted = self._embedded([query.text, *query.unwanted])
         for one in unwanted:
-            wanted = wanted - self.fusion.unwanted / len(unwanted) * one
+            wanted = wanted - taken / len(unwanted) * one
         return np.asarray(wanted / np.linalg.norm(wanted))
 
     def _sound_vector(self, like: Any, ids: np.ndarray, vectors: np.ndarray) -> np.ndarray:
@@ -251,7 +261,7 @@ class Library:
 
     def _by_words(self, query: Query, only: np.ndarray | None) -> np.ndarray:
         """ids of the sounds that have all words of the query, or a rare one."""
-        if not query.words or not self.fusion.text:
+        if not query.words:
             return np.empty(0, np.int64)
         found = set(self.index.matching(expression(query.words), BY_WORDS))
         for word in query.words:
@@ -321,7 +331,17 @@ class Candidates:
         files = dict.fromkeys(
             self.sounds[m].audio for m in group if self.sounds[m].audio != shown.audio
         )
-        kept = ("audio", "start_s", "end_s", "caption", "confidence", "tags", "id", "duration_s")
+        kept = (
+            "audio",
+            "start_s",
+            "end_s",
+            "caption",
+            "confidence",
+            "tags",
+            "id",
+            "duration_s",
+            "content",
+        )
         return Result(
             **{name: getattr(shown, name) for name in kept},
             score=round(float(self.score[group[0]]), 6),
