@@ -22,8 +22,9 @@ from auricle.printable import printable, printable_json
 from auricle.writers import cell
 
 if TYPE_CHECKING:
+    from auricle.search.candidates import Result
     from auricle.search.evaluate import Retrieval
-    from auricle.search.library import Library, Result
+    from auricle.search.library import Library
 
 EPILOG = (
     "Exit status: 0 found; 1 nothing found, or a sound that cannot be read or played; 2 wrong use,"
@@ -210,7 +211,11 @@ def _evaluate(library: Library, queries: Path, format: SearchFormat, to: TextIO)
 
         rows = [(one.way, *map(_span, _figures(one).values())) for one in found]
         print_table(
-            f"{len(asked):,} queries, 95 % intervals", ("way", *_figures(found[0])), rows, stream=to
+            f"{len(asked):,} queries, 95 % intervals",
+            ("way", *_figures(found[0])),
+            rows,
+            stream=to,
+            compact=True,
         )
     to.flush()
     if len(asked) < ROUGH_BELOW:
@@ -228,4 +233,4 @@ def _plain(one: Retrieval) -> dict[str, Any]:
 
 
 def _span(interval: Any) -> str:
-    return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
+    return f"{interval.value:.3f} ({interval.low:.2f}–{interval.high:.2f})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,12 +13,14 @@ from auricle.errors import DataError, QueryError
 from auricle.files import json_rows, listed
 from auricle.metrics.bootstrap import Interval, bootstrap, proportion
 from auricle.metrics.retrieval import average_precision, hits
+from auricle.search.fusion import Fusion
 from auricle.search.library import Library
 from auricle.search.query import expression, parsed
 from auricle.watch import Progress, silent
 
 KS = (1, 5, 10)
 MOST = max(KS)  # results that count
+EMBEDDING_ALONE = Fusion(text=0.0, classes=0.0)
 BEFORE_GROUPS = 10 * MOST  # sounds by BM25, of which several may be of one recording
 
 
@@ -90,20 +92,14 @@ def evaluate(
     """
     if not asked:
         raise DataError("no queries: an evaluation needs one at least")
-    alone = replace(library.fusion, text=0.0, classes=0.0)
-    ways = {"fused": library.fusion, "embedding": alone, "words (BM25)": None}
-    found = []
-    for number, (way, fusion) in enumerate(ways.items()):
-        ranked = []
-        for done, one in enumerate(asked, 1):
-            if fusion is None:
-                ranked.append(by_words(library, one.query))
-            else:
-                results = library.search(one.query, MOST, fusion=fusion)
-                ranked.append([result.content for result in results])
-            progress("queries", number * len(asked) + done, len(ways) * len(asked))
-        found.append(measured(way, asked, ranked))
-    return found
+    ways: dict[str, list[list[str]]] = {"fused": [], "embedding": [], "words (BM25)": []}
+    for done, one in enumerate(asked, 1):
+        found = library.candidates(parsed(one.query))
+        for way, fusion in (("fused", library.fusion), ("embedding", EMBEDDING_ALONE)):
+            ways[way].append([result.content for result in found.results(fusion, MOST)])
+        ways["words (BM25)"].append(by_words(library, one.query))
+        progress("queries", done, len(asked))
+    return [measured(way, asked, ranked) for way, ranked in ways.items()]
 
 
 def measured(way: str, asked: Sequence[Asked], ranked: Sequence[Sequence[str]]) -> Retrieval:

@@ -34,6 +34,9 @@ class Fusion:
     unwanted: float = 0.5
 
 
+FUSION = Fusion()
+
+
 class Order(NamedTuple):
     """An order of N sounds, by ``scores`` [N], -inf for a sound that is not in it; ``share``: how
     much it counts, a number or [N], from 0 to 1."""
@@ -55,7 +58,5 @@ def ranks(scores: np.ndarray) -> np.ndarray:
 
 def fused(k: float, orders: Sequence[Order]) -> np.ndarray:
     """float64 [N], from 0 to 1, which is a sound that is the first of every order, wholly."""
-    if not orders:
-        return np.zeros(0)
     points = sum(one.weight * one.share * (k + 1) / (k + ranks(one.scores)) for one in orders)
     return np.asarray(points / sum(one.weight for one in orders))

@@ -6,6 +6,8 @@ not to read them.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from auricle.text.normalise import words
 
 _COMMON = frozenset(
@@ -38,6 +40,7 @@ def content_words(text: str) -> list[str]:
     return [word for word in words(text) if word not in _COMMON]
 
 
+@lru_cache(1 << 16)
 def _stems(word: str) -> frozenset[str]:
     if word[0] <= LAST_LATIN:
         return frozenset({_stem(word)})
