@@ -1,66 +1,26 @@
-"""The library over a small index: vectors that tests choose, and a text embedder of three words."""
+"""The library over a small index."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 import auricle
 from auricle.errors import DataError, QueryError
-from auricle.hub.ensemble import TextSide, load_text_sides
+from auricle.hub.ensemble import load_text_sides
 from auricle.search import library as library_module
 from auricle.search.evaluate import evaluate, read_queries
 from auricle.search.library import Library
 from auricle.search.store import Described, Index, Indexed, Maker
 from tests.helpers.skips import skipped_if_missing
-
-AXES = ("rain", "thunder", "dog")  # of the vectors
-
-
-class WordEmbedder:
-    """A text is the mean of the axes that it names; of none, a fourth one."""
-
-    def embed(self, texts):
-        rows = [[float(axis in text) for axis in AXES] for text in texts]
-        return torch.tensor([[*row, float(not any(row))] for row in rows])
-
-
-def vector(**parts: float) -> np.ndarray:
-    found = np.array([parts.get(axis, 0.0) for axis in AXES] + [0.1])
-    return (found / np.linalg.norm(found)).astype(np.float32)
-
-
-def sound(caption: str, tags=(), start_s=0.0, end_s=5.0, segment=False, **parts) -> Described:
-    return Described(start_s, end_s, caption, 0.5, 0.0, tags, segment, vector(**parts))
+from tests.helpers.small_index import small_index
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setattr(library_module, "model_digest", lambda name: "d1")
-    sides = (TextSide("debug", WordEmbedder()),)
-    monkeypatch.setattr(library_module, "load_text_sides", lambda name: sides)
-    files = {
-        "/a/shower.wav": [sound("rain falls", ("Rain",), rain=1.0)],
-        "/a/storm.wav": [
-            sound("rain falls and it roars", ("Rain", "Thunder"), rain=1, thunder=0.5)
-        ],
-        "/b/rex.wav": [sound("a dog barks", ("Dog",), dog=1.0)],
-        "/b/MetalGate02.wav": [sound("a clock ticks", dog=0.1)],
-        "/b/walk.wav": [
-            sound("a man speaks", end_s=90.0, dog=0.3, rain=0.3),
-            sound("a dog barks far away", ("Dog",), 30.0, 40.0, True, dog=0.9),
-            sound("a dog whines", ("Dog",), 60.0, 70.0, True, dog=0.7, rain=0.2),
-            sound("a man speaks", (), 0.0, 10.0, True, rain=0.1),
-        ],
-    }
-    with Index(tmp_path / "index", Maker("debug", "d1")) as index:
-        for path, sounds in files.items():
-            index.add([(Indexed(path, 1, 1, path, sounds[0].end_s, "WAV"), sounds)])
-        index.copy("/b/rex.wav", Indexed("/c/rex copy.wav", 1, 1, "/b/rex.wav", 5.0, "WAV"))
-    return tmp_path / "index"
+    return small_index(tmp_path / "index", monkeypatch)
 
 
 @pytest.fixture

@@ -70,8 +70,9 @@ def layout(vectors: np.ndarray) -> tuple[np.ndarray, str]:
             begin = 1e-4 * places / max(float(places[:, 0].std()), 1e-12)
             tsne = TSNE(init=begin, perplexity=perplexity, metric="cosine", random_state=0)
             places, method = tsne.fit_transform(vectors), "t-SNE"
-    places = places - places.min(axis=0)
-    return places / max(float(places.max()), 1e-12), method
+    lowest, highest = places.min(axis=0), places.max(axis=0)
+    middle, width = (lowest + highest) / 2, max(float((highest - lowest).max()), 1e-12)
+    return (places - middle) / width + 0.5, method
 
 
 def principal(vectors: np.ndarray) -> np.ndarray:
