@@ -164,3 +164,12 @@ def test_without_an_index_the_lists_are_one_line(run):
         result = run(option)
         assert result.exit_code == 2
         assert "no index there; make one" in result.stderr
+
+
+def test_a_map_is_written_beside_the_index(run, sounds, place):
+    run(sounds)
+    result = run("--near", 2)
+    assert result.exit_code == 0, result.output
+    assert f"a map of 3 recordings: {place / 'map.html'}" in result.stderr
+    assert "0.wav" in (place / "map.html").read_text(encoding="utf-8")
+    assert run("--near", 2, "--failed").exit_code == 2

@@ -86,6 +86,15 @@ def index(
             "--duplicates", help="List copies: the same, re-encoded, trimmed, or of another level."
         ),
     ] = False,
+    near: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=1000,
+            help="Write map.html into DIR: all recordings as points, each with the N most like it.",
+        ),
+    ] = None,
     format: Annotated[
         IndexFormat, typer.Option(help="Of --failed and --duplicates.")
     ] = IndexFormat.text,
@@ -97,12 +106,15 @@ def index(
     """
     with exit_codes():
         asked = {"--forget": forget, "--failed": failed, "--duplicates": duplicates}
+        asked["--near"] = near is not None
         _refuse_several([*[name for name, given in asked.items() if given]], rebuild)
         paths = [os.path.abspath(one) for one in folders or ()]  # noqa: PTH100  (keeps links apart)
         if failed:
             _list_failed(place, paths, format)
         elif duplicates:
             _list_duplicates(place, format)
+        elif near is not None:
+            _map(place, near)
         elif forget:
             _forget(place, paths)
         else:
@@ -220,6 +232,16 @@ def _list_duplicates(place: Path, format: IndexFormat) -> None:
         for one in group:
             _write(_copy_record(number + 1, one), format)
     sys.stdout.flush()
+
+
+def _map(place: Path, near: int) -> None:
+    from auricle.search.map import write_map
+    from auricle.search.store import Index
+
+    with Display() as display, Index(place, None, display.note) as opened:
+        path = place / "map.html"
+        number = write_map(opened, path, near)
+        display.note(f"a map of {number:,} recordings: {path}")
 
 
 def _copy_record(number: int, one: Copy) -> dict[str, object]:
