@@ -37,6 +37,9 @@ def _default_folder() -> Path:
     return default_folder()
 
 
+MAP = "map.html"
+
+
 class IndexFormat(StrEnum):
     text = "text"
     jsonl = "jsonl"
@@ -91,8 +94,9 @@ def index(
         typer.Option(
             metavar="N",
             min=1,
-            max=1000,
-            help="Write map.html into DIR: all recordings as points, each with the N most like it.",
+            max=100,
+            help="Write a page, map.html in the index, with a map and the N most like each sound.",
+            show_default=False,
         ),
     ] = None,
     format: Annotated[
@@ -114,7 +118,7 @@ def index(
         elif duplicates:
             _list_duplicates(place, format)
         elif near is not None:
-            _map(place, near)
+            _write_map(place, near)
         elif forget:
             _forget(place, paths)
         else:
@@ -234,14 +238,16 @@ def _list_duplicates(place: Path, format: IndexFormat) -> None:
     sys.stdout.flush()
 
 
-def _map(place: Path, near: int) -> None:
+def _write_map(place: Path, near: int) -> None:
     from auricle.search.map import write_map
     from auricle.search.store import Index
 
+    page = place / MAP
     with Display() as display, Index(place, None, display.note) as opened:
-        path = place / "map.html"
-        number = write_map(opened, path, near)
-        display.note(f"a map of {number:,} recordings: {path}")
+        number = write_map(opened, page, near)
+        display.note(f"{number:,} recordings on the map; open it in a browser")
+    sys.stdout.write(f"{printable(str(page))}\n")
+    sys.stdout.flush()
 
 
 def _copy_record(number: int, one: Copy) -> dict[str, object]:
