@@ -23,6 +23,8 @@ def nearest(
         wanted: [E] float32, of length 1.
         allowed: bool [N]; None allows every row.
     """
+    if not len(vectors):
+        return np.empty(0, np.int64)
     rough = torch.mv(_tensor(vectors), torch.from_numpy(wanted).half()).float().numpy()
     rows = np.arange(len(rough)) if allowed is None else np.flatnonzero(allowed)
     if len(rows) <= count:
@@ -36,6 +38,8 @@ def nearest(
 
 def cosines(vectors: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """[N, E] float16 and [E] float32, all of length 1 -> float32 [N]."""
+    if not len(vectors):  # of an index without any, E is 0
+        return np.empty(0, np.float32)
     return np.asarray(vectors, np.float32) @ wanted
 
 
