@@ -63,6 +63,16 @@ def test_a_missing_model_is_named(run):
     assert "huge: no such model" in result.stderr
 
 
+def test_a_wrong_index_is_told_before_the_model_is_loaded(run, tmp_path):
+    (tmp_path / "index.sqlite").write_bytes(b"no database, and long enough to be one" * 10)
+    for folder, told in ((tmp_path / "none", "no index there; make one"), (tmp_path, "damaged")):
+        result = run("serve", "--port", 0, "--model", "no such model", "--index", folder)
+        assert result.exit_code == 2
+        (line,) = result.stderr.splitlines()
+        assert str(folder) in line
+        assert told in line
+
+
 @pytest.fixture(scope="module")
 def served(yamnet_weights, tmp_path_factory) -> Iterator[tuple[subprocess.Popen, str]]:
     """The program, serving the embedded model, and its address."""

@@ -217,6 +217,7 @@ def test_models_limits_health_and_metrics(client):
         "max_upload_mb": 1.0,
         "max_files": 4,
         "max_duration_s": 40.0,
+        "search": False,
     }
     assert client.get("/healthz").json() == {"status": "ok"}
     assert client.get("/readyz").status_code == 200

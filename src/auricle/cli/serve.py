@@ -58,6 +58,12 @@ def serve(
             metavar="FOLDER", help="Of jobs, which survive a restart.", show_default="the cache's"
         ),
     ] = None,
+    index: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Of `auricle index`: its sounds can be searched, and its files had."
+        ),
+    ] = None,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
@@ -101,7 +107,7 @@ def serve(
         float, typer.Option(metavar="HOURS", min=0.001, help="Keep the results of jobs so long.")
     ] = 24.0,
 ) -> None:
-    """Serve captions, timelines and jobs over HTTP, to OpenAI's clients, too, and a page.
+    """Serve captions, timelines, jobs and search over HTTP, to OpenAI's clients, too, and a page.
 
     Listens on this machine alone unless --host says otherwise.
     """
@@ -111,6 +117,7 @@ def serve(
         from auricle.serve.config import ServiceConfig, default_data
         from auricle.serve.run import address_of, listening, log_to, server_of
         from auricle.serve.service import Service
+        from auricle.serve.sounds import Sounds
 
         config = ServiceConfig(
             host=host,
@@ -129,7 +136,9 @@ def serve(
         )
         if not (config.is_local or config.api_keys):
             say("warning", f"{host}: other machines can use this service; see --api-key-file")
-        with listening(host, port) as listener:  # first: loading takes longer than to fail
+        with contextlib.ExitStack() as stack:  # in this order: loading takes longer than to fail
+            listener = stack.enter_context(listening(host, port))
+            sounds = stack.enter_context(Sounds(index)) if index else None
             captioners: dict[str, Captioner] = {}
             for name in names:
                 using = ModelChoices(
@@ -137,7 +146,7 @@ def serve(
                 )
                 captioners[Path(name).name if Path(name).is_dir() else name] = using.load()
             log_to(sys.stderr)
-            with Service(captioners, config) as service:
+            with Service(captioners, config, sounds) as service:
                 server = server_of(service)
                 with contextlib.suppress(Stopped), stopping(server.stop):
                     say("note", f"serving {', '.join(captioners)} at {address_of(listener)}")

@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Request, UploadFile
+from fastapi import APIRouter, File, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel
+from starlette.datastructures import UploadFile
 
 from auricle.serve.forms import MEDIA_TYPES, CaptionForm, TimelineForm
 from auricle.serve.problems import RequestError, declared, of_recording, problem
@@ -111,6 +112,7 @@ class Limits(BaseModel):
     max_upload_mb: float
     max_files: int
     max_duration_s: float
+    search: bool  # there is an index: /v1/search
 
 
 def router(service: Service) -> APIRouter:
@@ -183,6 +185,7 @@ def router(service: Service) -> APIRouter:
             max_upload_mb=config.max_upload_mb,
             max_files=config.max_files,
             max_duration_s=config.max_duration_s,
+            search=service.sounds is not None,
         )
 
     @routes.get("/healthz", tags=["health"])

@@ -76,9 +76,10 @@ _MEANINGS = {
     404: "There is no such thing.",
     408: "The request came too slowly.",
     413: "The request, or a recording in it, is too large.",
+    416: "The range begins behind the end of the file.",
     422: "A recording or a setting cannot be used.",
     429: "Too much is waiting; come again after `Retry-After` seconds.",
-    503: "The service is ending.",
+    503: "The service is ending, or its index cannot be read now.",
 }
 
 

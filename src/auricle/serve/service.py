@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
 from auricle.allocator import trim
 from auricle.audio.isolated import Decoders
-from auricle.audio.load import Recording
+from auricle.audio.load import Recording, load_audio
 from auricle.errors import AudioError
 from auricle.parts import Parts
 from auricle.processors import usable
@@ -31,6 +31,7 @@ from auricle.watch import Progress
 if TYPE_CHECKING:
     from auricle.audio.kinds import AudioInput
     from auricle.pipeline import Captioner
+    from auricle.serve.sounds import Sounds
     from auricle.settings import Decoding
     from auricle.timeline.options import TimelineOptions
 
@@ -65,11 +66,17 @@ class Service:
 
     Attributes:
         names: of the models; the first is the default.
+        sounds: the index that is searched, if there is one.
         stopping: set when the service ends.
     """
 
-    def __init__(self, captioners: Mapping[str, Captioner], config: ServiceConfig) -> None:
-        self.config, self._captioners = config, dict(captioners)
+    def __init__(
+        self,
+        captioners: Mapping[str, Captioner],
+        config: ServiceConfig,
+        sounds: Sounds | None = None,
+    ) -> None:
+        self.config, self.sounds, self._captioners = config, sounds, dict(captioners)
         self.names = tuple(self._captioners)
         self.stopping = threading.Event()
         self.metrics = Metrics()
@@ -171,6 +178,21 @@ class Service:
 
         with self._place_for(1):
             return await self.in_background(work)
+
+    async def hear(
+        self, path: Path, name: str, rate_hz: int, start_s: float, end_s: float
+    ) -> Recording:
+        """A section of the file ``path``, which a process of its own decodes.
+
+        Raises:
+            AudioError: it cannot be read.
+            RequestError: too many recordings wait.
+        """
+        source = self._decoders.source(path, name)
+        with self._place_for(1):
+            return await asyncio.get_running_loop().run_in_executor(
+                self._readers, load_audio, source, rate_hz, start_s, end_s
+            )
 
     async def in_background(self, work: Callable[[threading.Event], T]) -> T:
         """What ``work`` returns, in a thread that gives way to short requests; its event is set
