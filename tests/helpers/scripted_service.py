@@ -23,6 +23,7 @@ from auricle.serve.config import ServiceConfig
 from auricle.serve.guard import headers
 from auricle.serve.problems import problem
 from auricle.serve.run import address_of, listening
+from tests.helpers import scripted_search
 
 TEXTS = ("a woman is speaking", "a crowd of people applauding", "a door slams & someone <laughs>")
 CAPTION = "a woman speaks and a crowd applauds"
@@ -41,6 +42,8 @@ class Script:
         cut: the first connection ends after so many events, without an end.
         spans: number of records in the timeline.
         columns: of the picture.
+        sounds: in the index; None if there is none.
+        gone: ids of sounds whose files are not there any more.
     """
 
     key: str | None = None
@@ -57,6 +60,8 @@ class Script:
     hold: int | None = None
     cut: int | None = None
     note: str | None = None
+    sounds: int | None = None
+    gone: tuple[int, ...] = ()
 
 
 @dataclass
@@ -72,6 +77,7 @@ class ScriptedService:
     Attributes:
         orders: the fields of each order, (name, value), in their order.
         uploads: the bytes of each recording, by its name.
+        searches: the fields of each search.
         asked: (method, path, headers) of each request.
     """
 
@@ -85,6 +91,7 @@ class ScriptedService:
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         self.deleted: list[str] = []
         self.uploads: dict[str, bytes] = {}
+        self.searches: list[dict[str, Any]] = []
 
     def __enter__(self) -> ScriptedService:
         self._listening = listening("127.0.0.1", 0)
@@ -106,6 +113,7 @@ class ScriptedService:
         app, ids = FastAPI(), itertools.count(1)
         security = [(name.decode(), value.decode()) for name, value in headers(ServiceConfig())]
         app.include_router(page.router())
+        app.include_router(scripted_search.router(self))
 
         @app.middleware("http")
         async def guard(request: Request, call_next: Any) -> Response:
@@ -126,7 +134,11 @@ class ScriptedService:
 
         @app.get("/v1/limits")
         def limits() -> dict[str, Any]:
-            return {"max_upload_mb": self.script.max_upload_mb, "max_duration_s": 14_400.0}
+            return {
+                "max_upload_mb": self.script.max_upload_mb,
+                "max_duration_s": 14_400.0,
+                "search": self.script.sounds is not None,
+            }
 
         @app.post("/v1/jobs")
         async def order(request: Request) -> Response:

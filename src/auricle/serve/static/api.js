@@ -93,6 +93,7 @@ export function problemOf(status, body, retryAfter) {
     return new Problem("problem.busy", {message, retry_s: retry_s ?? 5})
   }
   if (error.code === "job_not_found") return new Problem("problem.gone")
+  if (error.code === "file_gone" || error.code === "sound_not_found") return new Problem("problem.sound-gone")
   if (status === 413) return new Problem("problem.large")
   const key = {415: "problem.unusable", 422: "problem.unusable"}[status] ?? (status < 500 ? "problem.refused" : "problem.server")
   return new Problem(key, {message, params: {status}})

@@ -1,11 +1,13 @@
-// The page: files and recordings come in, each gets a card.
+// The page: files and recordings come in, each gets a card; and sounds of an index are found.
 
 import {getJson, keyring} from "./api.js"
 import {Card} from "./card.js"
 import {announce, el} from "./dom.js"
 import {LANGUAGES, preferred, remember, speak, t, tell} from "./i18n.js"
 import {Recorder} from "./recorder.js"
+import {Search} from "./search.js"
 import {Settings} from "./settings.js"
+import {Tabs} from "./tabs.js"
 import {clock} from "./times.js"
 
 const UPLOADS = 2  // at a time
@@ -14,6 +16,8 @@ const QUIET = .003  // of full scale, -50 dB: no sound comes in
 
 const $ = id => document.getElementById(id)
 const settings = new Settings($("settings-form"))
+const tabs = new Tabs($("tabs"), {caption: $("caption-panel"), search: $("search-panel")})
+const search = new Search($("search-panel"), {caption: captionFound, limits: () => limits})
 let limits = {}
 
 async function begin() {
@@ -32,6 +36,10 @@ async function learn() {
     const [models, found] = await Promise.all([getJson("/v1/models"), getJson("/v1/limits")])
     limits = found
     settings.offer(models.data.map(one => one.id))
+    if (limits.search) {
+      await getJson("/v1/index").then(index => search.offer(index), () => {})  // told by a search
+      tabs.offer()
+    }
     tell($("limits"), "intake.limit", {limit: limits.max_upload_mb})
   } catch (problem) {
     tell($("limits"), problem.key === "problem.lost" ? "intake.lost" : "intake.unknown")
@@ -76,12 +84,16 @@ function takeFiles() {
   const over = event => {
     if (![...event.dataTransfer.types].includes("Files")) return
     event.preventDefault()
-    drop.classList.toggle("over", event.type === "dragover")
+    const place = tabs.chosen === "search" ? search.form : drop
+    place.classList.toggle("over", event.type === "dragover")
   }
   for (const kind of ["dragover", "dragleave"]) document.addEventListener(kind, over)
   document.addEventListener("drop", event => {
     over(event)
-    if (event.dataTransfer.files.length) add([...event.dataTransfer.files])
+    const files = [...event.dataTransfer.files]
+    if (!files.length) return
+    if (tabs.chosen === "search") search.by(files[0])
+    else add(files)
   })
 }
 
@@ -100,6 +112,12 @@ function add(files) {
   announce(t("added", {count: cards.length}))
   for (const card of cards) card.run()
   cards[0]?.element.scrollIntoView({block: "nearest"})
+}
+
+/** Caption a sound that was found. */
+function captionFound(file) {
+  tabs.choose("caption")
+  add([file])
 }
 
 function removed({element, file}) {

@@ -9,6 +9,7 @@ import {follow} from "./events.js"
 import {t, tell} from "./i18n.js"
 import {Picture} from "./picture.js"
 import {Player} from "./player.js"
+import {problemElements} from "./problems.js"
 import {Spans} from "./spans.js"
 import {TimelineView} from "./timeline.js"
 import {clock} from "./times.js"
@@ -276,14 +277,11 @@ export class Card {
   }
 
   #fail(problem) {
-    if (!(problem instanceof Problem)) console.error(problem)
-    const known = problem instanceof Problem ? problem : new Problem("problem.page", {message: problem.message})
     this.element.classList.add("failed")
     this.#end("card.failed")
     this.work.hidden = true
     this.problem.replaceChildren(
-      el("p", {t: [known.key, {limit: this.limits().max_upload_mb ?? "?", ...known.params}]}),
-      ...(known.said ? [el("p", {class: "said-by", lang: "en"}, known.said)] : []),
+      ...problemElements(problem, this.limits()),
       el("p", {class: "actions"}, button("again", "card.retry", () => {
         this.run()
         this.title.focus()
