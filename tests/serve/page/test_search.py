@@ -65,7 +65,16 @@ def test_results_say_what_where_and_how_well(searching, stub):
     assert page.get_by_role("heading", name="The best 20").is_visible()
     assert page.locator("#live").inner_text() == "The best 20"
     first, second = (rows.nth(n).inner_text() for n in (0, 1))
-    for told in (GATE, "gate & fence", "field", "0:02", "Sure (0.81)", "1 copy", "Fit 1.00"):
+    for told in (
+        GATE,
+        "gate & fence",
+        "field",
+        "0:02",
+        "Sure (0.81)",
+        "1 copy",
+        "Fit 1.00",
+        "Similarity 0.50",
+    ):
         assert told in first
     for told in (RAIN, "sounds/night", "0:20 – 0:30 of 1:02:05", "also at 0:40, 1:30", "Fit 0.96"):
         assert told in second

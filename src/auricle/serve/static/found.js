@@ -115,13 +115,16 @@ export class FoundView {
       ...tags.slice(0, MOST_TAGS).map(tag => el("li", {lang: "en"}, tag)))
   }
 
-  /** How well it fits, as a bar and a number. */
+  /** How well it fits beside the others, as a bar and a number; and by itself, as a cosine. */
   #fit() {
+    const cosine = this.found.likeness ?? this.found.similarity
     const bar = el("i")
     bar.style.setProperty("--fit", this.found.score)
     return el("p", {class: "fit", title: "search.fit.about"},
       el("span", {class: "bar", "aria-hidden": "true"}, bar),
-      el("span", {class: "figures", t: ["found.fit", {number: this.found.score.toFixed(2)}]}))
+      el("span", {class: "figures", t: ["found.fit", {number: this.found.score.toFixed(2)}]}),
+      cosine === null ? null
+        : el("span", {class: "figures", t: ["found.cosine", {number: cosine.toFixed(2)}]}))
   }
 
   async #play() {
