@@ -138,6 +138,8 @@ def test_full_text_finds_captions_tags_and_names_with_the_best_first(folder):
         assert score >= less > 0
         assert [one for one, _ in index.text_ranks("bark", 10)] == [1]  # caption: barks; its stem
         assert [one for one, _ in index.text_ranks("name : dog", 10)] == [1]
+        assert index.matching("bell", 10) == sorted([first, second])
+        assert index.matching("bell", 1) == [min(first, second)]
         assert [one for one, _ in index.text_ranks("bell", 1)] == [first]
         assert index.text_ranks("whale", 10) == []
         with pytest.raises(DataError, match=r"no query of full text"):
