@@ -35,7 +35,7 @@ def test_without_a_speaker_or_the_package(monkeypatch, write_tone):
     device = SimpleNamespace(play=refuse, stop=lambda: None, PortAudioError=NoDeviceError)
     monkeypatch.setitem(sys.modules, "sounddevice", device)
     path = write_tone("a.wav")
-    with pytest.raises(AudioError, match="cannot be played here .no default device.; connect"):
+    with pytest.raises(AudioError, match=r"cannot be played here .no default device.; connect"):
         play(path)
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(MissingDependencyError, match=r"a speaker needs sounddevice, .*\[listen\]"):
