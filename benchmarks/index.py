@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,10 @@ WORDS = (
     " bird sing water run crowd cheer child play music saw cut glass break thunder roll train horn"
     " clock tick keyboard type frying pan sizzle baby cry cat purr helicopter fly siren wail"
 ).split()
+# As in a language, few words are common.
+WORDS += [f"word{number}" for number in range(2000)]
+SHARES = [1 / (number + 10) for number in range(len(WORDS))]
+TAGS = [f"class{number}" for number in range(500)]
 
 
 def main() -> None:
@@ -68,7 +73,7 @@ def filled(folder: Path, number: int) -> None:
         vectors = np.random.default_rng(1).standard_normal((100, DIM)).astype(np.float32)
         for vector in vectors:
             dots.append(seconds(lambda v=vector: best(ids, rows, v, 100)))
-            match = " OR ".join(rng.sample(WORDS, 2))
+            match = " OR ".join(rng.choices(WORDS, SHARES, k=2))
             texts.append(seconds(lambda m=match: index.text_ranks(m, 100)))
             chosen.append(seconds(lambda: index.ids_in("/sounds/7", 5.0)))
         for name, found in (("dot products", dots), ("full text", texts), ("folder", chosen)):
@@ -87,8 +92,8 @@ def batches(number: int) -> Iterator[list[tuple[Indexed, list[Described]]]]:
                 Indexed(f"/sounds/{n % 50}/{n}.wav", n, n, f"{n:032x}", 5.0, "wav"),
                 [
                     Described(
-                        *(0.0, n % 10 + 1.0, " ".join(words.choices(WORDS, k=8)), 0.5, 0.1),
-                        ("Dog", "Bark"),
+                        *(0.0, n % 10 + 1.0, " ".join(words.choices(WORDS, SHARES, k=8)), 0.5, 0.1),
+                        tuple(words.sample(TAGS, 3)),
                         vector=vector,
                     )
                 ],
@@ -100,6 +105,7 @@ def batches(number: int) -> Iterator[list[tuple[Indexed, list[Described]]]]:
 def best(ids: np.ndarray, rows: np.ndarray, vector: np.ndarray, most: int) -> np.ndarray:
     import torch
 
+    warnings.simplefilter("ignore")  # rows cannot be written, and are not
     found = torch.from_numpy(rows) @ torch.from_numpy(vector).to(torch.float16)
     return ids[found.topk(most).indices.numpy()]
 

@@ -168,7 +168,8 @@ class Index:
     def __init__(self, folder: Path, maker: Maker | None = None, on_note: Note = silent) -> None:
         self.folder, self.writable, self._note = Path(folder), maker is not None, on_note
         self._lock = threading.RLock()
-        self._matrix: tuple[int, np.ndarray, np.ndarray] | None = None
+        self._matrix: tuple[int, np.ndarray, np.ndarray] | None = None  # of a generation
+        self._times: tuple[int, np.ndarray, np.ndarray] | None = None
         with contextlib.ExitStack() as stack:
             if maker:
                 stack.enter_context(_alone(self.folder))
@@ -263,16 +264,25 @@ class Index:
     ) -> np.ndarray:
         """ids, int64, ascending, of the sounds of files below ``folder`` (or of this file) that
         last for ``min_duration_s`` or longer."""
-        where, values = ["end_s - start_s >= ?"], [min_duration_s or 0.0]
-        if folder is not None:
-            within, more = _below(folder)
-            where, values = [*where, within], [*values, *more]
-        rows = self._all(
-            f"SELECT id FROM sounds JOIN files ON file = number WHERE {' AND '.join(where)}"
-            " ORDER BY id",
-            *values,
-        )
-        return np.array([one for (one,) in rows], np.int64)
+        ids, lengths = self._lengths()
+        if min_duration_s:
+            ids = ids[lengths >= min_duration_s]
+        if folder is None:
+            return ids
+        within, values = _below(folder)
+        query = f"SELECT id FROM sounds WHERE file IN (SELECT number FROM files WHERE {within})"
+        inside = np.array([one for (one,) in self._all(query, *values)], np.int64)
+        return np.intersect1d(ids, inside, assume_unique=True)
+
+    def _lengths(self) -> tuple[np.ndarray, np.ndarray]:
+        """ids, int64 [N], ascending, and seconds [N] of all sounds, of the latest commit."""
+        with self._lock:
+            ((generation,),) = self._all("SELECT generation FROM made")
+            if not self._times or self._times[0] != generation:
+                rows = self._all("SELECT id, end_s - start_s FROM sounds ORDER BY id")
+                ids = np.array([one for one, _ in rows], np.int64)
+                self._times = (generation, ids, np.array([length for _, length in rows]))
+            return self._times[1:]
 
     def files(self, folder: str | os.PathLike[str] | None = None) -> Iterator[Indexed]:
         """The files of the index, or those below ``folder``, in the order of their paths."""
