@@ -63,6 +63,17 @@ def test_folders_are_indexed_and_brought_up_to_date(run, sounds, place):
     assert (place / MATRIX).exists()
 
 
+def test_a_run_without_changes_leaves_the_matrix_and_tells_of_a_damaged_one(run, sounds, place):
+    run(sounds)
+    before = (place / MATRIX).stat()
+    assert "damaged" not in run().stderr
+    assert (place / MATRIX).stat().st_ino == before.st_ino
+    content = (place / MATRIX).read_bytes()
+    (place / MATRIX).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert f"{MATRIX}: damaged or of another index; made again from {NAME}" in run().stderr
+    assert (place / MATRIX).read_bytes() == content
+
+
 def test_nothing_to_hear_loads_no_model(run, sounds, monkeypatch):
     run(sounds)
     monkeypatch.setattr(ModelChoices, "load", lambda self: 1 / 0)

@@ -103,7 +103,8 @@ class Indexer:
             self._write()
         self._copy(twice)
         gone = [path for path in gone if next(self.index.files(path), None)]  # else it has moved
-        self.index.remove(gone)
+        if gone:
+            self.index.remove(gone)
         self._summary.gone = len(gone)
         self.index.save_matrix()
         return self._summary
