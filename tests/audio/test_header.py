@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from auricle.audio.header import probe
@@ -22,9 +23,10 @@ def test_a_film_tells_its_container_and_codec(tmp_path):
     av = pytest.importorskip("av")
     path = tmp_path / "a.m4a"
     with av.open(str(path), "w", format="mp4") as file:
-        stream = file.add_stream("aac", rate=16_000)
-        frame = av.AudioFrame(format="fltp", layout="mono", samples=1024)
-        frame.rate = 16_000
+        stream = file.add_stream("aac", rate=16_000, layout="mono")
+        samples = np.zeros((1, 16_000), np.float32)
+        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+        frame.sample_rate = 16_000
         file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
     assert probe(path).format == "m4a aac"
