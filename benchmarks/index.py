@@ -26,7 +26,8 @@ from pathlib import Path
 import numpy as np
 
 from auricle.audio.find import find_audio_files
-from auricle.search.store import MATRIX, NAME, Described, Index, Indexed, Maker
+from auricle.search.rows import Described, Indexed, Maker
+from auricle.search.store import MATRIX, NAME, Index
 
 DIM, BATCH = 384, 1000
 WORDS = (

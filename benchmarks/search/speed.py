@@ -20,7 +20,8 @@ import torch
 
 import auricle
 from auricle.fetch.identity import model_digest
-from auricle.search.store import Described, Index, Indexed, Maker
+from auricle.search.rows import Described, Indexed, Maker
+from auricle.search.store import Index
 
 WHO = (
     "a man,a woman,a dog,birds,a car,an engine,rain,wind,a crowd,a baby,water,a train,music,"

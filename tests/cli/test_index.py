@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from auricle.cli import app
 from auricle.cli.loading import ModelChoices
-from auricle.search.store import MATRIX, NAME, Index, Maker
+from auricle.search.rows import Maker
+from auricle.search.store import MATRIX, NAME, Index
 from tests.helpers.models import captioner_of, make_bundle
 from tests.search.conftest import write_noise
 

@@ -9,7 +9,8 @@ import torch
 
 from auricle.hub.ensemble import TextSide
 from auricle.search import library as library_module
-from auricle.search.store import Described, Index, Indexed, Maker
+from auricle.search.rows import Described, Indexed, Maker
+from auricle.search.store import Index
 
 AXES = ("rain", "thunder", "dog")  # of the vectors
 

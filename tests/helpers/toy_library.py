@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from auricle.search.library import Library
-from auricle.search.store import Described, Index, Indexed, Maker
+from auricle.search.rows import Described, Indexed, Maker
+from auricle.search.store import Index
 from tests.helpers.sounds import tone
 
 MAKER = Maker("toy", "0123456789abcdef")

@@ -12,7 +12,7 @@ import soundfile
 from auricle.audio.load import load_audio
 from auricle.errors import AudioError
 from auricle.search.hear import HeardFile
-from auricle.search.store import Described, Indexed, Maker
+from auricle.search.rows import Described, Indexed, Maker
 
 MAKER = Maker("debug", "abcdef0123456789")
 

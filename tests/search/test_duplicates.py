@@ -12,7 +12,8 @@ import soxr
 from auricle.search import duplicates
 from auricle.search.duplicates import Copy, find_copies, similar
 from auricle.search.fingerprint import Fingerprint
-from auricle.search.store import Described, Index, Indexed
+from auricle.search.rows import Described, Indexed
+from auricle.search.store import Index
 from tests.search.conftest import MAKER
 
 RATE = 16_000

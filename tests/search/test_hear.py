@@ -9,7 +9,7 @@ import torch
 
 from auricle.errors import ModelError
 from auricle.search.hear import Listener
-from auricle.search.store import Indexed
+from auricle.search.rows import Indexed
 from tests.helpers.models import captioner_of, make_bundle
 from tests.search.conftest import write_noise
 

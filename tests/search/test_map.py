@@ -10,7 +10,8 @@ import pytest
 
 from auricle.errors import DataError
 from auricle.search.map import layout, nearest_of_each, principal, write_map
-from auricle.search.store import Described, Index, Indexed, Maker
+from auricle.search.rows import Described, Indexed, Maker
+from auricle.search.store import Index
 
 
 @pytest.fixture

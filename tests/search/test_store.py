@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from auricle.errors import DataError
-from auricle.search.store import MATRIX, NAME, Described, Index, Indexed, Maker, erase, name_words
+from auricle.search.rows import Described, Indexed, Maker, name_words
+from auricle.search.store import MATRIX, NAME, Index, erase
 
 MAKER = Maker("debug", "abcdef0123456789")
 DIM = 8

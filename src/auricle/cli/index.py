@@ -135,7 +135,8 @@ def _update(
 ) -> None:
     from auricle.fetch.identity import model_digest
     from auricle.search.indexer import Indexer
-    from auricle.search.store import Index, Maker, erase
+    from auricle.search.rows import Maker
+    from auricle.search.store import Index, erase
 
     for path in paths:
         if not Path(path).is_dir() and not _is_known(place, path):
@@ -195,7 +196,8 @@ def _known_folders(place: Path) -> list[str]:
 
 
 def _forget(place: Path, paths: Sequence[str]) -> None:
-    from auricle.search.store import Index, Maker
+    from auricle.search.rows import Maker
+    from auricle.search.store import Index
 
     if not paths:
         raise typer.BadParameter("name the folders to forget.", param_hint="'--forget'")

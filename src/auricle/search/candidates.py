@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 
 from auricle.search.fusion import Fusion, Order, fused
-from auricle.search.store import Sound
+from auricle.search.rows import Sound
 
 SHARED = (
     "audio",

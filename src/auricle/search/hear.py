@@ -24,7 +24,7 @@ from auricle.model.pooled import PooledMemory
 from auricle.outcomes import Captioned
 from auricle.records import Caption
 from auricle.search.fingerprint import Fingerprint
-from auricle.search.store import Described, Indexed
+from auricle.search.rows import Described, Indexed
 from auricle.settings import Decoding
 from auricle.timeline.options import TimelineOptions
 from auricle.timeline.timeline import Timeline

@@ -21,7 +21,8 @@ from auricle.audio.header import probe
 from auricle.audio.lookahead import in_order
 from auricle.audio.source import digest_of
 from auricle.errors import AudioError
-from auricle.search.store import Described, Index, Indexed
+from auricle.search.rows import Described, Indexed
+from auricle.search.store import Index
 from auricle.watch import Note, Progress, silent
 
 if TYPE_CHECKING:

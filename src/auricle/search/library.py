@@ -24,7 +24,8 @@ from auricle.search.candidates import Candidates, Result
 from auricle.search.fusion import FUSION, Fusion
 from auricle.search.nearest import cosines, nearest
 from auricle.search.query import Query, expression, parsed, stems
-from auricle.search.store import Index, Sound, default_folder, name_words
+from auricle.search.rows import Sound, name_words
+from auricle.search.store import Index, default_folder
 from auricle.watch import Note, silent
 
 if TYPE_CHECKING:

@@ -11,14 +11,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -27,121 +25,28 @@ from auricle.fetch.cache import cache_folder
 from auricle.files import lock
 from auricle.ledger import UNWRITABLE, stored_text
 from auricle.search.matrix import WrongMatrixError, read_matrix, write_matrix
+from auricle.search.rows import (
+    DESCRIBED,
+    FILE,
+    FORMAT,
+    SOUND,
+    TABLES,
+    VERSION,
+    Described,
+    Indexed,
+    Maker,
+    Sound,
+    below,
+    marks,
+    name_words,
+    sound_of,
+    values_of,
+)
 from auricle.watch import Note, silent
 
 NAME, MATRIX, LOCK = "index.sqlite", "vectors.f16", "index.lock"
-FORMAT, VERSION = 0x61756978, 1  # SQLite's application_id ("auix") and user_version
 TIMEOUT_S = 10.0  # for a reader
 TOGETHER = 500  # rows that one query asks for by their ids
-
-TABLES = """
-CREATE TABLE made (
-    -- One row.
-    model TEXT NOT NULL,      -- its name
-    digest TEXT NOT NULL,     -- of its files
-    dim INTEGER NOT NULL,     -- of the vectors; 0 while there is none
-    generation INTEGER NOT NULL,  -- grows whenever a vector comes or goes
-    mark BLOB NOT NULL        -- 16 bytes that no other index has
-);
-CREATE TABLE folders (
-    path TEXT PRIMARY KEY     -- of those that are indexed
-);
-CREATE TABLE files (
-    number INTEGER PRIMARY KEY,
-    audio TEXT NOT NULL UNIQUE,   -- absolute path
-    size INTEGER NOT NULL,        -- in bytes
-    mtime_ns INTEGER NOT NULL,
-    content TEXT NOT NULL,        -- BLAKE2b of its bytes
-    duration_s REAL NOT NULL,
-    format TEXT NOT NULL,
-    reason TEXT NOT NULL,         -- why it cannot be heard; else empty
-    print BLOB                    -- its fingerprint
-);
-CREATE INDEX contents ON files (content);
-CREATE TABLE sounds (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again
-    file INTEGER NOT NULL REFERENCES files (number) ON DELETE CASCADE,
-    start_s REAL NOT NULL,
-    end_s REAL NOT NULL,
-    caption TEXT NOT NULL,
-    confidence REAL,
-    score REAL,
-    tags TEXT NOT NULL,           -- JSON: classes, best first
-    segment INTEGER NOT NULL,     -- of a long recording
-    vector BLOB                   -- float16, of length 1; none of silence
-);
-CREATE INDEX owners ON sounds (file);
-CREATE VIRTUAL TABLE words USING fts5 (
-    caption, tags, name, tokenize = 'porter unicode61 remove_diacritics 2'
-);
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Sound:
-    """A recording, or a segment of a long one.
-
-    Attributes:
-        id: never used for another sound; it stays when the file is moved.
-        audio: absolute path of the file.
-        tags: classes that the encoder hears, best first; none where it has no classes.
-        duration_s, format, content: of the file; the content is the BLAKE2b of its bytes.
-        segment: it is a part of a long recording, which is a sound by itself, too.
-    """
-
-    id: int
-    audio: str
-    start_s: float
-    end_s: float
-    caption: str
-    confidence: float | None
-    score: float | None
-    tags: tuple[str, ...]
-    duration_s: float
-    format: str
-    content: str
-    segment: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Indexed:
-    """A file of the index; ``reason``: why it cannot be heard, else empty."""
-
-    audio: str
-    size: int
-    mtime_ns: int
-    content: str
-    duration_s: float = 0.0
-    format: str = ""
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """What the model says of a file or a segment of it; ``vector``: [E], of length 1."""
-
-    start_s: float
-    end_s: float
-    caption: str
-    confidence: float | None = None
-    score: float | None = None
-    tags: tuple[str, ...] = ()
-    segment: bool = False
-    vector: np.ndarray | None = None
-
-
-class Maker(NamedTuple):
-    """The model that an index is made by: its name, and a digest of its files."""
-
-    model: str
-    digest: str
-
-
-FILE, DESCRIBED = ", ".join(Indexed.__match_args__), ", ".join(Described.__match_args__)
-SOUND = (
-    "id, audio, start_s, end_s, caption, confidence, score, tags, duration_s, format, content,"
-    " segment FROM sounds JOIN files ON file = number"
-)
 
 
 def default_folder() -> Path:
@@ -212,15 +117,15 @@ class Index:
             while rows := self._all(
                 f"SELECT {SOUND} WHERE id > ? ORDER BY id LIMIT {TOGETHER}", last
             ):
-                yield from map(_sound, rows)
+                yield from map(sound_of, rows)
                 last = rows[-1][0]
             return
         wanted = [int(one) for one in ids]
         for first in range(0, len(wanted), TOGETHER):
             some = wanted[first : first + TOGETHER]
-            rows = self._all(f"SELECT {SOUND} WHERE id IN ({_marks(some)})", *some)
+            rows = self._all(f"SELECT {SOUND} WHERE id IN ({marks(some)})", *some)
             found = {row[0]: row for row in rows}
-            yield from (_sound(found[one]) for one in some if one in found)
+            yield from (sound_of(found[one]) for one in some if one in found)
 
     def vectors(self) -> tuple[np.ndarray, np.ndarray]:
         """ids, int64 [N], ascending, and unit vectors, float16 [N, E], of the sounds that have one:
@@ -269,7 +174,7 @@ class Index:
             ids = ids[lengths >= min_duration_s]
         if folder is None:
             return ids
-        within, values = _below(folder)
+        within, values = below(folder)
         query = f"SELECT id FROM sounds WHERE file IN (SELECT number FROM files WHERE {within})"
         inside = np.array([one for (one,) in self._all(query, *values)], np.int64)
         return np.intersect1d(ids, inside, assume_unique=True)
@@ -286,7 +191,7 @@ class Index:
 
     def files(self, folder: str | os.PathLike[str] | None = None) -> Iterator[Indexed]:
         """The files of the index, or those below ``folder``, in the order of their paths."""
-        within, values = _below(folder) if folder is not None else ("1", [])
+        within, values = below(folder) if folder is not None else ("1", [])
         for audio, *rest in self._all(
             f"SELECT {FILE} FROM files WHERE {within} ORDER BY audio", *values
         ):
@@ -392,8 +297,8 @@ class Index:
             run("DELETE FROM files WHERE audio = ?", (stored_text(audio),))
 
     def _put_file(self, file: Indexed) -> int:
-        values = {**_values(file), "audio": stored_text(file.audio)}
-        query = f"INSERT INTO files ({FILE}) VALUES ({_marks(values)}) RETURNING number"
+        values = {**values_of(file), "audio": stored_text(file.audio)}
+        query = f"INSERT INTO files ({FILE}) VALUES ({marks(values)}) RETURNING number"
         ((number,),) = self._database.execute(query, tuple(values.values()))
         return number
 
@@ -404,9 +309,9 @@ class Index:
             vector = np.asarray(one.vector, "<f2").tobytes()
             self.dim = self.dim or len(one.vector)
             assert len(one.vector) == self.dim, "one model gives vectors of one length"
-        values = {**_values(one), "tags": json.dumps(one.tags), "vector": vector}
+        values = {**values_of(one), "tags": json.dumps(one.tags), "vector": vector}
         ((sound,),) = run(
-            f"INSERT INTO sounds (file, {DESCRIBED}) VALUES (?, {_marks(values)}) RETURNING id",
+            f"INSERT INTO sounds (file, {DESCRIBED}) VALUES (?, {marks(values)}) RETURNING id",
             (number, *values.values()),
         )
         run(
@@ -553,14 +458,6 @@ def erase(folder: Path) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
-def name_words(audio: str) -> str:
-    """The name of a file for full text, and its words: "MetalGate01.wav" -> "MetalGate01 Metal Gate
-    01"."""
-    stem = Path(audio).stem.encode("utf-8", "replace").decode()
-    apart = re.sub(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])|(?<=[a-z])(?=[A-Z])", " ", stem)
-    return stem if apart == stem else f"{stem} {apart}"
-
-
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """The only process that writes the index in ``folder``, until it ends; makes the folder.
@@ -584,30 +481,3 @@ def _alone(folder: Path) -> Iterator[None]:
                 " another folder by --index"
             )
         yield
-
-
-def _below(folder: str | os.PathLike[str]) -> tuple[str, list[Any]]:
-    """A condition on ``audio``: it is ``folder``, or below it; and its values."""
-    path = os.fsencode(os.path.abspath(folder))  # noqa: PTH100  (keeps links apart)
-    first = path.rstrip(b"/") + b"/"
-    after = first[:-1] + b"0"  # the character after the slash
-    ranges, values = [], []
-    for kind in ("TEXT", "BLOB"):  # a path that is not Unicode is stored as its bytes
-        ranges.append(f"audio = CAST(? AS {kind})")
-        ranges.append(f"audio >= CAST(? AS {kind}) AND audio < CAST(? AS {kind})")
-        values += [path, first, after]
-    return f"({' OR '.join(ranges)})", values
-
-
-def _values(one: Indexed | Described) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in one.__match_args__}
-
-
-def _marks(values: Collection[Any]) -> str:
-    return ", ".join("?" * len(values))
-
-
-def _sound(row: tuple) -> Sound:
-    found = dict(zip(Sound.__match_args__, row, strict=True))
-    audio, tags = os.fsdecode(found["audio"]), tuple(json.loads(found["tags"]))
-    return Sound(**found | {"audio": audio, "tags": tags, "segment": bool(found["segment"])})

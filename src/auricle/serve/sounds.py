@@ -18,7 +18,7 @@ from auricle.search.store import NAME
 from auricle.serve.problems import RequestError
 
 if TYPE_CHECKING:
-    from auricle.search.store import Sound
+    from auricle.search.rows import Sound
 
 LOG = logging.getLogger("auricle.serve")
 MOST_WAITING = 64  # searches

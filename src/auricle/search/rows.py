@@ -1,0 +1,160 @@
+"""Rows of the store of an index: sounds, files, and the tables that hold them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FORMAT, VERSION = 0x61756978, 1  # SQLite's application_id ("auix") and user_version
+
+TABLES = """
+CREATE TABLE made (
+    -- One row.
+    model TEXT NOT NULL,      -- its name
+    digest TEXT NOT NULL,     -- of its files
+    dim INTEGER NOT NULL,     -- of the vectors; 0 while there is none
+    generation INTEGER NOT NULL,  -- grows whenever a vector comes or goes
+    mark BLOB NOT NULL        -- 16 bytes that no other index has
+);
+CREATE TABLE folders (
+    path TEXT PRIMARY KEY     -- of those that are indexed
+);
+CREATE TABLE files (
+    number INTEGER PRIMARY KEY,
+    audio TEXT NOT NULL UNIQUE,   -- absolute path
+    size INTEGER NOT NULL,        -- in bytes
+    mtime_ns INTEGER NOT NULL,
+    content TEXT NOT NULL,        -- BLAKE2b of its bytes
+    duration_s REAL NOT NULL,
+    format TEXT NOT NULL,
+    reason TEXT NOT NULL,         -- why it cannot be heard; else empty
+    print BLOB                    -- its fingerprint
+);
+CREATE INDEX contents ON files (content);
+CREATE TABLE sounds (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again
+    file INTEGER NOT NULL REFERENCES files (number) ON DELETE CASCADE,
+    start_s REAL NOT NULL,
+    end_s REAL NOT NULL,
+    caption TEXT NOT NULL,
+    confidence REAL,
+    score REAL,
+    tags TEXT NOT NULL,           -- JSON: classes, best first
+    segment INTEGER NOT NULL,     -- of a long recording
+    vector BLOB                   -- float16, of length 1; none of silence
+);
+CREATE INDEX owners ON sounds (file);
+CREATE VIRTUAL TABLE words USING fts5 (
+    caption, tags, name, tokenize = 'porter unicode61 remove_diacritics 2'
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A recording, or a segment of a long one.
+
+    Attributes:
+        id: never used for another sound; it stays when the file is moved.
+        audio: absolute path of the file.
+        tags: classes that the encoder hears, best first; none where it has no classes.
+        duration_s, format, content: of the file; the content is the BLAKE2b of its bytes.
+        segment: it is a part of a long recording, which is a sound by itself, too.
+    """
+
+    id: int
+    audio: str
+    start_s: float
+    end_s: float
+    caption: str
+    confidence: float | None
+    score: float | None
+    tags: tuple[str, ...]
+    duration_s: float
+    format: str
+    content: str
+    segment: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """A file of the index; ``reason``: why it cannot be heard, else empty."""
+
+    audio: str
+    size: int
+    mtime_ns: int
+    content: str
+    duration_s: float = 0.0
+    format: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What the model says of a file or a segment of it; ``vector``: [E], of length 1."""
+
+    start_s: float
+    end_s: float
+    caption: str
+    confidence: float | None = None
+    score: float | None = None
+    tags: tuple[str, ...] = ()
+    segment: bool = False
+    vector: np.ndarray | None = None
+
+
+class Maker(NamedTuple):
+    """The model that an index is made by: its name, and a digest of its files."""
+
+    model: str
+    digest: str
+
+
+FILE, DESCRIBED = ", ".join(Indexed.__match_args__), ", ".join(Described.__match_args__)
+SOUND = (
+    "id, audio, start_s, end_s, caption, confidence, score, tags, duration_s, format, content,"
+    " segment FROM sounds JOIN files ON file = number"
+)
+
+
+def name_words(audio: str) -> str:
+    """The name of a file for full text, and its words: "MetalGate01.wav" -> "MetalGate01 Metal Gate
+    01"."""
+    stem = Path(audio).stem.encode("utf-8", "replace").decode()
+    apart = re.sub(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])|(?<=[a-z])(?=[A-Z])", " ", stem)
+    return stem if apart == stem else f"{stem} {apart}"
+
+
+def below(folder: str | os.PathLike[str]) -> tuple[str, list[Any]]:
+    """A condition on ``audio``: it is ``folder``, or below it; and its values."""
+    path = os.fsencode(os.path.abspath(folder))  # noqa: PTH100  (keeps links apart)
+    first = path.rstrip(b"/") + b"/"
+    after = first[:-1] + b"0"  # the character after the slash
+    ranges, values = [], []
+    for kind in ("TEXT", "BLOB"):  # a path that is not Unicode is stored as its bytes
+        ranges.append(f"audio = CAST(? AS {kind})")
+        ranges.append(f"audio >= CAST(? AS {kind}) AND audio < CAST(? AS {kind})")
+        values += [path, first, after]
+    return f"({' OR '.join(ranges)})", values
+
+
+def values_of(one: Indexed | Described) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in one.__match_args__}
+
+
+def marks(values: Collection[Any]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def sound_of(row: tuple) -> Sound:
+    found = dict(zip(Sound.__match_args__, row, strict=True))
+    audio, tags = os.fsdecode(found["audio"]), tuple(json.loads(found["tags"]))
+    return Sound(**found | {"audio": audio, "tags": tags, "segment": bool(found["segment"])})
