@@ -170,7 +170,7 @@ def test_a_manifest_changed_in_use_is_refused(write_manifest):
 
 
 def test_a_stream_without_a_length_is_decoded(write_manifest, monkeypatch):
-    monkeypatch.setattr("auricle.training.examples.probe", lambda path: (16_000, 0.0))
+    monkeypatch.setattr("auricle.training.examples.probe", lambda path: (16_000, 0.0, "wav"))
     path = write_manifest([{}, {"start_s": 1.5}])
     assert np.allclose(Examples.read([path], "train", 30.0).seconds, [2.0, 0.5])
 
