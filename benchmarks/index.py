@@ -26,8 +26,9 @@ from pathlib import Path
 import numpy as np
 
 from auricle.audio.find import find_audio_files
+from auricle.search.place import MATRIX, NAME
 from auricle.search.rows import Described, Indexed, Maker
-from auricle.search.store import MATRIX, NAME, Index
+from auricle.search.store import Index
 
 DIM, BATCH = 384, 1000
 WORDS = (

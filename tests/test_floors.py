@@ -19,7 +19,7 @@ SOURCE = Path(auricle.__file__).parent
 # From the ground up. A room may import rooms of the lines before its own, and itself; rooms of one
 # line do not know each other.
 FLOORS = """
-errors printable clock
+errors printable clock database
 files watch schema processors allocator markdown extras
 fetch recipes llm ledger
 audio

@@ -33,8 +33,8 @@ from auricle.fetch.names import BUNDLED
 from auricle.search.candidates import Candidates
 from auricle.search.evaluate import EMBEDDING_ALONE, MOST, Asked, Retrieval, measured
 from auricle.search.fusion import FUSION, Fusion
-from auricle.search.library import Library
 from auricle.search.query import expression, parsed
+from auricle.search.search import Library
 
 SUFFIXES = {".ogg", ".flac", ".mp3", ".wav"}
 KINDS = ("class", "other words", "caption")

@@ -23,7 +23,7 @@ from auricle.records import Candidate, Caption
 if TYPE_CHECKING:
     from auricle.client import Client
     from auricle.pipeline import Captioner
-    from auricle.search.library import Library
+    from auricle.search.search import Library
 
 __version__ = "0.1.0"
 __all__ = [
@@ -68,7 +68,7 @@ def __getattr__(name: str) -> Any:
 
         return Client
     if name == "Library":
-        from auricle.search.library import Library
+        from auricle.search.search import Library
 
         return Library
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

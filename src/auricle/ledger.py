@@ -16,13 +16,13 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 
+from auricle.database import UNWRITABLE, stored_text
 from auricle.errors import DataError, OutputError
 from auricle.files import lock
 
 NAME = "auricle.ledger"
 FORMAT, VERSION = 0x61757269, 1  # SQLite's application_id ("auri") and user_version
 TIMEOUT_S = 10.0  # for a reader
-UNWRITABLE = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")
 
 State: TypeAlias = Literal["open", "done", "failed"]  # open: begun, and not finished
 
@@ -281,12 +281,3 @@ class Ledger:
 
     def _absolute(self, stored: str | bytes) -> str:
         return os.path.normpath(os.path.join(self.folder, os.fsdecode(stored)))  # noqa: PTH118
-
-
-def stored_text(path: str) -> str | bytes:
-    """A path as SQLite takes it: text, or its bytes if these are not Unicode."""
-    try:
-        path.encode()
-        return path
-    except UnicodeEncodeError:
-        return os.fsencode(path)

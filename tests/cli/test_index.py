@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 
 from auricle.cli import app
 from auricle.cli.loading import ModelChoices
+from auricle.search.place import MATRIX, NAME
 from auricle.search.rows import Maker
-from auricle.search.store import MATRIX, NAME, Index
+from auricle.search.store import Index
 from tests.helpers.models import captioner_of, make_bundle
 from tests.search.conftest import write_noise
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from auricle.hub.ensemble import TextSide
-from auricle.search import library as library_module
+from auricle.search import search as library_module
 from auricle.search.rows import Described, Indexed, Maker
 from auricle.search.store import Index
 

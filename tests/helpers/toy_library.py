@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from auricle.search.library import Library
 from auricle.search.rows import Described, Indexed, Maker
+from auricle.search.search import Library
 from auricle.search.store import Index
 from tests.helpers.sounds import tone
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from auricle.errors import DataError
+from auricle.search.place import MATRIX, NAME, erase
 from auricle.search.rows import Described, Indexed, Maker, name_words
-from auricle.search.store import MATRIX, NAME, Index, erase
+from auricle.search.store import Index
 
 MAKER = Maker("debug", "abcdef0123456789")
 DIM = 8

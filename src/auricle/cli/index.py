@@ -32,7 +32,7 @@ EPILOG = (
 
 
 def _default_folder() -> Path:
-    from auricle.search.store import default_folder
+    from auricle.search.place import default_folder
 
     return default_folder()
 
@@ -135,8 +135,9 @@ def _update(
 ) -> None:
     from auricle.fetch.identity import model_digest
     from auricle.search.indexer import Indexer
+    from auricle.search.place import erase
     from auricle.search.rows import Maker
-    from auricle.search.store import Index, erase
+    from auricle.search.store import Index
 
     for path in paths:
         if not Path(path).is_dir() and not _is_known(place, path):

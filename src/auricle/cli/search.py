@@ -24,7 +24,7 @@ from auricle.writers import cell
 if TYPE_CHECKING:
     from auricle.search.candidates import Result
     from auricle.search.evaluate import Retrieval
-    from auricle.search.library import Library
+    from auricle.search.search import Library
 
 EPILOG = (
     "Exit status: 0 found; 1 nothing found, or a sound that cannot be read or played; 2 wrong use,"
@@ -99,7 +99,7 @@ def search(
             )
         with contextlib.redirect_stdout(sys.stderr):  # in case a library prints
             with uncollected():
-                from auricle.search.library import Library
+                from auricle.search.search import Library
             with Library(place, device=device, on_note=lambda text: say("note", text)) as library:
                 if evaluate:
                     _evaluate(library, evaluate, format, stdout)

@@ -14,8 +14,8 @@ from auricle.files import json_rows, listed
 from auricle.metrics.bootstrap import Interval, bootstrap, proportion
 from auricle.metrics.retrieval import average_precision, hits
 from auricle.search.fusion import Fusion
-from auricle.search.library import Library
 from auricle.search.query import expression, parsed
+from auricle.search.search import Library
 from auricle.watch import Progress, silent
 
 KS = (1, 5, 10)

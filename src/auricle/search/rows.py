@@ -158,3 +158,13 @@ def sound_of(row: tuple) -> Sound:
     found = dict(zip(Sound.__match_args__, row, strict=True))
     audio, tags = os.fsdecode(found["audio"]), tuple(json.loads(found["tags"]))
     return Sound(**found | {"audio": audio, "tags": tags, "segment": bool(found["segment"])})
+
+
+def described_of(row: tuple) -> Described:
+    """Of the columns `DESCRIBED`."""
+    import numpy as np
+
+    found = dict(zip(Described.__match_args__, row, strict=True))
+    tags, segment = tuple(json.loads(found["tags"])), bool(found["segment"])
+    vector = None if found["vector"] is None else np.frombuffer(found["vector"], "<f2")
+    return Described(**found | {"tags": tags, "segment": segment, "vector": vector})

@@ -20,11 +20,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from auricle.database import UNWRITABLE, stored_text, transaction
 from auricle.errors import DataError, OutputError
-from auricle.fetch.cache import cache_folder
-from auricle.files import lock
-from auricle.ledger import UNWRITABLE, stored_text
 from auricle.search.matrix import WrongMatrixError, read_matrix, write_matrix
+from auricle.search.place import MATRIX, NAME, alone
 from auricle.search.rows import (
     DESCRIBED,
     FILE,
@@ -37,6 +36,7 @@ from auricle.search.rows import (
     Maker,
     Sound,
     below,
+    described_of,
     marks,
     name_words,
     sound_of,
@@ -44,13 +44,8 @@ from auricle.search.rows import (
 )
 from auricle.watch import Note, silent
 
-NAME, MATRIX, LOCK = "index.sqlite", "vectors.f16", "index.lock"
 TIMEOUT_S = 10.0  # for a reader
 TOGETHER = 500  # rows that one query asks for by their ids
-
-
-def default_folder() -> Path:
-    return cache_folder() / "index"
 
 
 class Index:
@@ -77,7 +72,7 @@ class Index:
         self._times: tuple[int, np.ndarray, np.ndarray] | None = None
         with contextlib.ExitStack() as stack:
             if maker:
-                stack.enter_context(_alone(self.folder))
+                stack.enter_context(alone(self.folder))
             elif not (self.folder / NAME).is_file():
                 raise DataError(
                     f"{self.folder}: no index there; make one: auricle index FOLDER --index"
@@ -326,11 +321,7 @@ class Index:
             " ORDER BY id",
             stored_text(audio),
         )
-        for row in rows:
-            found = dict(zip(Described.__match_args__, row, strict=True))
-            tags, segment = tuple(json.loads(found["tags"])), bool(found["segment"])
-            vector = None if found["vector"] is None else np.frombuffer(found["vector"], "<f2")
-            yield Described(**found | {"tags": tags, "segment": segment, "vector": vector})
+        yield from map(described_of, rows)
 
     # The matrix
 
@@ -419,16 +410,8 @@ class Index:
     @contextlib.contextmanager
     def _change(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
         """A transaction, done wholly or not at all."""
-        with self._lock, self._errors():
-            run = self._database.execute
-            run("BEGIN IMMEDIATE")
-            try:
-                yield run
-                run("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:
-                    run("ROLLBACK")
-                raise
+        with self._lock, self._errors(), transaction(self._database) as run:
+            yield run
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -446,38 +429,3 @@ class Index:
                 f"{path}: no index, or damaged ({error}); make it anew: auricle index FOLDER"
                 f" --rebuild --index {self.folder}"
             ) from error
-
-
-def erase(folder: Path) -> None:
-    """Delete the index in ``folder``, alone.
-
-    Raises DataError, OutputError: as `Index`.
-    """
-    with _alone(folder):
-        for name in (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-journal", MATRIX):
-            (folder / name).unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """The only process that writes the index in ``folder``, until it ends; makes the folder.
-
-    Raises:
-        DataError: another one does.
-        OutputError: the folder cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / LOCK).open("ab")
-    except OSError as error:
-        raise OutputError(
-            f"{folder}: cannot be written ({error.strerror}); allow it, or name another folder by"
-            " --index"
-        ) from error
-    with file:
-        if not lock(file):
-            raise DataError(
-                f"{folder}: another auricle index works with it; wait for it to end, or name"
-                " another folder by --index"
-            )
-        yield

@@ -24,8 +24,8 @@ from auricle.serve.uploads import base_name
 
 if TYPE_CHECKING:
     from auricle.audio.load import Recording
-    from auricle.search.library import Library, Result
     from auricle.search.rows import Sound
+    from auricle.search.search import Library, Result
 
 PREVIEW_S, PREVIEW_RATE_HZ = 30.0, 44_100
 LIKE_S = 60.0  # of a recording that is sent: more than a model hears at once

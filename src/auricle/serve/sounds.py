@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from auricle.errors import DataError, ModelError, OutputError, QueryError
 from auricle.printable import printable
-from auricle.search.library import Library
-from auricle.search.store import NAME
+from auricle.search.place import NAME
+from auricle.search.search import Library
 from auricle.serve.problems import RequestError
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
+from auricle.database import transaction
 from auricle.errors import DataError, OutputError
 from auricle.files import lock
 from auricle.serve.jobs.rows import COLUMNS, TABLES, UNFINISHED, Event, Job, State
@@ -348,16 +349,8 @@ class Store:
     @contextlib.contextmanager
     def _change(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
         """A transaction, done wholly or not at all."""
-        with self._lock:
-            run = self._database.execute
-            run("BEGIN IMMEDIATE")
-            try:
-                yield run
-                run("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:
-                    run("ROLLBACK")
-                raise
+        with self._lock, transaction(self._database) as run:
+            yield run
 
     def _discard(self, job_id: str) -> None:
         with contextlib.suppress(OSError):  # the next start tries it again

@@ -23,9 +23,10 @@ from auricle.hub.ensemble import load_text_sides
 from auricle.search.candidates import Candidates, Result
 from auricle.search.fusion import FUSION, Fusion
 from auricle.search.nearest import cosines, nearest
+from auricle.search.place import default_folder
 from auricle.search.query import Query, expression, parsed, stems
 from auricle.search.rows import Sound, name_words
-from auricle.search.store import Index, default_folder
+from auricle.search.store import Index
 from auricle.watch import Note, silent
 
 if TYPE_CHECKING:

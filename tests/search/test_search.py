@@ -10,10 +10,10 @@ import torch
 import auricle
 from auricle.errors import DataError, QueryError
 from auricle.hub.ensemble import load_text_sides
-from auricle.search import library as library_module
+from auricle.search import search as library_module
 from auricle.search.evaluate import evaluate, read_queries
-from auricle.search.library import Library
 from auricle.search.rows import Described, Indexed, Maker
+from auricle.search.search import Library
 from auricle.search.store import Index
 from tests.helpers.skips import skipped_if_missing
 from tests.helpers.small_index import small_index
