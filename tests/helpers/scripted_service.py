@@ -21,7 +21,7 @@ from auricle.records import Candidate, Caption
 from auricle.serve import page
 from auricle.serve.config import ServiceConfig
 from auricle.serve.guard import headers
-from auricle.serve.problems import problem
+from auricle.serve.problems import add_problems, problem
 from auricle.serve.run import address_of, listening
 from tests.helpers import scripted_search
 
@@ -113,6 +113,7 @@ class ScriptedService:
         app, ids = FastAPI(), itertools.count(1)
         security = [(name.decode(), value.decode()) for name, value in headers(ServiceConfig())]
         app.include_router(page.router())
+        add_problems(app)
         app.include_router(scripted_search.router(self))
 
         @app.middleware("http")

@@ -175,7 +175,14 @@ def test_models_limits_health_and_metrics(client):
 
 
 def test_nothing_else_is_there(client):
-    for path in ("/docs", "/redoc", "/v1/", "/../etc/passwd", "/static/../app.py"):
+    for path in (
+        "/docs",
+        "/redoc",
+        "/v1/",
+        "/../etc/passwd",
+        "/static/../app.py",
+        "/static/app.py",
+    ):
         answer = client.get(path)
         assert (answer.status_code, error_of(answer)["code"]) == (404, "not_found")
     assert client.get("/v1/captions").status_code == 405

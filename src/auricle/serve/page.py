@@ -7,7 +7,8 @@ from functools import cache
 from importlib.resources import files
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import PlainTextResponse
+
+from auricle.serve.problems import RequestError
 
 MEDIA_TYPES = {
     "css": "text/css; charset=utf-8",
@@ -47,7 +48,7 @@ def router() -> APIRouter:
 
 def _file(name: str, request: Request) -> Response:
     if name not in static_files():
-        return PlainTextResponse("there is no such file", 404)
+        raise RequestError(404, "not_found", "there is no such file")
     content, kind, tag = static_files()[name]
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
     known = request.headers.get("If-None-Match", "")
