@@ -2,6 +2,7 @@
 
     python benchmarks/index.py [--sounds 200000]            synthetic sounds
     python benchmarks/index.py --kill FOLDER [--kills 3]    real recordings, ended by SIGKILL
+    python benchmarks/index.py --change FOLDER              copies of them, of which a fifth changes
 
 A query is an exact search: the dot products of a vector with all others and the 100 best, and full
 text for two words. Both in turn, warm, in one process.
@@ -13,6 +14,7 @@ import argparse
 import json
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,11 +48,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sounds", type=int, default=200_000)
     parser.add_argument("--kill", type=Path, metavar="FOLDER")
+    parser.add_argument("--change", type=Path, metavar="FOLDER")
     parser.add_argument("--kills", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         if options.kill:
             killed(Path(name), options.kill, options.kills)
+        elif options.change:
+            changed(Path(name), options.change)
         else:
             filled(Path(name), options.sounds)
 
@@ -61,7 +66,7 @@ def filled(folder: Path, number: int) -> None:
         for batch in batches(number):
             index.add(batch)
         wrote_s = time.perf_counter() - began
-        index.save_matrix()
+        index.save_vectors()
     print(f"{number:,} sounds written in {wrote_s:.0f} s, {number / wrote_s:,.0f} a second")
     for one in (NAME, MATRIX):
         print(f"{one}: {(folder / one).stat().st_size / 1e6:.0f} MB")
@@ -157,6 +162,37 @@ def killed(folder: Path, sounds: Path, kills: int) -> None:
                 }
             )
         )
+
+
+def changed(folder: Path, sounds: Path) -> None:
+    """Index copies of ``sounds``, let some of them change, and see which files are opened."""
+    copies, opened = folder / "copies", set[str]()
+    shutil.copytree(sounds, copies)
+    paths = sorted(one.path for one in find_audio_files([copies]) if one.path)
+    sys.addaudithook(lambda event, args: opened.add(str(args[0])) if event == "open" else None)
+    wanted: set[Path] = set()
+    for when in ("first", "again", "a fifth changed"):
+        if when == "a fifth changed":
+            wanted = set(random.Random(0).sample(paths, len(paths) // 5))
+            for path in wanted:
+                path.write_bytes(path.read_bytes() + b"!")
+        opened.clear()
+        began = time.perf_counter()
+        cli(["index", str(copies), "--index", str(folder / "index")])
+        read = {path for path in paths if str(path) in opened}
+        told = f"{when}: {len(read):,} of {len(paths):,} files read"
+        told += f", {len(read & wanted):,} of the {len(wanted):,} changed ones" if wanted else ""
+        print(f"{told}; {time.perf_counter() - began:.0f} s")
+
+
+def cli(arguments: list[str]) -> None:
+    from auricle.cli import main
+
+    try:
+        sys.argv[1:] = arguments
+        main()
+    except SystemExit:
+        pass
 
 
 def count(folder: Path) -> int:

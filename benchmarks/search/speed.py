@@ -68,7 +68,7 @@ def main() -> None:
     if not (place / "index.sqlite").exists():
         with Index(place, Maker("tiny", model_digest("tiny"))) as index:
             index.add(made(arguments.sounds))
-            index.save_matrix()
+            index.save_vectors()
     size = sum(file.stat().st_size for file in place.iterdir())
     print(f"{arguments.sounds:,} sounds, {size / 1e6:.0f} MB on the disk")
     rng = random.Random(1)

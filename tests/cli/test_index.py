@@ -8,6 +8,7 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
+from auricle.audio.isolated import Decoders
 from auricle.cli import app
 from auricle.cli.loading import ModelChoices
 from auricle.search.place import MATRIX, NAME
@@ -98,6 +99,23 @@ def test_a_broken_file_is_named_and_listed(run, sounds):
     }
     assert run("--failed", sounds / "none").stdout == ""
     assert run("--retry-failed").exit_code == 1
+
+
+def test_a_codec_that_crashes_loses_its_recording_alone(run, sounds, place, monkeypatch):
+    take = Decoders.take
+
+    def killed(self, name):
+        process = take(self, name)
+        if name.endswith("1.wav"):
+            process._process.kill()
+        return process
+
+    monkeypatch.setattr(Decoders, "take", killed)
+    result = run(sounds)
+    assert result.exit_code == 1
+    assert "1.wav: its decoder crashed" in result.stderr
+    with Index(place) as index:
+        assert [one.caption != "" for one in index.sounds()] == [True, True]
 
 
 def test_another_model_is_refused_until_the_index_is_made_anew(run, sounds, place):

@@ -282,3 +282,13 @@ def test_folders_are_remembered(folder):
         assert set(index.folders()) == {"/b", "/a\udcff"}
         index.forget("/b")
         assert index.folders() == ["/a\udcff"]
+
+
+def test_a_moved_file_is_told_by_its_new_name(folder):
+    with Index(folder, MAKER) as index:
+        (before,) = index.sounds([1])
+        assert "gravel" not in before.stems
+        index.move(before.audio, file("/a/gravel.wav"))
+        (after,) = index.sounds([1])
+    assert "gravel" in after.stems
+    assert after.stems - {"gravel"} <= before.stems

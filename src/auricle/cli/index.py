@@ -133,6 +133,7 @@ def _update(
     retry_failed: bool,
     rebuild: bool,
 ) -> None:
+    from auricle.audio.isolated import Decoders
     from auricle.fetch.identity import model_digest
     from auricle.search.indexer import Indexer
     from auricle.search.place import erase
@@ -152,9 +153,18 @@ def _update(
         from auricle.search.hear import Listener
 
         captioner = using.load()
-        return Listener(captioner, captioner.decoding(seed=using.seed), batch_size)
+        return Listener(
+            captioner,
+            captioner.decoding(seed=using.seed),
+            batch_size,
+            lambda path: decoders.source(Path(path), path),
+        )
 
-    with Display() as display, Index(place, maker, display.note) as opened:
+    with (
+        Display() as display,
+        Decoders() as decoders,  # a codec that crashes loses its recording alone
+        Index(place, maker, display.note) as opened,
+    ):
         for path in paths:
             opened.remember(path)
         everything = paths or opened.folders()
@@ -212,7 +222,7 @@ def _forget(place: Path, paths: Sequence[str]) -> None:
             opened.forget(path)
             opened.remove(files)
             display.note(f"{printable(path)}: {len(files):,} files are forgotten")
-        opened.save_matrix()
+        opened.save_vectors()
 
 
 def _list_failed(place: Path, paths: Sequence[str], format: IndexFormat) -> None:

@@ -8,7 +8,7 @@ All that is stored of a recording comes from the same memories: each is heard on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ from auricle.timeline.timeline import Timeline
 from auricle.watch import Progress, silent
 
 if TYPE_CHECKING:
+    from auricle.audio.kinds import AudioInput
     from auricle.pipeline import Captioner
 
 
@@ -55,13 +56,19 @@ class HeardFile:
 class Listener:
     """What hears recordings for an index: ``captioner``, which decodes as ``decoding`` says.
 
+    ``sound``: opens a path, perhaps in another process.
+
     Raises ModelError: the model has no text embedder, so its sounds cannot be found by words.
     """
 
     def __init__(
-        self, captioner: Captioner, decoding: Decoding | None = None, batch_size: int = BATCH_SIZE
+        self,
+        captioner: Captioner,
+        decoding: Decoding | None = None,
+        batch_size: int = BATCH_SIZE,
+        sound: Callable[[str], AudioInput] = str,
     ) -> None:
-        self._captioner, self._batch_size = captioner, batch_size
+        self._captioner, self._batch_size, self._sound = captioner, batch_size, sound
         self._decoding = decoding or captioner.decoding()
         self._describer = captioner.describer(self._decoding)
         captioner.embed_text([""])  # before any is heard
@@ -74,13 +81,16 @@ class Listener:
     def short(self, files: Iterable[Indexed]) -> Iterator[HeardFile]:
         """Files as one sound each, in order."""
         found = self._captioner.stream(
-            files, self._decoding, audio=lambda one: one.audio, batch_size=self._batch_size
+            files,
+            self._decoding,
+            audio=lambda one: self._sound(one.audio),
+            batch_size=self._batch_size,
         )
         return map(self._of_short, found)
 
     def long(self, file: Indexed, progress: Progress = silent) -> HeardFile:
         """A file as its whole and the events of its timeline."""
-        sound = _Fingerprinted(file.audio, self._captioner.sample_rate_hz)
+        sound = _Fingerprinted(self._sound(file.audio), self._captioner.sample_rate_hz)
         timeline = Timeline(
             sound,
             self._describer,
@@ -147,8 +157,8 @@ class Listener:
 class _Fingerprinted(RecordingStream):
     """A recording whose ``fingerprint`` is taken while it is read."""
 
-    def __init__(self, path: str, rate_hz: int) -> None:
-        super().__init__(path, rate_hz)
+    def __init__(self, sound: AudioInput, rate_hz: int) -> None:
+        super().__init__(sound, rate_hz)
         self.fingerprint = Fingerprint(rate_hz)
 
     def __iter__(self) -> Iterator[np.ndarray]:

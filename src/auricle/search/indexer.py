@@ -107,7 +107,7 @@ class Indexer:
         if gone:
             self.index.remove(gone)
         self._summary.gone = len(gone)
-        self.index.save_matrix()
+        self.index.save_vectors()
         return self._summary
 
     def _look_through(self, folders: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -1,4 +1,8 @@
-"""Nearest vectors: exact search in a float16 matrix that may be mapped into the memory."""
+"""Nearest vectors: exact search in a float16 matrix that may be mapped into the memory.
+
+All products are torch's: numpy's BLAS has threads of its own, which spin, and take the processors
+from torch's.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +44,12 @@ def cosines(vectors: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """[N, E] float16 and [E] float32, all of length 1 -> float32 [N]."""
     if not len(vectors):  # of an index without any, E is 0
         return np.empty(0, np.float32)
-    return np.asarray(vectors, np.float32) @ wanted
+    return product(np.asarray(vectors, np.float32), wanted)
+
+
+def product(matrix: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """[N, K] and [K] or [K, M], float32 -> [N] or [N, M]."""
+    return torch.matmul(torch.from_numpy(matrix), torch.from_numpy(other)).numpy()
 
 
 def _tensor(vectors: np.ndarray) -> torch.Tensor:

@@ -10,7 +10,8 @@ from auricle.errors import DataError, OutputError
 from auricle.fetch.cache import cache_folder
 from auricle.files import lock
 
-NAME, MATRIX, LOCK = "index.sqlite", "vectors.f16", "index.lock"
+NAME, LOCK = "index.sqlite", "index.lock"
+MATRIX, GRAPH = "vectors.f16", "graph.usearch"  # of its vectors
 
 
 def default_folder() -> Path:
@@ -23,7 +24,7 @@ def erase(folder: Path) -> None:
     Raises DataError, OutputError: as `Index`.
     """
     with alone(folder):
-        for name in (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-journal", MATRIX):
+        for name in (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-journal", MATRIX, GRAPH):
             (folder / name).unlink(missing_ok=True)
 
 

@@ -5,57 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from auricle.search.query import stems
+
 if TYPE_CHECKING:
     import numpy as np
-
-FORMAT, VERSION = 0x61756978, 1  # SQLite's application_id ("auix") and user_version
-
-TABLES = """
-CREATE TABLE made (
-    -- One row.
-    model TEXT NOT NULL,      -- its name
-    digest TEXT NOT NULL,     -- of its files
-    dim INTEGER NOT NULL,     -- of the vectors; 0 while there is none
-    generation INTEGER NOT NULL,  -- grows whenever a vector comes or goes
-    mark BLOB NOT NULL        -- 16 bytes that no other index has
-);
-CREATE TABLE folders (
-    path TEXT PRIMARY KEY     -- of those that are indexed
-);
-CREATE TABLE files (
-    number INTEGER PRIMARY KEY,
-    audio TEXT NOT NULL UNIQUE,   -- absolute path
-    size INTEGER NOT NULL,        -- in bytes
-    mtime_ns INTEGER NOT NULL,
-    content TEXT NOT NULL,        -- BLAKE2b of its bytes
-    duration_s REAL NOT NULL,
-    format TEXT NOT NULL,
-    reason TEXT NOT NULL,         -- why it cannot be heard; else empty
-    print BLOB                    -- its fingerprint
-);
-CREATE INDEX contents ON files (content);
-CREATE TABLE sounds (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again
-    file INTEGER NOT NULL REFERENCES files (number) ON DELETE CASCADE,
-    start_s REAL NOT NULL,
-    end_s REAL NOT NULL,
-    caption TEXT NOT NULL,
-    confidence REAL,
-    score REAL,
-    tags TEXT NOT NULL,           -- JSON: classes, best first
-    segment INTEGER NOT NULL,     -- of a long recording
-    vector BLOB                   -- float16, of length 1; none of silence
-);
-CREATE INDEX owners ON sounds (file);
-CREATE VIRTUAL TABLE words USING fts5 (
-    caption, tags, name, tokenize = 'porter unicode61 remove_diacritics 2'
-);
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +26,7 @@ class Sound:
         tags: classes that the encoder hears, best first; none where it has no classes.
         duration_s, format, content: of the file; the content is the BLAKE2b of its bytes.
         segment: it is a part of a long recording, which is a sound by itself, too.
+        stems: of the words and numbers of caption, tags and file name.
     """
 
     id: int
@@ -82,6 +41,7 @@ class Sound:
     format: str
     content: str
     segment: bool
+    stems: frozenset[str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +81,7 @@ class Maker(NamedTuple):
 FILE, DESCRIBED = ", ".join(Indexed.__match_args__), ", ".join(Described.__match_args__)
 SOUND = (
     "id, audio, start_s, end_s, caption, confidence, score, tags, duration_s, format, content,"
-    " segment FROM sounds JOIN files ON file = number"
+    " segment, stems FROM sounds JOIN files ON file = number"
 )
 
 
@@ -131,6 +91,11 @@ def name_words(audio: str) -> str:
     stem = Path(audio).stem.encode("utf-8", "replace").decode()
     apart = re.sub(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])|(?<=[a-z])(?=[A-Z])", " ", stem)
     return stem if apart == stem else f"{stem} {apart}"
+
+
+def told_stems(audio: str, caption: str, tags: Iterable[str]) -> str:
+    """The stems of all that is told of a sound, with a space between them."""
+    return " ".join(sorted(stems(name_words(audio)).union(stems(caption), *map(stems, tags))))
 
 
 def below(folder: str | os.PathLike[str]) -> tuple[str, list[Any]]:
@@ -155,9 +120,24 @@ def marks(values: Collection[Any]) -> str:
 
 
 def sound_of(row: tuple) -> Sound:
-    found = dict(zip(Sound.__match_args__, row, strict=True))
-    audio, tags = os.fsdecode(found["audio"]), tuple(json.loads(found["tags"]))
-    return Sound(**found | {"audio": audio, "tags": tags, "segment": bool(found["segment"])})
+    """Of the columns `SOUND`; a search makes hundreds of them."""
+    id, audio, start_s, end_s, caption, confidence, score, tags, *of_file, segment, told = row
+    duration_s, kind, content = of_file
+    return Sound(
+        id,
+        os.fsdecode(audio),
+        start_s,
+        end_s,
+        caption,
+        confidence,
+        score,
+        tuple(json.loads(tags)),
+        duration_s,
+        kind,
+        content,
+        bool(segment),
+        frozenset(told.split()),
+    )
 
 
 def described_of(row: tuple) -> Described:

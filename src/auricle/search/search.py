@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -22,10 +22,10 @@ from auricle.fetch.identity import model_digest
 from auricle.hub.ensemble import load_text_sides
 from auricle.search.candidates import Candidates, Result
 from auricle.search.fusion import FUSION, Fusion
-from auricle.search.nearest import cosines, nearest
+from auricle.search.nearest import cosines, nearest, product
 from auricle.search.place import default_folder
 from auricle.search.query import Query, expression, parsed, stems
-from auricle.search.rows import Sound, name_words
+from auricle.search.rows import Sound
 from auricle.search.store import Index
 from auricle.watch import Note, silent
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 NEAREST = 500  # candidates by their embedding
 BY_WORDS = 300  # candidates by a word that so few have, or by all words of the query
-REMEMBERED = 1 << 16  # texts with their stems
 
 
 class Library:
@@ -120,21 +119,28 @@ class Library:
         ids, vectors = self.index.vectors()
         wanted = self._wanted(query)
         near = None if like is None else self._sound_vector(like, ids, vectors)
+        graph = self.index.graph() if only is None else None
         allowed = None if only is None else np.isin(ids, only, assume_unique=True)
-        rows = [nearest(vectors, v, count, allowed) for v in (wanted, near) if v is not None]
-        chosen = np.union1d(ids[np.concatenate(rows)], self._by_words(query, only))
+        chosen = self._by_words(query, only)
+        for one in (wanted, near):
+            if one is None:
+                continue
+            if graph:
+                found = graph.nearest(one, count)
+            else:
+                found = ids[nearest(vectors, one, count, allowed)]
+            chosen = np.union1d(chosen, found)
         barred = [bar for one in query.unwanted if (bar := stems(one))]
-        sounds, told = [], []
-        for one in self.index.sounds(chosen):
-            words = _told(one)
-            if one.id != like and not any(bar <= words for bar in barred):
-                sounds.append(one)
-                told.append(words)
+        sounds = [
+            one
+            for one in self.index.sounds(chosen)
+            if one.id != like and not any(bar <= one.stems for bar in barred)
+        ]
         place = _places(ids, sounds)
         likeness = None if near is None else _cosines(vectors, place, near)
         if wanted is None:
             return Candidates(sounds, likeness=likeness)
-        common = np.array([len(query.stems & words) for words in told], np.float64)
+        common = np.array([len(query.stems & one.stems) for one in sounds], np.float64)
         return Candidates(
             sounds,
             _cosines(vectors, place, wanted),
@@ -174,11 +180,11 @@ class Library:
         for n, sound in enumerate(sounds):
             for place, tag in enumerate(sound.tags):
                 weights[n, number[tag]] = (1 + place) ** -0.5
-        means = weights @ np.stack([self._names[name] for name in names])
+        means = product(weights, np.stack([self._names[name] for name in names]))
         lengths = np.linalg.norm(means, axis=1)
         known = lengths > 0
         (text,) = self._embedded([query.text])
-        found[known] = (means[known] @ text) / lengths[known]
+        found[known] = product(means, text)[known] / lengths[known]
         return found
 
     def _embedded(self, texts: Sequence[str]) -> np.ndarray:
@@ -218,20 +224,6 @@ class Library:
                 f"{self.index.folder}: made by {model}, which is another model now; index the"
                 " folders again with auricle index --rebuild"
             )
-
-
-def _told(sound: Sound) -> frozenset[str]:
-    """The stems of all that is told of a sound."""
-    name = _name_stems(sound.audio)
-    return name.union(_stems(sound.caption), *map(_stems, sound.tags))
-
-
-@lru_cache(REMEMBERED)
-def _name_stems(audio: str) -> frozenset[str]:
-    return stems(name_words(audio))
-
-
-_stems = lru_cache(REMEMBERED)(stems)
 
 
 def _places(ids: np.ndarray, sounds: Sequence[Sound]) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The store of an index: files, the sounds in them, and their vectors, in one folder.
 
     index.sqlite   files ─► sounds, each with its vector; words: full text of the sounds (FTS5)
-    vectors.f16    the vectors as one matrix, made again when it does not fit (matrix.py)
+    and files of the vectors, made again when they do not fit (vectors.py)
 
 A transaction is done wholly or not at all, so a kill at any moment loses only what was under way.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,17 +19,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from auricle.database import UNWRITABLE, stored_text, transaction
-from auricle.errors import DataError, OutputError
-from auricle.search.matrix import WrongMatrixError, read_matrix, write_matrix
-from auricle.search.place import MATRIX, NAME, alone
+from auricle.database import stored_text, transaction
+from auricle.errors import DataError
+from auricle.search.graph import Graph
+from auricle.search.place import NAME, alone
 from auricle.search.rows import (
     DESCRIBED,
     FILE,
-    FORMAT,
     SOUND,
-    TABLES,
-    VERSION,
     Described,
     Indexed,
     Maker,
@@ -40,8 +36,11 @@ from auricle.search.rows import (
     marks,
     name_words,
     sound_of,
+    told_stems,
     values_of,
 )
+from auricle.search.tables import errors, prepare
+from auricle.search.vectors import Vectors
 from auricle.watch import Note, silent
 
 TIMEOUT_S = 10.0  # for a reader
@@ -66,24 +65,25 @@ class Index:
     """
 
     def __init__(self, folder: Path, maker: Maker | None = None, on_note: Note = silent) -> None:
-        self.folder, self.writable, self._note = Path(folder), maker is not None, on_note
+        self.folder, self.writable = Path(folder), maker is not None
+        self._path = self.folder / NAME
         self._lock = threading.RLock()
-        self._matrix: tuple[int, np.ndarray, np.ndarray] | None = None  # of a generation
+        self._vectors = Vectors(self.folder, self.writable, on_note)
         self._times: tuple[int, np.ndarray, np.ndarray] | None = None
         with contextlib.ExitStack() as stack:
             if maker:
                 stack.enter_context(alone(self.folder))
-            elif not (self.folder / NAME).is_file():
+            elif not self._path.is_file():
                 raise DataError(
                     f"{self.folder}: no index there; make one: auricle index FOLDER --index"
                     f" {self.folder}"
                 )
-            with self._errors():
+            with errors(self._path):
                 self._database = sqlite3.connect(
-                    self.folder / NAME, TIMEOUT_S, isolation_level=None, check_same_thread=False
+                    self._path, TIMEOUT_S, isolation_level=None, check_same_thread=False
                 )
                 stack.callback(self._database.close)
-                self._prepare(maker)
+                prepare(self._database, self._path, maker)
                 self.model, self.digest, self.dim = self._made()
             if maker and maker.digest != self.digest:
                 raise DataError(
@@ -125,11 +125,13 @@ class Index:
     def vectors(self) -> tuple[np.ndarray, np.ndarray]:
         """ids, int64 [N], ascending, and unit vectors, float16 [N, E], of the sounds that have one:
         all but silence. They are mapped into the memory, and are those of the latest commit."""
-        with self._lock:
-            ((generation,),) = self._all("SELECT generation FROM made")
-            if not self._matrix or self._matrix[0] != generation:
-                self._matrix = (generation, *self._current_matrix())
-            return self._matrix[1:]
+        with self._moment() as run:
+            return self._vectors.matrix(run)
+
+    def graph(self) -> Graph | None:
+        """The graph of the vectors of the latest commit, if the index is a large one and has it."""
+        with self._moment() as run:
+            return self._vectors.graph(run)
 
     def text_ranks(self, match: str, limit: int) -> list[tuple[int, float]]:
         """(id, BM25, greater is better) of the ``limit`` best sounds whose caption, tags or file
@@ -264,10 +266,11 @@ class Index:
                 " RETURNING number",
                 (stored_text(file.audio), file.size, file.mtime_ns, stored_text(audio)),
             ).fetchone()
-            run(
-                "UPDATE words SET name = ? WHERE rowid IN (SELECT id FROM sounds WHERE file = ?)",
-                (name_words(file.audio), number),
-            )
+            owned = run("SELECT id, caption, tags FROM sounds WHERE file = ?", (number,)).fetchall()
+            for id, caption, tags in owned:
+                told = told_stems(file.audio, caption, json.loads(tags))
+                run("UPDATE sounds SET stems = ? WHERE id = ?", (told, id))
+                run("UPDATE words SET name = ? WHERE rowid = ?", (name_words(file.audio), id))
 
     def stamp(self, files: Iterable[Indexed]) -> None:
         """Write the sizes and times of files whose content is as before."""
@@ -305,9 +308,11 @@ class Index:
             self.dim = self.dim or len(one.vector)
             assert len(one.vector) == self.dim, "one model gives vectors of one length"
         values = {**values_of(one), "tags": json.dumps(one.tags), "vector": vector}
+        told = told_stems(audio, one.caption, one.tags)
         ((sound,),) = run(
-            f"INSERT INTO sounds (file, {DESCRIBED}) VALUES (?, {marks(values)}) RETURNING id",
-            (number, *values.values()),
+            f"INSERT INTO sounds (file, stems, {DESCRIBED}) VALUES (?, ?, {marks(values)})"
+            " RETURNING id",
+            (number, told, *values.values()),
         )
         run(
             "INSERT INTO words (rowid, caption, tags, name) VALUES (?, ?, ?, ?)",
@@ -323,109 +328,37 @@ class Index:
         )
         yield from map(described_of, rows)
 
-    # The matrix
+    # The vectors' files
 
-    def save_matrix(self) -> None:
-        """Bring the file of the matrix up to date.
+    def save_vectors(self) -> None:
+        """Bring the files of the vectors up to date.
 
-        Raises OutputError: it cannot be written.
+        Raises OutputError: they cannot be written.
         """
-        self.vectors()
-
-    def _current_matrix(self) -> tuple[np.ndarray, np.ndarray]:
-        path = self.folder / MATRIX
-        with self._errors():
-            run = self._database.execute
-            run("BEGIN")  # all of one moment
-            try:
-                dim, generation, mark = run("SELECT dim, generation, mark FROM made").fetchone()
-                try:
-                    if found := read_matrix(path, mark, generation):
-                        return found
-                except WrongMatrixError:
-                    self._note(f"{path}: damaged or of another index; made again from {NAME}")
-                except OSError:
-                    pass
-                having = "FROM sounds WHERE vector IS NOT NULL ORDER BY id"
-                ids = np.array([one for (one,) in run(f"SELECT id {having}")], np.int64)
-                rows = (one for (one,) in run(f"SELECT vector {having}"))
-                try:
-                    write_matrix(path, mark, generation, dim, ids, rows)
-                    if found := read_matrix(path, mark, generation):
-                        return found
-                except OSError as error:
-                    if self.writable:
-                        raise OutputError(
-                            f"{path}: cannot be written ({error.strerror}); make room or allow it,"
-                            " then run the same again"
-                        ) from error
-                content = b"".join(one for (one,) in run(f"SELECT vector {having}"))
-                return ids, np.frombuffer(content, "<f2").reshape(len(ids), dim)
-            finally:
-                run("COMMIT")
+        with self._moment() as run:
+            self._vectors.save(run)
 
     # SQLite
-
-    def _prepare(self, maker: Maker | None) -> None:
-        run = self._database.execute
-        run("PRAGMA foreign_keys = ON")
-        (tables,) = run("SELECT count(*) FROM sqlite_master").fetchone()
-        kind, version = (
-            run(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
-        )
-        if tables and (kind, version) != (FORMAT, VERSION):
-            what = (
-                f"an index of version {version}, and this auricle knows {VERSION}; make it anew"
-                " with --rebuild"
-                if kind == FORMAT
-                else "a database, but no index of auricle; name another folder by --index"
-            )
-            raise DataError(f"{self.folder / NAME}: {what}")
-        if maker is None:
-            if not tables:
-                raise DataError(
-                    f"{self.folder}: an empty index; fill it: auricle index FOLDER --index"
-                    f" {self.folder}"
-                )
-            run("PRAGMA query_only = ON")
-            return
-        run("PRAGMA journal_mode = WAL")
-        run("PRAGMA synchronous = NORMAL")
-        if not tables:
-            with self._change():
-                for statement in TABLES.split(";\n"):
-                    run(statement)
-                values = (maker.model, maker.digest, secrets.token_bytes(16))
-                run("INSERT INTO made VALUES (?, ?, 0, 0, ?)", values)
-                run(f"PRAGMA application_id = {FORMAT}")
-                run(f"PRAGMA user_version = {VERSION}")
 
     def _made(self) -> tuple[str, str, int]:
         return self._database.execute("SELECT model, digest, dim FROM made").fetchone()
 
     def _all(self, query: str, *values: Any) -> list[tuple]:
-        with self._lock, self._errors():
+        with self._lock, errors(self._path):
             return self._database.execute(query, values).fetchall()
+
+    @contextlib.contextmanager
+    def _moment(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
+        """What is read within is of one moment."""
+        with self._lock, errors(self._path):
+            self._database.execute("BEGIN")
+            try:
+                yield self._database.execute
+            finally:
+                self._database.execute("COMMIT")
 
     @contextlib.contextmanager
     def _change(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
         """A transaction, done wholly or not at all."""
-        with self._lock, self._errors(), transaction(self._database) as run:
+        with self._lock, errors(self._path), transaction(self._database) as run:
             yield run
-
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            path = self.folder / NAME
-            code = getattr(error, "sqlite_errorname", "")
-            if code.startswith(UNWRITABLE):
-                raise OutputError(
-                    f"{path}: cannot be read or written ({error}); make room or allow it, then run"
-                    " the same again"
-                ) from error
-            raise DataError(
-                f"{path}: no index, or damaged ({error}); make it anew: auricle index FOLDER"
-                f" --rebuild --index {self.folder}"
-            ) from error
