@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from auricle.cli.console import SOME_FAILED, exit_codes
 from auricle.cli.options import Changes, Offline, RecipeFile, Threads
 from auricle.cli.progress import Display
+from auricle.processors import usable
 
-EPILOG = "Values in the cache are not computed again: an interrupted run continues."
+EPILOG = (
+    "Values in the cache are not computed again: an interrupted run continues, and several at a "
+    "time share the work."
+)
 
 
 def precompute(
@@ -16,13 +22,25 @@ def precompute(
     changes: Changes = None,
     offline: Offline = False,
     threads: Threads = None,
+    processes: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, max=1024, help="Processes that share the work."),
+    ] = 1,
 ) -> None:
     """Fill the cache of `auricle train` for a recipe, without training."""
     with exit_codes():
+        from auricle.training.processes import Share, launch
         from auricle.training.run import precompute_recipe
 
+        if processes > 1:
+            flags = ["--offline"] if offline else []
+            each = max(1, (threads or usable()) // processes)
+            command = ["precompute", str(recipe), *(changes or ()), *flags]
+            raise typer.Exit(launch(command, processes, each))
         with Display(quiet_s=0.0) as display:
             found = precompute_recipe(recipe, changes or (), watch=display.training_watch)
+        if not Share.ours().main:
+            return
         for name, counts in found.items():
             typer.echo(
                 f"{name:<20} {counts.done} computed, {counts.reused} there already,"

@@ -51,10 +51,12 @@ def train(
                 ):
                     typer.echo(f"{subject:<11} {found}")
                 return
+            from auricle.training.processes import Share
             from auricle.training.run import run_recipe
 
             out = run_recipe(recipe, changes or (), prepare=_prepare, resume=resume, watch=watch)
-        typer.echo(str(out))
+        if Share.ours().main:
+            typer.echo(str(out))
 
 
 def _prepare(

@@ -2,7 +2,7 @@
 
 A row in SQLite is complete or absent, even if a process is killed. SQLite's connections must not
 cross a fork, so none stays open: lookups use an array of 32 bytes per key and the columns, which
-worker processes share. Rows are added, never changed.
+worker processes share. A row is never changed: another under its key, added later, replaces it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 KEY = "S32"  # SHA-256 as bytes
 RECENT = 4096  # rows outside the sorted array, merged into it at this number
 TIMEOUT_S = 60.0  # for another process's commit
+ABSENT = -1  # in rows from before their table had the column
 TICK_S = 0.1  # two closer changes may have the same file time (Linux: 1 to 10 ms)
 
 
@@ -37,16 +38,19 @@ class _Snapshot(NamedTuple):
     def find(self, key: bytes) -> tuple | None:
         import numpy as np
 
+        if key in self.recent:
+            return self.recent[key]
         place = int(self.keys.searchsorted(np.array(key, KEY)))
         if place < len(self.keys) and self.keys[place] == key:
             return self.rows[place].item()
-        return self.recent.get(key)
+        return None
 
 
 class Index:
     """A table at ``path`` of ``columns``: name -> NumPy type. Safe to pickle, and to fork.
 
-    Keys are 64 hexadecimal digits. Raises DataError: the file is damaged or cannot be written.
+    Keys are 64 hexadecimal digits. Rows of a table without some of the columns, from an earlier
+    version, have `ABSENT` there. Raises DataError: the file is damaged or cannot be written.
     """
 
     def __init__(self, path: Path, columns: Mapping[str, str]) -> None:
@@ -58,29 +62,38 @@ class Index:
         return self.__dict__ | {"_snapshot": None}
 
     def __len__(self) -> int:
-        snapshot = self._read()
-        return len(snapshot.keys) + len(snapshot.recent)
+        if not self._stamp():
+            return 0
+        with self._transaction() as connection:
+            return int(connection.execute("SELECT count(*) FROM rows").fetchone()[0])
 
     def find(self, key: str) -> tuple | None:
-        """The row under ``key``, even if another process has just added it."""
+        """The row under ``key``, even if another process has just added it; of a row that another
+        process replaces, the old one may be found until `newest` is asked."""
         wanted = bytes.fromhex(key).rstrip(b"\0")  # as NumPy returns keys
         row = (self._snapshot or self._read()).find(wanted)
         return self._read().find(wanted) if row is None else row
+
+    def newest(self, key: str) -> tuple | None:
+        """The row under ``key`` that was added last."""
+        return self._read().find(bytes.fromhex(key).rstrip(b"\0"))
 
     def last(self) -> tuple | None:
         """The row that was added last."""
         if not self._stamp():
             return None
         with self._transaction() as connection:
-            query = f"SELECT {', '.join(self.columns)} FROM rows ORDER BY id DESC LIMIT 1"
+            query = f"SELECT {self._selected(connection)} FROM rows ORDER BY id DESC LIMIT 1"
             return connection.execute(query).fetchone()
 
     def add(self, rows: Iterable[tuple]) -> None:
-        """Add rows (key, columns), all or none; an existing key keeps its row."""
+        """Add rows (key, columns), all or none, in place of earlier rows under their keys."""
         names, marks = ", ".join(self.columns), ", ?" * len(self.columns)
         with self._transaction("IMMEDIATE") as connection:
+            for name in self.columns.keys() - _columns(connection):
+                connection.execute(f"ALTER TABLE rows ADD COLUMN {name} DEFAULT {ABSENT}")
             connection.executemany(
-                f"INSERT OR IGNORE INTO rows (key, {names}) VALUES (?{marks})",
+                f"INSERT OR REPLACE INTO rows (key, {names}) VALUES (?{marks})",
                 ((bytes.fromhex(key), *values) for key, *values in rows),
             )
 
@@ -93,12 +106,12 @@ class Index:
             return old
         names = list(self.columns)
         dtype = np.dtype([("id", "i8"), ("key", KEY), *self.columns.items()])
-        query = f"SELECT id, key, {', '.join(names)} FROM rows"
         if not stamp:
             empty = np.empty(0, dtype)
             new = _Snapshot(empty["key"], empty[names], {}, 0, ())
         elif old and len(old.recent) < RECENT:
             with self._transaction() as connection:
+                query = f"SELECT id, key, {self._selected(connection)} FROM rows"
                 added = connection.execute(f"{query} WHERE id > ? ORDER BY id", (old.last,))
                 table = np.fromiter(added, dtype)
             rows = dict(zip(table["key"].tolist(), table[names].tolist(), strict=True))
@@ -106,7 +119,8 @@ class Index:
             new = old._replace(recent=old.recent | rows, last=last, stamp=stamp)
         else:
             with self._transaction() as connection:
-                table = np.fromiter(connection.execute(f"{query} ORDER BY key"), dtype)
+                query = f"SELECT id, key, {self._selected(connection)} FROM rows ORDER BY key"
+                table = np.fromiter(connection.execute(query), dtype)
             packed = np.empty(len(table), list(self.columns.items()))
             for name in names:
                 packed[name] = table[name]
@@ -114,6 +128,11 @@ class Index:
             new = _Snapshot(keys, packed, {}, last, stamp)
         self._snapshot = new  # one assignment, for the lookups of other threads
         return new
+
+    def _selected(self, connection: sqlite3.Connection) -> str:
+        """The columns, for a query; those that the table lacks as constants."""
+        there = _columns(connection)
+        return ", ".join(name if name in there else f"{ABSENT} AS {name}" for name in self.columns)
 
     def _stamp(self) -> tuple[int, ...]:
         """A value that changes with every commit; empty before the first."""
@@ -145,3 +164,8 @@ class Index:
                 f"{self.path}: cannot be read or written ({error}); check that the disk has room"
                 " and the folder is yours, or delete the folder if this file is damaged"
             ) from error
+
+
+def _columns(connection: sqlite3.Connection) -> set[str]:
+    """Names of the columns that the table has."""
+    return {row[1] for row in connection.execute("PRAGMA table_info(rows)")}

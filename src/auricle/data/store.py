@@ -3,8 +3,9 @@
     <folder>/<digest of the settings>/ settings.json  index.sqlite  00000.bin  00001.bin ...
 
 Other settings have another folder, so stale arrays are never read. A shard is a sequence of
-little-endian arrays. Their positions are committed to the index when the bytes are on the disk. A
-killed process leaves at most unused bytes at the end of a shard; the next one overwrites them.
+little-endian arrays. Their positions and checksums are committed to the index when the bytes are on
+the disk. A killed process leaves at most unused bytes at the end of a shard; the next one
+overwrites them.
 """
 
 from __future__ import annotations
@@ -14,26 +15,30 @@ import hashlib
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeGuard
 
-from auricle.data.index import Index
+from auricle.data.index import ABSENT, Index
 from auricle.errors import DataError
-from auricle.files import atomic_writer, lock
+from auricle.files import atomic_writer, lock, lock_byte, unlock_byte
 
 if TYPE_CHECKING:
     import numpy as np
 
 SHARD_BYTES = 1 << 30  # the next array after this starts another shard
-COLUMNS = {"shard": "i4", "start": "i8", "frames": "i4"}  # start in bytes
+# start in bytes; checksum: CRC-32, ABSENT in stores from before there were any
+COLUMNS = {"shard": "i4", "start": "i8", "frames": "i4", "checksum": "i8"}
+DAMAGED = -2  # in place of a checksum: the array was found damaged and is to be computed again
 TYPES = {"float16": "<f2", "float32": "<f4"}
 
 
 class ArrayStore:
     """Arrays [frames, ``width``] of one ``dtype`` by key: 64 hexadecimal digits.
 
-    Safe to pickle, to fork and to use from threads; several processes may write at once.
+    Safe to pickle, to fork and to use from threads; several processes may write at once. They share
+    what is to be computed by `claim`.
 
     Args:
         settings: everything else that the arrays depend on, as JSON values.
@@ -54,37 +59,86 @@ class ArrayStore:
         self.width, self.dtype, self.shard_bytes = width, dtype, shard_bytes
         self._index = Index(self.folder / "index.sqlite", COLUMNS)
         self._shards: dict[int, BinaryIO] = {}
+        self._claims: BinaryIO | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_shards": {}}
+        return self.__dict__ | {"_shards": {}, "_claims": None}
 
     def __len__(self) -> int:
         return len(self._index)
 
     def __contains__(self, key: str) -> bool:
-        return self._index.find(key) is not None
+        return self.frames(key) is not None
 
     def frames(self, key: str) -> int | None:
         """Frames of the array under ``key``, None if there is none."""
         row = self._index.find(key)
-        return None if row is None else row[2]
+        return row[2] if _sound(row) else None
 
     def get(self, key: str) -> np.ndarray:
         """A new array [frames, width] with the content under ``key``.
 
         Raises DataError: there is none, or its shard is damaged.
         """
+        row = self._index.find(key)
+        array = self._read(row)
+        if array is None and (newest := self._index.newest(key)) != row:
+            array = self._read(row := newest)  # another process has put it again
+        if array is not None:
+            return array
+        if not _sound(row):
+            raise DataError(f"{self.folder}: has no array {key}; run `auricle precompute` again")
+        raise DataError(
+            f"{self._path(row[0])}: array {key} is damaged; run `auricle precompute` again, or"
+            " `auricle train --resume`, which compute it again"
+        )
+
+    def check(self, key: str) -> bool:
+        """Whether the array under ``key`` is as it was put. One that is not is no longer there, for
+        all processes."""
+        row = self._index.newest(key)
+        if self._read(row) is not None:
+            return True
+        if _sound(row):
+            with self._lock():
+                shard, end = self._end()
+                self._index.add([(key, shard, end, 0, DAMAGED)])
+        return False
+
+    def claim(self, key: str, wait: bool = False) -> bool:
+        """Whether this process, and no other, is to compute the array under ``key``: until
+        `release` or its end, however it ends. ``wait`` for another process that has claimed it."""
+        if self._claims is None:
+            with self._lock():  # once: to close a second descriptor would end all claims
+                self._claims = self._claims or (self.folder / "claims").open("ab")
+        return lock_byte(self._claims, int(key[:15], 16), wait)
+
+    def release(self, keys: Iterable[str]) -> None:
+        """Give claims back."""
+        for key in keys:
+            if self._claims is not None:
+                unlock_byte(self._claims, int(key[:15], 16))
+
+    def release_all(self) -> None:
+        """Give back all claims of this process."""
+        claims, self._claims = self._claims, None
+        if claims is not None:
+            claims.close()
+
+    def _read(self, row: tuple | None) -> np.ndarray | None:
+        """The array of a row of the index; None if there is none, or other bytes."""
         import numpy as np
 
-        row = self._index.find(key)
-        if row is None:
-            raise DataError(f"{self.folder}: has no array {key}; run `auricle precompute` again")
-        shard, start, frames = row
+        if not _sound(row):
+            return None
+        shard, start, frames, checksum = row
         array = np.empty((frames, self.width), TYPES[self.dtype])
         # Read, not mapped: mapped pages of all shards would count as this process's memory.
-        if os.preadv(self._shard(shard).fileno(), [array.data], start) != array.nbytes:
-            raise self._damaged(shard)
-        return array
+        try:
+            whole = os.preadv(self._shard(shard).fileno(), [array.data], start) == array.nbytes
+        except OSError:  # no such shard, or a disk that fails
+            return None
+        return array if whole and checksum in (ABSENT, zlib.crc32(array.data)) else None
 
     def put_many(self, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
         """Store (key, [frames, width]) pairs, all or none; existing keys keep their arrays.
@@ -95,17 +149,23 @@ class ArrayStore:
         packed = {key: self._packed(key, array) for key, array in arrays}
         with self._lock():
             packed = {key: array for key, array in packed.items() if key not in self}
-            last = self._index.last()
-            shard, start, frames = last or (0, 0, 0)
-            end = start + frames * self.width * int(TYPES[self.dtype][-1])
-            if end >= self.shard_bytes:
-                shard, end = shard + 1, 0
+            shard, end = self._end()
             self._append(shard, end, list(packed.values()))
             rows = []
             for key, array in packed.items():
-                rows.append((key, shard, end, len(array)))
+                rows.append((key, shard, end, len(array), zlib.crc32(array.data)))
                 end += array.nbytes
             self._index.add(rows)
+
+    def _end(self) -> tuple[int, int]:
+        """Shard and byte where the next array goes: after the last one, if that is still there."""
+        shard, start, frames, _ = self._index.last() or (0, 0, 0, 0)
+        end = start + frames * self.width * int(TYPES[self.dtype][-1])
+        try:
+            size = self._path(shard).stat().st_size
+        except FileNotFoundError:
+            size = 0
+        return (shard + 1, 0) if end >= self.shard_bytes or size < end else (shard, end)
 
     def _append(self, shard: int, end: int, arrays: list[np.ndarray]) -> None:
         """Write ``arrays`` to the disk at ``end`` of a shard, over any bytes after it."""
@@ -113,8 +173,6 @@ class ArrayStore:
         try:
             file = os.open(self._path(shard), os.O_WRONLY | os.O_CREAT, 0o666)
             try:
-                if os.fstat(file).st_size < end:
-                    raise self._damaged(shard)
                 os.ftruncate(file, end)
                 try:
                     os.lseek(file, end, os.SEEK_SET)
@@ -148,20 +206,11 @@ class ArrayStore:
     def _shard(self, number: int) -> BinaryIO:
         """The shard, open for reading; every read gives its offset, so threads can share it."""
         if number not in self._shards:
-            try:
-                self._shards[number] = self._path(number).open("rb", buffering=0)
-            except FileNotFoundError as error:
-                raise self._damaged(number) from error
+            self._shards[number] = self._path(number).open("rb", buffering=0)
         return self._shards[number]
 
     def _path(self, shard: int) -> Path:
         return self.folder / f"{shard:05d}.bin"
-
-    def _damaged(self, shard: int) -> DataError:
-        return DataError(
-            f"{self._path(shard)}: holds less than its index says; delete the folder"
-            f" {self.folder}, and run `auricle precompute` again"
-        )
 
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
@@ -180,6 +229,11 @@ class ArrayStore:
         with file:
             lock(file, wait=True)
             yield
+
+
+def _sound(row: tuple | None) -> TypeGuard[tuple]:
+    """Whether a row of the index has an array."""
+    return row is not None and row[3] != DAMAGED
 
 
 def _write(file: int, data: memoryview) -> None:

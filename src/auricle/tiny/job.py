@@ -11,6 +11,7 @@ from auricle.tiny.card import tiny_card, tiny_credits
 from auricle.tiny.pseudo_batches import PseudoBatches
 from auricle.training.job import Job
 from auricle.training.monitor import UNWATCHED, TrainingWatch
+from auricle.training.processes import main_first
 from auricle.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def tiny_job(
         FileNotFoundError: a collection of sounds is missing.
     """
     assert recipe.unpaired is not None
-    with accelerator.main_process_first():
+    with main_first():
         data = PseudoBatches(
             recipe.unpaired,
             recipe.pseudo,

@@ -98,6 +98,10 @@ class Examples:
     def __iter__(self) -> Iterator[Clip]:
         return (self.clip(index) for index in range(len(self)))
 
+    def turned(self, first: int) -> Examples:
+        """The same clips from number ``first`` on, then those before it."""
+        return Examples(self.sources, np.roll(self._rows, -first), self.min_words)
+
     @property
     def seconds(self) -> np.ndarray:
         return self._rows["seconds"]

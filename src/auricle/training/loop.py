@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -24,13 +24,13 @@ from auricle.training.checkpoints import Best, State, keep_best, load_best, resu
 from auricle.training.config import SpecAugmentConfig, TrainingConfig, ValidationConfig
 from auricle.training.monitor import UNWATCHED, Clock, TrainingWatch
 from auricle.training.objective import Objective
+from auricle.training.processes import STEP, from_all
 from auricle.training.schedule import Average, learning_rate
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
 PREFETCHED = 4  # steps per worker
-PATIENT_HOURS = 6  # processes wait this long for the one that prepares data or validates
 
 Validate = Callable[[int, State], Mapping[str, float]]
 
@@ -41,8 +41,6 @@ def new_accelerator(config: TrainingConfig) -> Accelerator:
     Raises:
         MissingDependencyError: accelerate is not installed.
     """
-    from datetime import timedelta
-
     try:
         from accelerate import Accelerator
         from accelerate.utils import InitProcessGroupKwargs
@@ -51,8 +49,8 @@ def new_accelerator(config: TrainingConfig) -> Accelerator:
             f"training needs accelerate: {install_command('train')}"
         ) from error
 
-    patience = InitProcessGroupKwargs(timeout=timedelta(hours=PATIENT_HOURS))
-    return Accelerator(mixed_precision="bf16" if config.bf16 else "no", kwargs_handlers=[patience])
+    limit = InitProcessGroupKwargs(timeout=STEP)
+    return Accelerator(mixed_precision="bf16" if config.bf16 else "no", kwargs_handlers=[limit])
 
 
 def total_steps(config: TrainingConfig, data: Batches) -> int:
@@ -220,24 +218,20 @@ def _judge(
 
     Validation leaves the random numbers of the run as they were.
     """
-    from accelerate.utils import broadcast_object_list
-
-    found: list[Any] = [None]
+    found: dict[str, float] = {}
     if accelerator.is_main_process:
         model.eval()
         with torch.random.fork_rng(), torch.no_grad():
-            found[0] = dict(validate(epoch, state))
+            found = dict(validate(epoch, state))
         model.train()
-    broadcast_object_list(found)
-    judged = Best.of(found[0], config.monitor, epoch)
+    found = from_all(found)[0]
+    judged = Best.of(found, config.monitor, epoch)
     if judged is None:
         return
-    better = state.improved_by(found[0], config.monitor)
+    better = state.improved_by(found, config.monitor)
     best = list(state.best)
     if accelerator.is_main_process:
         best = keep_best(folder, model, judged, best, config.keep)
-    shared: list[Any] = [best]
-    broadcast_object_list(shared)
-    state.best = tuple(shared[0])
+    state.best = tuple(from_all(best)[0])
     state.worse = 0 if better else state.worse + 1
     state.stopped = bool(config.patience) and state.worse >= config.patience

@@ -35,6 +35,7 @@ from auricle.training.precompute import (
     weights_digest,
 )
 from auricle.training.preference import Preferences, StandIns, preferences
+from auricle.training.processes import Share, from_all, main_first
 from auricle.training.recipe import Recipe
 from auricle.training.validation import Validation, validate
 from auricle.watch import Note, Watch
@@ -49,7 +50,7 @@ def paired_job(
     watch: TrainingWatch = UNWATCHED,
     live: bool = False,
 ) -> Job:
-    """Everything a run on manifests needs; what is cached is computed by the main process first.
+    """Everything a run on manifests needs; what is cached is computed by all processes together.
 
     With ``live`` waveforms are read and captions embedded when a batch asks for them.
 
@@ -64,11 +65,11 @@ def paired_job(
     tokenizer = initial_tokenizer(recipe, training.captions())
     model = initial_model(recipe, tokenizer, told.note).to(accelerator.device)
     inputs: dict[str, Inputs] = {}
-    with accelerator.main_process_first():
-        embed, computed = _embeddings(recipe, model, data.cache, examples, told, live)
-        for name, part in examples.items():
-            inputs[name], counts = inputs_of(data, model, part, told, name)
-            computed |= counts
+    embed, computed = _embeddings(recipe, model, data.cache, examples, told, live)
+    for name, part in examples.items():
+        inputs[name], counts = inputs_of(data, model, part, told, name)
+        computed |= counts
+    with main_first():
         preferred = _preferences(recipe, model, tokenizer, training, inputs["training"], told, live)
     batches = PairedBatches(
         training,
@@ -104,7 +105,8 @@ def inputs_of(
     watch: Watch,
     name: str = "training",
 ) -> tuple[Inputs, dict[str, Counts]]:
-    """Waveforms, or features, of which the cache first gets what it lacks; how many those are."""
+    """Waveforms, or features, of which the cache first gets what it lacks, by all processes of the
+    run together; how many those are."""
     limit_s = model.config.max_duration_s
     if data.features == "computed":
         rate_hz = model.encoder.sample_rate_hz
@@ -112,20 +114,30 @@ def inputs_of(
     store = feature_store(model.config, weights_digest(model.encoder), data.cache)
     keys = ContentKeys(data.cache, data.mix_range_db)
     failed: list[Clip] = []
-    stage = f"{name} features"
+    stage, share = f"{name} features", Share.ours()
     counts = precompute_features(
-        examples,
+        examples.turned(share.first(len(examples))),
         model.encoder,
         store,
         keys,
         max_duration_s=limit_s,
+        share=share,
         stage=stage,
         progress=watch.progress,
         on_error=lambda clip, error: failed.append(clip),
     )
     if failed:
         watch.note(f"{len(failed)} clips cannot be decoded and are left out: {failed[0].id} …")
+    counts = _of_all(counts, stage, watch.note)  # waits for what the others compute
     return StoredFeatures(examples, store, keys), {stage: counts}
+
+
+def _of_all(counts: Counts, stage: str, note: Note) -> Counts:
+    """What all processes have computed, once they have."""
+    counts = Counts.of_all(from_all(counts))
+    if counts.damaged:
+        note(f"{stage}: {counts.damaged} arrays in the cache were damaged and are computed again")
+    return counts
 
 
 def _read_examples(data: DataConfig, limit_s: float, note: Note) -> dict[str, Examples]:
@@ -154,7 +166,7 @@ def _embeddings(
 ) -> tuple[Embed, dict[str, Counts]]:
     """The text embedder if ``live``; else embeddings, of which ``cache`` first gets what it lacks,
     and how many those are."""
-    embedder = _embedder(recipe, model)
+    embedder, share = _embedder(recipe, model), Share.ours()
     if live:
         return lambda captions: embedder.embed(captions).cpu(), {}
     width = model.config.embedding.dim
@@ -162,9 +174,9 @@ def _embeddings(
     counts = {}
     for name, part in examples.items():
         stage = f"{name} captions"
-        counts[stage] = precompute_embeddings(
-            part.captions(), embedder, store, stage, watch.progress
-        )
+        captions = part.turned(share.first(len(part))).captions()
+        computed = precompute_embeddings(captions, embedder, store, stage, watch.progress, share)
+        counts[stage] = _of_all(computed, stage, watch.note)
     return StoredEmbeddings(store), counts
 
 

@@ -3,20 +3,21 @@
     manifest ─► clips ─► waveforms ─► batches of like length ─► encoder ─► ArrayStore
                          (threads)
 
-What a store has is not computed again, so a run that was stopped goes on, and several processes may
-share the clips between them.
+What a store has is not computed again, so a run that was stopped goes on. Several processes, of one
+run or of more, share the clips between them: each claims what it computes, and leaves what another
+one has claimed until that one has stored it, or has ended.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from itertools import islice
 from operator import length_hint
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -31,23 +32,40 @@ from auricle.model.config import CaptionerConfig, YamnetConfig
 from auricle.model.encoder import Encoder
 from auricle.text.embedder import EMBEDDING_FORMAT, TextEmbedder
 from auricle.training.batch import pad_audio
+from auricle.training.processes import Share
 from auricle.watch import UNKNOWN, Progress, silent
 
 FORMAT = 1  # of what is stored; another number makes all of it be computed anew
 WINDOW = 8  # batches whose clips are sorted by length together
 BATCH_S = {"cpu": 20.0, "cuda": 300.0}  # BEATs takes 10 MB a second; a CPU has caches
-TEXTS_AT_ONCE = 1024
+TEXTS_AT_ONCE = 256
+PART = 4096  # clips or texts that are settled before more are begun
 
+T = TypeVar("T")
 OnError = Callable[[Clip, AudioError], None]
+ALL = Share()
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Clips or texts that were computed, that were there already, and that could not be read."""
+    """Clips or texts that were computed, that were there already, and that could not be read.
+
+    Attributes:
+        damaged: stored arrays that were not as they had been put, and were dropped.
+    """
 
     done: int = 0
     reused: int = 0
     failed: int = 0
+    damaged: int = 0
+
+    @classmethod
+    def of_all(cls, counts: Sequence[Counts]) -> Counts:
+        """Of processes that each dealt with all clips or texts and shared the work."""
+        first = counts[0]
+        done = sum(part.done for part in counts)
+        others = sum(astuple(first)[:3]) - done - first.failed
+        return cls(done, max(0, others), first.failed, sum(part.damaged for part in counts))
 
 
 def feature_store(config: CaptionerConfig, weights: str, cache: str | Path) -> ArrayStore:
@@ -97,6 +115,7 @@ def precompute_features(
     max_duration_s: float,
     batch_s: float | None = None,
     workers: int | None = None,
+    share: Share = ALL,
     stage: str = "features",
     progress: Progress = silent,
     on_error: OnError | None = None,
@@ -111,6 +130,7 @@ def precompute_features(
         max_duration_s: of longer clips the start is heard.
         batch_s: seconds of sound in a batch, padding included; by the device if not given.
         workers: threads that read and decode, one for each processor by default.
+        share: of the stored arrays, those that this process checks.
         stage: told to ``progress`` with the clips dealt with, including those that failed.
         on_error: told of a clip that cannot be read, and the others go on; None raises.
 
@@ -119,19 +139,26 @@ def precompute_features(
     """
     device = next(encoder.parameters()).device
     limit = round((batch_s or BATCH_S.get(device.type, BATCH_S["cuda"])) * encoder.sample_rate_hz)
-    tally = _Tally(stage, length_hint(clips, UNKNOWN), progress)
+    tally = _Tally(stage, length_hint(clips, UNKNOWN), progress, store, share)
 
     def prepare(clip: Clip) -> _Prepared:
+        key = ""
         try:
             key = keys.clip_key(clip)
-            if key in store:
+            if tally.stored(key):
                 return _Prepared(clip, key)
-            waveform = load_clip(
-                clip, encoder.sample_rate_hz, max_duration_s, mix_range_db=keys.mix_range_db
-            )
+            if not store.claim(key):
+                return _Prepared(clip, key, left=True)
+            waveform = None
+            if key not in store:  # nor put there just now by another process
+                waveform = load_clip(
+                    clip, encoder.sample_rate_hz, max_duration_s, mix_range_db=keys.mix_range_db
+                )
             return _Prepared(clip, key, waveform)
         except AudioError as error:
-            return _Prepared(clip, error=error)
+            if key:
+                store.release([key])
+            return _Prepared(clip, key, error=error)
 
     def encode(window: dict[str, np.ndarray]) -> None:
         for names in _batches(window, limit):
@@ -141,28 +168,36 @@ def precompute_features(
             arrays = features.float().cpu().numpy()
             ends = frames.tolist()
             store.put_many((key, arrays[i, : ends[i]]) for i, key in enumerate(names))
+            store.release(names)
             tally.add("done", len(names))
         keys.save()
         window.clear()
 
-    window: dict[str, np.ndarray] = {}
-    samples = 0
-    with contextlib.closing(in_order(prepare, clips, workers)) as prepared:
-        for clip, key, waveform, error in prepared:
-            if error:
-                if on_error is None:
-                    raise error
-                on_error(clip, error)
-                tally.add("failed")
-            elif waveform is None or key in window or key in store:
-                tally.add("reused")
-            else:
-                window[key] = waveform
-                samples += len(waveform)
-            if samples >= WINDOW * limit:
-                encode(window)
-                samples = 0
-        encode(window)
+    def attempt(todo: Sequence[Clip]) -> list[tuple[str, Clip]]:
+        left = []
+        window: dict[str, np.ndarray] = {}
+        samples = 0
+        with contextlib.closing(in_order(prepare, todo, workers)) as prepared:
+            for clip, key, waveform, error, others in prepared:
+                if error:
+                    if on_error is None:
+                        raise error
+                    on_error(clip, error)
+                    tally.add("failed")
+                elif others:
+                    left.append((key, clip))
+                elif waveform is None or key in window or key in store:
+                    tally.add("reused")
+                else:
+                    window[key] = waveform
+                    samples += len(waveform)
+                if samples >= WINDOW * limit:
+                    encode(window)
+                    samples = 0
+            encode(window)
+        return left
+
+    _by_turns(clips, attempt, store)
     return tally.counts
 
 
@@ -172,46 +207,102 @@ def precompute_embeddings(
     store: ArrayStore,
     stage: str = "captions",
     progress: Progress = silent,
+    share: Share = ALL,
 ) -> Counts:
     """Put the embeddings of ``texts`` that ``store`` lacks into it, under their `text_key`.
 
-    ``progress`` is told the ``stage`` and the texts dealt with. Raises ModelError where the
-    embedder gives another width than the store's.
+    ``progress`` is told the ``stage`` and the texts dealt with; of the stored embeddings this
+    process checks its ``share``. Raises ModelError where the embedder gives another width than the
+    store's.
     """
-    tally = _Tally(stage, length_hint(texts, UNKNOWN), progress)
-    texts = iter(texts)
-    while chunk := list(islice(texts, TEXTS_AT_ONCE)):
-        new = {key: text for text in chunk if (key := text_key(text)) not in store}
-        if new:
-            vectors = embedder.encode(list(new.values())).cpu().numpy()
-            if vectors.shape[1] != store.width:
-                raise ModelError(
-                    f"text embedder {embedder.name}: its embeddings have {vectors.shape[1]} numbers"
-                    f" and the model's {store.width}; set model.embedding.dim={vectors.shape[1]}"
-                )
-            store.put_many((key, vectors[i : i + 1]) for i, key in enumerate(new))
-        tally.add("done", len(new))
-        tally.add("reused", len(chunk) - len(new))
+    tally = _Tally(stage, length_hint(texts, UNKNOWN), progress, store, share)
+
+    def embed(new: Mapping[str, str]) -> None:
+        vectors = embedder.encode(list(new.values())).cpu().numpy()
+        if vectors.shape[1] != store.width:
+            raise ModelError(
+                f"text embedder {embedder.name}: its embeddings have {vectors.shape[1]} numbers"
+                f" and the model's {store.width}; set model.embedding.dim={vectors.shape[1]}"
+            )
+        store.put_many((key, vectors[i : i + 1]) for i, key in enumerate(new))
+
+    def attempt(todo: Sequence[str]) -> list[tuple[str, str]]:
+        left = []
+        for start in range(0, len(todo), TEXTS_AT_ONCE):
+            chunk = todo[start : start + TEXTS_AT_ONCE]
+            lacking = {text_key(text): text for text in chunk}
+            lacking = {key: text for key, text in lacking.items() if not tally.stored(key)}
+            claimed = {key: text for key, text in lacking.items() if store.claim(key)}
+            new = {key: text for key, text in claimed.items() if key not in store}
+            if new:
+                embed(new)
+            store.release(claimed)
+            others = [item for item in lacking.items() if item[0] not in claimed]
+            tally.add("done", len(new))
+            tally.add("reused", len(chunk) - len(new) - len(others))
+            left += others
+        return left
+
+    _by_turns(texts, attempt, store)
     return tally.counts
 
 
+def _by_turns(
+    items: Iterable[T],
+    attempt: Callable[[Sequence[T]], Sequence[tuple[str, T]]],
+    store: ArrayStore,
+) -> None:
+    """``attempt`` all items until it gives none back, which are those, by their keys, that other
+    processes have claimed."""
+    items = iter(items)
+    try:
+        while part := list(islice(items, PART)):
+            while left := attempt(part):
+                store.claim(left[0][0], wait=True)
+                store.release([left[0][0]])
+                part = [item for _, item in left]
+    finally:
+        store.release_all()
+
+
 class _Prepared(NamedTuple):
+    """A clip and its key; its waveform if this process has claimed it, ``left`` to another."""
+
     clip: Clip
     key: str = ""
     waveform: np.ndarray | None = None
     error: AudioError | None = None
+    left: bool = False
 
 
 class _Tally:
-    """Counts that tell ``progress`` their sum."""
+    """Counts that tell ``progress`` how many clips or texts are dealt with."""
 
-    def __init__(self, stage: str, total: int, progress: Progress) -> None:
-        self.counts, self.stage, self.total, self.progress = Counts(), stage, total, progress
+    def __init__(
+        self, stage: str, total: int, progress: Progress, store: ArrayStore, share: Share
+    ) -> None:
+        self.stage, self.total, self.progress = stage, total, progress
+        self.store, self.share = store, share
+        self._found = Counts()
+        self._damaged = set[str]()
 
     def add(self, what: str, number: int = 1) -> None:
-        self.counts = replace(self.counts, **{what: getattr(self.counts, what) + number})
+        self._found = replace(self._found, **{what: getattr(self._found, what) + number})
         if number:
-            self.progress(self.stage, sum(astuple(self.counts)), self.total)
+            self.progress(self.stage, sum(astuple(self._found)), self.total)
+
+    def stored(self, key: str) -> bool:
+        """Whether the store has a ``key``, and whole if it is in the share. From any thread."""
+        if key not in self.store:
+            return False
+        if not self.share.has(key) or self.store.check(key):
+            return True
+        self._damaged.add(key)
+        return False
+
+    @property
+    def counts(self) -> Counts:
+        return replace(self._found, damaged=len(self._damaged))
 
 
 def _batches(window: Mapping[str, np.ndarray], limit: int) -> Iterator[list[str]]:

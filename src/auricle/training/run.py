@@ -26,6 +26,7 @@ from auricle.training.loop import Validate, new_accelerator, train
 from auricle.training.monitor import AUDIO_S, UNWATCHED, Monitor, StepReport, TrainingWatch
 from auricle.training.paired_job import paired_job
 from auricle.training.precompute import Counts
+from auricle.training.processes import from_all, told_if_lost
 from auricle.training.recipe import Recipe, changed_keys, load_recipe
 from auricle.watch import Note
 
@@ -81,7 +82,8 @@ def run_recipe(
     """
     recipe = load_recipe(path, changes)
     accelerator = new_accelerator(recipe.training)
-    with _alone(recipe.folder) if accelerator.is_main_process else contextlib.nullcontext():
+    alone = _alone(recipe.folder) if accelerator.is_main_process else contextlib.nullcontext()
+    with told_if_lost(), alone:
         _run(recipe, accelerator, (str(path), *changes), prepare, resume, watch)
     return Path(recipe.out)
 
@@ -97,9 +99,10 @@ def _run(
     work, main = recipe.folder, accelerator.is_main_process
     if main:
         _claim(recipe, work, resume, watch.note)
-    accelerator.wait_for_everyone()
+    from_all(None)
     torch.set_flush_denormal(True)  # AdamW's moments of rare tokens shrink into slow denormals
     job = prepare(recipe, accelerator, watch)
+    _one_cache(job)
     if main:
         _same_clips(job, work)
     with _monitor(job, work / "logs" if main else None, watch.note) as monitor:
@@ -121,7 +124,7 @@ def _run(
         )
     if main:
         _write(job, state, command, accelerator.num_processes)
-    accelerator.wait_for_everyone()
+    from_all(None)
 
 
 def precompute_recipe(
@@ -136,7 +139,9 @@ def precompute_recipe(
     recipe = load_recipe(path, changes)
     if recipe.data is None:
         raise TrainingError(f"{path}: has no manifests in [data] whose clips could be computed")
-    return paired_job(recipe, new_accelerator(recipe.training), watch).computed
+    accelerator = new_accelerator(recipe.training)
+    with told_if_lost():
+        return paired_job(recipe, accelerator, watch).computed
 
 
 @contextlib.contextmanager
@@ -204,6 +209,17 @@ def _recipe_of(file: Path) -> dict[str, Any]:
             f"{file}: cannot be read ({error}), and it says which recipe this run has; put it "
             "back, or give another folder by out=FOLDER"
         ) from error
+
+
+def _one_cache(job: Job) -> None:
+    """See that all processes have the same clips: each reads its part of the same batches."""
+    several = from_all(job.clips)
+    if len(set(several)) > 1:
+        told = ", ".join(clips.split(",")[0] for clips in several)
+        raise TrainingError(
+            f"the processes of this run have different training clips ({told}): give all machines"
+            " the same manifests, recordings and data.cache, on a disk that they share"
+        )
 
 
 def _same_clips(job: Job, work: Path) -> None:
