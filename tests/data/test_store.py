@@ -133,17 +133,110 @@ def test_bytes_that_no_row_speaks_of_are_written_over(store: ArrayStore) -> None
     assert (store.folder / "00000.bin").stat().st_size == size
 
 
-def test_a_shard_that_lost_bytes_is_named(store: ArrayStore) -> None:
+def flip(store: ArrayStore, place: int) -> None:
+    """Change one bit of the first shard."""
+    with (store.folder / "00000.bin").open("r+b") as file:
+        file.seek(place)
+        bits = file.read(1)[0]
+        file.seek(place)
+        file.write(bytes([bits ^ 4]))
+
+
+def test_a_damaged_array_is_named_dropped_and_put_again(store: ArrayStore) -> None:
+    store.put_many(items(0, 1, 2))
+    reader = pickle.loads(pickle.dumps(store))
+    assert holds(reader, 0, 1, 2)
+    flip(store, 2 * WIDTH + 5)
+    with pytest.raises(DataError, match=rf"00000\.bin: array {text_key('1')} is damaged"):
+        reader.get(text_key("1"))
+    assert [store.check(key) for key, _ in items(0, 1, 2, 3)] == [True, False, True, False]
+    assert store.frames(text_key("1")) is None
+    assert text_key("1") not in pickle.loads(pickle.dumps(store))
     store.put_many(items(0, 1))
-    os.truncate(store.folder / "00000.bin", 20)
+    assert holds(store, 0, 1, 2)
+    assert len(store) == 3
+    assert holds(reader, 0, 1, 2)  # though it had found the old place
+    assert store.check(text_key("1"))
+
+
+@pytest.mark.parametrize("lost", ["some bytes", "the shard"])
+def test_after_a_shard_that_lost_bytes_another_begins(store: ArrayStore, lost: str) -> None:
+    store.put_many(items(0, 1, 2))
+    shard = store.folder / "00000.bin"
+    os.truncate(shard, 20)
     assert holds(store, 0)
-    with pytest.raises(DataError, match=r"00000\.bin: holds less"):
+    with pytest.raises(DataError, match=r"00000\.bin: array .* is damaged; run `auricle precomp"):
         store.get(text_key("1"))
-    with pytest.raises(DataError, match=r"00000\.bin: holds less"):
-        store.put_many(items(2))
-    (store.folder / "00000.bin").unlink()
-    with pytest.raises(DataError, match=r"00000\.bin: holds less"):
-        pickle.loads(pickle.dumps(store)).get(text_key("1"))
+    if lost == "the shard":
+        shard.unlink()
+        store = pickle.loads(pickle.dumps(store))
+    whole = [store.check(key) for key, _ in items(0, 1, 2)]
+    assert whole == [lost == "some bytes", False, False]
+    store.put_many(items(0, 1, 2, 3))
+    assert holds(store, 0, 1, 2, 3)
+    assert (store.folder / "00001.bin").exists()
+
+
+def test_the_last_row_replaced_is_seen_by_a_reader(store: ArrayStore) -> None:
+    store.put_many(items(0, 1))
+    reader = pickle.loads(pickle.dumps(store))
+    assert holds(reader, 0, 1)
+    flip(store, 2 * WIDTH + 5)
+    assert not store.check(text_key("1"))
+    store.put_many(items(1))
+    store.put_many(items(2))
+    assert holds(reader, 0, 1, 2)
+
+
+def test_a_store_without_checksums_is_read_and_filled(store: ArrayStore) -> None:
+    store.put_many(items(0, 1))
+    with contextlib.closing(sqlite3.connect(store.folder / "index.sqlite")) as connection:
+        connection.execute("ALTER TABLE rows DROP COLUMN checksum")
+        connection.commit()
+    for found in (store, pickle.loads(pickle.dumps(store))):
+        assert holds(found, 0, 1)
+        assert found.check(text_key("1"))
+    store.put_many(items(2))
+    assert holds(store, 0, 1, 2)
+    flip(store, 2 * WIDTH + 5)
+    assert store.check(text_key("1"))  # nothing tells
+    os.truncate(store.folder / "00000.bin", 40)
+    assert not store.check(text_key("1"))
+    assert not store.check(text_key("2"))
+
+
+CLAIM = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from tests.data.test_store import WIDTH, ArrayStore, items
+store = ArrayStore(sys.argv[1], {}, WIDTH)
+for key, _ in items(1, 2):
+    assert store.claim(key)
+print("claimed", flush=True)
+sys.stdin.readline()
+store.put_many(items(1))
+store.release([items(1)[0][0]])
+print("released", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_claim_ends_with_its_release_or_its_process(tmp_path: Path) -> None:
+    store = ArrayStore(tmp_path, {}, WIDTH)
+    first, second, third = (text_key(str(number)) for number in (1, 2, 3))
+    command = [sys.executable, "-c", CLAIM, str(tmp_path), str(ROOT)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, bufsize=1, **pipes) as other:  # type: ignore[call-overload]
+        assert other.stdout.readline() == "claimed\n"
+        assert [store.claim(key) for key in (first, second, third)] == [False, False, True]
+        other.stdin.write("\n")
+        assert other.stdout.readline() == "released\n"
+        assert [store.claim(first), store.claim(second)] == [True, False]
+        assert first in store
+        threading.Timer(0.2, other.kill).start()
+        assert store.claim(second, wait=True)
+        assert other.wait() == -signal.SIGKILL
+    store.release_all()
 
 
 def test_an_index_that_is_no_database_is_named(store: ArrayStore) -> None:

@@ -1,7 +1,6 @@
 """A recipe from its files to a model folder, killed, continued, changed, and refused."""
 
 import contextlib
-import dataclasses
 import json
 import os
 import signal
@@ -10,97 +9,20 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 import torch
 from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
 import auricle
 from auricle.errors import DataError, ModelError, TrainingError
-from auricle.model.config import debug_config
 from auricle.training.dry_run import dry_run
 from auricle.training.monitor import TrainingWatch
 from auricle.training.recipe import load_recipe
 from auricle.training.run import _alone, precompute_recipe, run_recipe
+from tests.helpers.toy_recipe import CAPTIONS
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerate")
-
-RATE = 16_000
-CAPTIONS = [
-    "a low tone hums without any change",
-    "a high tone beeps twice in a row",
-    "white noise hisses like steady rain outside",
-    "a click repeats about five times a second",
-]
-
-
-def sound(kind, rng, seconds):
-    t = np.arange(int(RATE * seconds)) / RATE
-    match kind:
-        case 0:
-            wave = np.sin(2 * np.pi * 120 * t)
-        case 1:
-            wave = np.sin(2 * np.pi * 3000 * t) * (t % 0.5 < 0.2)
-        case 2:
-            wave = rng.normal(size=len(t))
-        case _:
-            wave = rng.normal(size=len(t)) * (t % 0.2 < 0.01)
-    return (0.3 * wave / np.abs(wave).max() + rng.normal(0, 0.003, len(t))).astype(np.float32)
-
-
-def toml(value):
-    return json.dumps(value)
-
-
-@pytest.fixture
-def recipe(tmp_path):
-    """A recipe for the debug model on 12 training and 4 validation clips."""
-    rng = np.random.default_rng(0)
-    with (tmp_path / "clips.jsonl").open("w") as file:
-        for i in range(16):
-            soundfile.write(tmp_path / f"{i}.wav", sound(i % 4, rng, 0.8 + 0.1 * (i % 5)), RATE)
-            row = {
-                "audio": f"{i}.wav",
-                "captions": [CAPTIONS[i % 4]],
-                "id": str(i),
-                "split": "train" if i < 12 else "val",
-                "licence": "CC0",
-            }
-            file.write(json.dumps(row) + "\n")
-    model = debug_config(embedding_dim=384)
-    lines = [
-        'name = "toy"',
-        'out = "out"',
-        'encoder_weights = "random"',
-        "[data]",
-        'train = "clips.jsonl"',
-        'validation = "clips.jsonl"',
-        "[tokenizer]",
-        "vocab_size = 290",
-        "[text_embedder]",
-        'name = "all-MiniLM-L6-v2"',
-        'prompt = ""',
-        "[training]",
-        "epochs = 2",
-        "batch_size = 4",
-        "learning_rate = 2e-3",
-        "warmup_steps = 2",
-        "checkpoint_every = 2",
-        "workers = 0",
-        "[validation]",
-        "captions_every = 2",
-        "[decoding]",
-        "candidates = 3",
-    ]
-    for name in ("encoder", "conformer", "embedding", "decoder"):
-        lines.append(f"[model.{name}]")
-        values = dataclasses.asdict(getattr(model, name))
-        lines += [f"{key} = {toml(value)}" for key, value in values.items()]
-    path = tmp_path / "toy.toml"
-    path.write_text("\n".join(lines))
-    return path
 
 
 def weights(folder):

@@ -93,7 +93,9 @@ class Index:
             for name in self.columns.keys() - _columns(connection):
                 connection.execute(f"ALTER TABLE rows ADD COLUMN {name} DEFAULT {ABSENT}")
             connection.executemany(
-                f"INSERT OR REPLACE INTO rows (key, {names}) VALUES (?{marks})",
+                # SQLite's own number would be that of the row it replaces, if that is the last.
+                f"INSERT OR REPLACE INTO rows (id, key, {names}) VALUES"
+                f" ((SELECT coalesce(max(id), 0) + 1 FROM rows), ?{marks})",
                 ((bytes.fromhex(key), *values) for key, *values in rows),
             )
 

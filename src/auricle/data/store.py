@@ -101,8 +101,9 @@ class ArrayStore:
             return True
         if _sound(row):
             with self._lock():
-                shard, end = self._end()
-                self._index.add([(key, shard, end, 0, DAMAGED)])
+                if self._index.newest(key) == row:  # nor put again meanwhile
+                    self._index.add([(key, *self._end(), 0, DAMAGED)])
+            self._index.newest(key)  # `in` then knows
         return False
 
     def claim(self, key: str, wait: bool = False) -> bool:
@@ -148,7 +149,8 @@ class ArrayStore:
         """
         packed = {key: self._packed(key, array) for key, array in arrays}
         with self._lock():
-            packed = {key: array for key, array in packed.items() if key not in self}
+            there = {key for key in packed if _sound(self._index.newest(key))}
+            packed = {key: array for key, array in packed.items() if key not in there}
             shard, end = self._end()
             self._append(shard, end, list(packed.values()))
             rows = []
