@@ -15,4 +15,4 @@ srun --kill-on-bad-exit=1 torchrun \
     --nnodes "$SLURM_JOB_NUM_NODES" --nproc-per-node "${SLURM_GPUS_ON_NODE:-1}" \
     --rdzv-backend c10d --rdzv-id "$SLURM_JOB_ID" \
     --rdzv-endpoint "$first:$((20000 + SLURM_JOB_ID % 10000))" \
-    --max-restarts 3 -m auricle train "$@" --resume
+    -m auricle train "$@" --resume

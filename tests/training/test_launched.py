@@ -165,20 +165,6 @@ def test_two_launchers_meet_and_a_killed_process_ends_both(recipe: Path, undistu
     same(out, undisturbed)
 
 
-def test_a_launcher_that_restarts_continues_by_itself(recipe: Path, undisturbed: dict) -> None:
-    out = recipe.with_name("killed")
-    launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = ["train", recipe.name, "out=killed", *RUN, "--resume"]
-    nodes = Nodes(recipe.parent, [[*launcher, "--max-restarts", "1", "-m", "auricle", *command]])
-    try:
-        wait_for_checkpoint(out, nodes, 4)
-        os.kill(child(nodes.running[0].pid), signal.SIGKILL)
-        assert nodes.wait() == [0]
-    finally:
-        nodes.end()
-    same(out, undisturbed)
-
-
 SRUN = """#!/bin/sh
 shift
 for node in 1 2; do "$@" & done
