@@ -24,7 +24,7 @@ from auricle.training.checkpoints import Best, State, keep_best, load_best, resu
 from auricle.training.config import SpecAugmentConfig, TrainingConfig, ValidationConfig
 from auricle.training.monitor import UNWATCHED, Clock, TrainingWatch
 from auricle.training.objective import Objective
-from auricle.training.processes import STEP, from_all
+from auricle.training.processes import STEP, end_with_parent, from_all
 from auricle.training.schedule import Average, learning_rate
 
 if TYPE_CHECKING:
@@ -179,6 +179,7 @@ def _upcoming(
         num_workers=config.workers,
         prefetch_factor=PREFETCHED if config.workers else None,
         generator=torch.Generator(),  # a loader draws from it: not from the run's own
+        worker_init_fn=end_with_parent,
     )
     for step, batches in zip(todo, loader, strict=True):
         if isinstance(batches, AuricleError):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from auricle.errors import AuricleError, TrainingError, in_one_line
 T = TypeVar("T")
 
 STEP = timedelta(minutes=15)  # a process whose step takes longer is lost: its machine, for example
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PATIENCE = timedelta(hours=6)  # for the one that prepares data or validates
 
 
@@ -114,6 +117,13 @@ def launch(arguments: Sequence[str], processes: int, threads: int) -> int:
     finally:
         for process in running:
             process.terminate()
+
+
+def end_with_parent(_: int = 0) -> None:
+    """End this process at once when its parent is killed (Linux): a loader's worker has copies of
+    the run's connections, and the other processes would wait until they are closed."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _of_connections(error: RuntimeError) -> bool:
