@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 import threading
 
 import numpy as np
@@ -17,10 +16,9 @@ from auricle.errors import AudioError
 from auricle.hearing import WINDOW, hear, hear_each
 from auricle.model.captioner import AudioCaptioner
 from auricle.model.config import debug_config
-from tests.helpers.paths import ROOT
+from tests.helpers.recordings import names, recording
 
 RATE = 16_000
-RECORDINGS = runpy.run_path(str(ROOT / "benchmarks/hostile/recordings.py"))
 # Formats whose headers declare a duration, or the bytes of the sound.
 DECLARING = ["wav", "24.wav", "ima.wav", "rf64.wav", "flac", "mp3", "vbr.mp3", "aiff", "au"]
 DECLARING += ["w64", "alac.caf", "mkv", "webm", "flv"]
@@ -137,9 +135,9 @@ def test_recordings_are_loaded_ahead_in_other_threads(model, sounds, tmp_path, m
 
 def test_no_whole_file_is_noted_as_cut_short(model, tmp_path):
     paths = []
-    for name in RECORDINGS["names"]():
+    for name in names():
         paths.append(tmp_path / f"a.{name}")
-        paths[-1].write_bytes(RECORDINGS["recording"](name, 3.0))
+        paths[-1].write_bytes(recording(name, 3.0))
     heard = list(hear([model], paths))
     assert [found.error for found in heard] == [None] * len(paths)
     assert [found.note for found in heard] == [None] * len(paths)
@@ -147,9 +145,9 @@ def test_no_whole_file_is_noted_as_cut_short(model, tmp_path):
 
 @pytest.mark.parametrize("name", DECLARING)
 def test_a_file_cut_short_is_noted(model, tmp_path, name):
-    if name not in RECORDINGS["names"]():
+    if name not in names():
         pytest.skip("the extra auricle[av] is not installed")
-    content, path = RECORDINGS["recording"](name, 8.0), tmp_path / f"a.{name}"
+    content, path = recording(name, 8.0), tmp_path / f"a.{name}"
     path.write_bytes(content[: len(content) * 6 // 10])
     (found,) = hear([model], [path])
     words = found.note.split()
@@ -178,7 +176,7 @@ def test_an_mp3_appended_to_another_is_noted(model, tmp_path):
 
 @pytest.mark.parametrize("size", [2**31 - 1, 2**32 - 1])
 def test_a_wav_that_was_written_to_a_pipe_is_whole(model, tmp_path, size):
-    content = bytearray(RECORDINGS["recording"]("wav", 3.0))
+    content = bytearray(recording("wav", 3.0))
     content[40:44] = size.to_bytes(4, "little")
     (tmp_path / "a.wav").write_bytes(content)
     (found,) = hear([model], [tmp_path / "a.wav"])

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import random
 import socket
-import sys
 import threading
 import time
 from collections import Counter
@@ -22,9 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from benchmarks.service.running import Running, running
-
-sys.path.append(str(Path(__file__).parents[1] / "hostile"))
-from audio import Case
+from tests.fuzz.audio import content as broken_recording
 
 ROOT = Path(__file__).parents[2]
 WORKERS = 8
@@ -61,20 +58,20 @@ def uploads(service: Running, files: range, seed: int) -> Counter[str]:
     found: Counter[str] = Counter()
 
     def send(number: int) -> None:
-        case = Case.of(number, seed)
+        name, content = broken_recording(random.Random(f"{seed} {number}"))
         route = "timeline" if number % 10 == 0 else "captions"
         try:
             answer = httpx.post(
                 f"{service.url}/v1/{route}",
-                files={"file": (f"{number}-{case.name}", case.content)},
+                files={"file": (f"{number}.{name}", content)},
                 timeout=300,
             )
         except httpx.HTTPError as error:
-            found[f"{type(error).__name__} of case {number} ({case.mutations})"] += 1
+            found[f"{type(error).__name__} of recording {number}"] += 1
             return
         found[str(answer.status_code)] += 1
         if answer.status_code >= 500:
-            found[f"{answer.status_code} of case {number}: {answer.text}"] += 1
+            found[f"{answer.status_code} of recording {number}: {answer.text}"] += 1
 
     with ThreadPoolExecutor(WORKERS) as pool:
         list(pool.map(send, files))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import random
 import shutil
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pysubs2
@@ -280,3 +283,32 @@ def mutated(content: bytes, rng: random.Random) -> bytes:
             )
             content = content[:a] + piece + content[a:]
     return content
+
+
+def test_a_section_of_ass_in_a_cue_is_its_text(tmp_path):
+    (tmp_path / "a.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nlook:\n[Events]\n")
+    (event,) = read_document(tmp_path / "a.srt").events
+    assert event.text == "look:\n[Events]"
+
+
+def test_a_text_with_longer_arrows_gives_no_times(tmp_path):
+    (tmp_path / "a.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\ngo ---> in, ----> home\n")
+    document = read_document(tmp_path / "a.srt")
+    assert "go -> in, -> home" in str(document)
+    assert "go --&gt; in, --&gt; home" in str(replace(document, format="vtt"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1:" + "-" * 60_000 + "x y-->",
+        "00:01.0 --> 00:02.0 a" + " " * 60_000 + "b\n",
+        "[Events]\n" + "\n" * 60_000 + "x",
+    ],
+)
+def test_no_line_takes_more_than_its_length(tmp_path, text):
+    (tmp_path / "a.srt").write_text(f"{text}\n\n00:00:01,000 --> 00:00:02,000\nhello\n")
+    began = time.process_time()
+    with contextlib.suppress(DataError):
+        read_document(tmp_path / "a.srt")
+    assert time.process_time() - began < 2

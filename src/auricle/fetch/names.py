@@ -7,6 +7,7 @@ from pathlib import Path
 
 from auricle.errors import ModelError
 from auricle.fetch.hub import download
+from auricle.printable import printable
 
 BUNDLED = Path(__file__).parent.parent / "models"
 PUBLISHED = "slseanwu/beats-conformer-bart-audio-captioner"
@@ -50,8 +51,8 @@ def resolve(name: str | Path) -> Path:
     if isinstance(name, Path) or not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
         known = ", ".join([*bundled_models(), *ALIASES])
         raise ModelError(
-            f"{text}: no such model; give a bundled name or alias ({known}), a model folder, or "
-            "owner/name on the Hugging Face Hub"
+            f"{printable(text)}: no such model; give a bundled name or alias ({known}), a model"
+            " folder, or owner/name on the Hugging Face Hub"
         )
     others = {PUBLISHED_TOKENIZER: TOKENIZER_FILES, INSTRUCTOR: EMBEDDER_FILES}
     return download(repository, _WEIGHT_FILES, others if repository == PUBLISHED else None)

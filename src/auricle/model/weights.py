@@ -76,7 +76,7 @@ def header(path: Path) -> dict[str, Kind]:
                 if (dtype := part.get_dtype()) not in DTYPES:
                     raise ValueError(f"{name} has numbers of type {dtype}")
                 found[name] = Kind(tuple(part.get_shape()), dtype in FLOATS)
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, MemoryError, SafetensorError) as error:
         raise not_weights(path, error) from error
     return found
 
@@ -91,7 +91,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
     try:
         return finite(load_file(path), path)
-    except (OSError, SafetensorError) as error:
+    except (OSError, MemoryError, SafetensorError) as error:
         raise not_weights(path, error) from error
 
 

@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path, PurePath
 
 from auricle.errors import ModelError
+from auricle.files import is_file, listed
 
 PACKAGED = Path(__file__).resolve().parent
 FOLDER = "recipes"  # in names and copies
@@ -30,8 +31,8 @@ def recipe_file(name: str | Path, folder: Path = Path()) -> Path:
     Raises ModelError: there is none; lists the names.
     """
     path = folder / name
-    for file in (path, path.with_name(path.name + ".toml"), path / "recipe.toml"):
-        if file.is_file():
+    for file in (path, path.parent / f"{path.name}.toml", path / "recipe.toml"):
+        if is_file(file):
             return file
     return packaged_file(name)
 
@@ -43,7 +44,8 @@ def packaged_file(name: str | Path) -> Path:
     text = known.as_posix().removesuffix(".toml")
     if text not in recipe_names():
         raise ModelError(
-            f"{name}: no such recipe; give a TOML file, or one of {', '.join(recipe_names())}"
+            f"{listed([name], letters=200)}: no such recipe; give a TOML file, or one of"
+            f" {', '.join(recipe_names())}"
         )
     return PACKAGED / f"{text}.toml"
 

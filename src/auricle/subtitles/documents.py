@@ -25,6 +25,7 @@ Format = Literal["srt", "vtt"]
 
 MOST_BYTES = 16 << 20  # of a subtitle file: the dialogue of a day has 2 MB
 MOST_LETTERS = 5_000  # of a cue
+MOST_TIMES = 500  # characters of the line with a cue's times and settings
 MOST_S = 360_000.0  # players read two digits of hours
 CONVERTED = ("ass", "ssa")
 _STAMP = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
@@ -213,7 +214,7 @@ def _times(line: str, path: Path, number: int) -> tuple[float, float, str] | Non
 
     Raises DataError: it looks like times, but is broken.
     """
-    if "-->" not in line and "->" not in line:
+    if len(line) > MOST_TIMES or ("-->" not in line and "->" not in line):
         return None
     found = _TIMES.fullmatch(line)
     if not found:
@@ -248,7 +249,7 @@ def _stamp(seconds: float, srt: bool) -> str:
 
 def _safe(text: str, srt: bool) -> str:
     """No line that ends a cue or gives times."""
-    return _lines(text).replace("-->", "->" if srt else "--&gt;")
+    return re.sub("--+>", "->" if srt else "--&gt;", _lines(text))
 
 
 def _lines(text: str) -> str:
@@ -257,9 +258,10 @@ def _lines(text: str) -> str:
 
 
 def _is_substation(text: str) -> bool:
-    return bool(
-        re.search(r"^\s*\[(?:Script Info|V4\+? Styles|Events)\]", text[:10_000], re.M | re.I)
-    )
+    """Whether a section begins before any cue."""
+    start = text[:10_000].partition("-->")[0]
+    sections = r"^[ \t]*\[(?:Script Info|V4\+? Styles|Events)\]"
+    return bool(re.search(sections, start, re.M | re.I))
 
 
 def _converted(text: str, path: Path) -> str:
@@ -273,7 +275,7 @@ def _converted(text: str, path: Path) -> str:
         raise MissingDependencyError(
             f"{path}: ASS and SSA need pysubs2: {install_command('subtitles')}"
         ) from error
-    kind = "ssa" if re.search(r"^\s*\[V4 Styles\]", text, re.M | re.I) else "ass"
+    kind = "ssa" if re.search(r"^[ \t]*\[V4 Styles\]", text, re.M | re.I) else "ass"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from auricle.decoding.options import DecodeOptions
-from auricle.errors import ModelError
+from auricle.errors import ModelError, reason
 from auricle.hub.folder import Bundle, EmbedderSpec, load_bundle
 from auricle.model.config import CaptionerConfig, YamnetConfig
+from auricle.printable import printable
 from auricle.recipes import home, recipe_file
-from auricle.schema import build
+from auricle.schema import build, shown
 from auricle.training.config import (
     DataConfig,
     PseudoConfig,
@@ -41,6 +42,7 @@ PATHS = (
 )
 NAMES_OR_PATHS = ("start", "encoder_weights", "tokenizer.name", "text_embedder.name")
 ONE_OF_TWO = ("epochs", "steps")  # to give one takes the other back
+WRONG = (OSError, ValueError, RuntimeError)  # of files, of text and TOML, of nesting and homes
 PATH_STARTS = ("./", "../", "~", "/")  # what tells a path from a name on the Hub
 
 
@@ -135,8 +137,11 @@ def load_recipe(path: str | Path, changes: Sequence[str] = ()) -> Recipe:
         ModelError: a file cannot be read, or a key or value is wrong; names both.
     """
     values = read_values(path, changes)
-    if start := values.get("start"):
-        _inherit(values, start)
+    if (start := values.get("start")) and isinstance(start, str):
+        try:
+            _inherit(values, start)
+        except ModelError as error:
+            raise ModelError(f"{path}: {error}") from error
     return build(Recipe, values, str(path))
 
 
@@ -176,15 +181,31 @@ def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     if path in above:
         raise ModelError(f"{path}: builds on itself, by way of {above[-1]}; remove one base")
     try:
-        own = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # undecodable bytes and wrong TOML are ValueErrors
-        raise ModelError(f"{path}: not a readable TOML recipe: {error}") from error
-    bases = own.pop("base", [])
+        own = _anchored(tomllib.loads(path.read_text(encoding="utf-8")), home(path), path.parent)
+    except WRONG as error:
+        raise ModelError(f"{path}: not a readable TOML recipe: {_why(error)}") from error
     values: dict[str, Any] = {}
-    for base in [bases] if isinstance(bases, str) else bases:
-        _merge(values, _read(recipe_file(base, path.parent), (*above, path)))
-    _merge(values, _anchored(own, home(path), path.parent))
+    for base in _bases(own.pop("base", []), path):
+        _merge(values, _read(base, (*above, path)))
+    _merge(values, own)
     return values
+
+
+def _bases(given: Any, path: Path) -> list[Path]:
+    """The recipes that the recipe ``path`` builds on."""
+    names = [given] if isinstance(given, str) else given
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ModelError(f"{path}: base is {shown(given)}, but must be a recipe or a list of them")
+    try:
+        return [recipe_file(name, path.parent) for name in names]
+    except ModelError as error:
+        raise ModelError(f"{path}: base: {error}") from error
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return printable(getattr(error, "strerror", None) or reason(error))
 
 
 def _inherit(values: dict[str, Any], start: str) -> None:
@@ -195,11 +216,14 @@ def _inherit(values: dict[str, Any], start: str) -> None:
     values["text_embedder"] = asdict(bundle.embedder)
     theirs = {"model": bundle.model.config.to_dict(), "decoding": asdict(bundle.decoding)}
     for section, inherited in theirs.items():
-        _merge(inherited, values.get(section, {}))
-        values[section] = inherited
+        changes = values.get(section, {})
+        if isinstance(changes, Mapping):  # else the error says what it must be
+            _merge(inherited, changes)
+            values[section] = inherited
     tokens = bundle.model.config.decoder
-    for key in ("vocab_size", "pad_id", "eos_id", "start_id"):
-        values["model"]["decoder"][key] = getattr(tokens, key)
+    ids = {key: getattr(tokens, key) for key in ("vocab_size", "pad_id", "eos_id", "start_id")}
+    if isinstance(values["model"], dict) and isinstance(values["model"]["decoder"], dict):
+        values["model"]["decoder"] |= ids
 
 
 def _anchored(values: dict[str, Any], folder: Path, beside: Path) -> dict[str, Any]:
@@ -240,7 +264,13 @@ def _changed(change: str) -> dict[str, Any]:
             return _anchored(tomllib.loads(text), Path.cwd(), Path.cwd())
         except tomllib.TOMLDecodeError:
             continue
-    raise ModelError(f"change {change!r}: not TOML's section.key=value, such as training.steps=100")
+        except WRONG as error:
+            raise ModelError(
+                f"change {shown(change)}: cannot be used ({_why(error)}); correct its value"
+            ) from error
+    raise ModelError(
+        f"change {shown(change)}: not TOML's section.key=value, such as training.steps=100"
+    )
 
 
 def _quoted(value: str) -> str:

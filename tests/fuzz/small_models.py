@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-WORDS = "a dog barks while rain falls and wind blows as people talk in the distance".split()
+from tests.helpers.models import WORDS
+from tests.helpers.paths import GOLDEN
+
 MARK = "AURICLE_CANARY"  # a variable: the file that code from a model folder makes
 
 
@@ -41,17 +43,21 @@ def write_models(place: Path) -> None:
     path.write_text(path.read_text().replace('"x/y"', '"./text_embedder"'))
     for folder in (place / "ours", place / "ensemble", place / "embedder"):
         (folder / "calibration.json").write_text(json.dumps(CALIBRATION))
-    golden = Path(__file__).parents[2] / "tests" / "golden" / "published-small"
     (place / "published").mkdir()
-    for name in ("model", "conformer", "beats"):
-        shutil.copy(golden / f"{name}_config.json", place / "published")
-    shutil.copy(golden / "state_dict.safetensors", place / "published" / "model.safetensors")
+    write_published(place / "published")
     tokens = [*SPECIAL, *sorted(set(WORDS)), *"abcdefghijklmnopqrstuvwxyzĠ"]
     ids = {token: number for number, token in enumerate(dict.fromkeys(tokens))}  # below its 100
     letters = Tokenizer(models.BPE(ids, [], unk_token="<unk>"))
     letters.decoder = decoders.ByteLevel()
     letters.add_special_tokens(SPECIAL)
     letters.save(str(place / "published" / "tokenizer.json"))
+
+
+def write_published(folder: Path) -> None:
+    """A checkpoint in the published system's format, without a tokenizer."""
+    for name in ("model", "conformer", "beats"):
+        shutil.copy(GOLDEN / f"{name}_config.json", folder)
+    shutil.copy(GOLDEN / "state_dict.safetensors", folder / "model.safetensors")
 
 
 CALIBRATION = {

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from model_folders import files
-from weight_mutations import header_changed, pickled, weights_changed
+from tests.fuzz.small_models import files
+from tests.fuzz.weight_damage import header_changed, pickled, weights_changed
 
 Mutation = Callable[[random.Random, Path], None]
 

@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from model_folders import MARK, files
+from tests.fuzz.small_models import MARK, files
 
 
 def header_changed(rng: random.Random, folder: Path) -> None:
@@ -118,6 +118,35 @@ def pickled(rng: random.Random, folder: Path) -> None:
         path.write_bytes(content[: rng.randrange(len(content))])
     elif kind == 13:
         inflated(path)
+
+
+def pickle_changed(rng: random.Random, path: Path) -> None:
+    """The pickle inside the archive of a checkpoint is damaged; the archive is whole."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(whole, "w") as new:
+        for item in old.infolist():
+            content = old.read(item)
+            if item.filename.endswith("data.pkl"):
+                content = rng.choice((_noisy, _with_opcodes))(rng, bytearray(content))
+            new.writestr(item.filename, content)
+    path.write_bytes(whole.getvalue())
+
+
+def _noisy(rng: random.Random, content: bytearray) -> bytes:
+    for _ in range(rng.choice((1, 1, 2, 8))):
+        content[rng.randrange(len(content))] = rng.randrange(256)
+    return bytes(content)
+
+
+def _with_opcodes(rng: random.Random, content: bytearray) -> bytes:
+    """More, fewer or other operations, where it may well stay a pickle; numbers that are sizes."""
+    for _ in range(rng.choice((1, 2, 4))):
+        place = rng.randrange(len(content))
+        more = rng.choice(
+            (b"0", b".", b"R", b"}", b")", b"]", b"N", b"K\xff", b"J\xff\xff\xff\x7f")
+        )
+        content[place : place + rng.choice((0, 1, 2))] = more
+    return bytes(content)
 
 
 def inflated(path: Path) -> None:

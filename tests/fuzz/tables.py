@@ -1,33 +1,17 @@
-"""Broken and hostile tables through the public readers: what do they do to a program?
-
-    python benchmarks/hostile/tables.py [--mutations 2000] [--seed 0] [--kind NAME]
-
-Each mutation changes a valid table of one kind a little: bytes, encodings, lines, single values in
-JSON, cells and columns in CSV, or what lies in the file's place. A reader may read it or refuse it
-by an AuricleError of one line that names the file. All else is a fault: another exception, more
-than 10 s, a message of several lines or without the file. The exit status is 1 if there is one.
-"""
+"""Tables of captions and clips, through all that reads them. The folder of an input tells its kind:
+``predictions/p.jsonl``."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import random
-import resource
 import shutil
-import signal
-import sys
-import tempfile
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from random import Random
 from typing import Any
-
-import numpy as np
-import soundfile
-from table_mutations import as_csv, mutated
 
 from auricle.data.audiocaps import read_audiocaps
 from auricle.data.check import check
@@ -36,19 +20,19 @@ from auricle.data.data_card import markdown, survey
 from auricle.data.dropping import clean
 from auricle.data.manifest import read_lines, read_manifest, write_manifest
 from auricle.data.sound_folder import read_folder
-from auricle.errors import AuricleError
 from auricle.evaluation.predictions import read_predictions
 from auricle.evaluation.references import read_references
 from auricle.files import kept_rows
 from auricle.mixup.answers import read_rows
 from auricle.mixup.pairs import CaptionPairs
 from auricle.training.examples import Examples
+from tests.fuzz.reader import Reader
+from tests.fuzz.table_damage import as_csv, mutated
+from tests.helpers.recordings import recording
 
-LIMIT_S = 10
-LONGEST_MESSAGE = 2000
-RATE_HZ = 8000
 CLIPS = ("dog.wav", "rain.wav", "Yabcdefghijk_30.wav")
 CAPTION = "a dog barks while rain falls"
+IN_PLACE = 0.02  # of the inputs are no file of a usual size
 
 
 @dataclass(frozen=True)
@@ -171,126 +155,70 @@ KINDS = {
 }
 
 
-def laid_in_place(path: Path) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Things other than a table at ``path``, by name."""
-    yield "nothing", lambda: None
-    yield "folder", path.mkdir
-    yield "pipe", lambda: os.mkfifo(path)
-    yield "loop", lambda: path.symlink_to(path.name)
-    yield "device", lambda: path.symlink_to("/dev/zero")
-    yield "100 MB line", lambda: _repeat(path, b"x" * (1 << 20), 100)
-    yield "100 MB of open lists", lambda: _repeat(path, b"[" * (1 << 20), 100)
-    if path.suffix == ".csv":
-        yield "100 MB in a quote", lambda: _repeat(path, b'a,"' + b"b\n" * (1 << 19), 100)
-        yield "100 MB in one row", lambda: _repeat(path, b'"a\n",' * (1 << 18), 66)
+@cache
+def _sound() -> bytes:
+    return recording("wav", 0.5)
 
 
-def _repeat(path: Path, content: bytes, times: int) -> None:
+def laid_out(folder: Path, kind: str) -> Path:
+    """The path of a table of this kind; beside it are its recordings, and what Clotho has."""
+    place = folder / kind
+    (place / "evaluation").mkdir(parents=True, exist_ok=True)
+    for name in CLIPS:
+        (place / name).write_bytes(_sound())
+        os.link(place / name, place / "evaluation" / name)
+    if kind == "clotho_metadata":
+        beside = KINDS["clotho"]
+        (place / beside.name).write_text(beside.content)
+    return place / KINDS[kind].name
+
+
+def write(random: Random, folder: Path, kinds: Sequence[str]) -> Path:
+    kind = random.choice(kinds)
+    path = laid_out(folder, kind)
+    if random.random() < IN_PLACE:
+        laid = IN_ITS_PLACE + (OF_CSV if path.suffix == ".csv" else ())
+        random.choice(laid)(path)
+    else:
+        path.write_bytes(mutated(random, KINDS[kind].content, path.suffix == ".jsonl"))
+    return path
+
+
+def _repeated(path: Path, content: bytes, times: int) -> None:
     with path.open("wb") as file:
         for _ in range(times):
             file.write(content)
 
 
-def outcome(kind: Kind, path: Path) -> tuple[str, str]:
-    """("read" or "refused" or a fault, the error's text)."""
-    signal.alarm(LIMIT_S)
-    try:
-        kind.read(path)
-        return "read", ""
-    except AuricleError as error:
-        text = str(error)
-        if not text.isprintable() or len(text) > LONGEST_MESSAGE:
-            return "message of many lines", ascii(text[:300])
-        return ("refused" if path.name in text or path.parent.name in text else "unnamed"), text
-    except TimeoutError:
-        return f"over {LIMIT_S} s", ""
-    except Exception as error:
-        return f"escaped: {type(error).__name__}", ascii(str(error)[:200])
-    finally:
-        signal.alarm(0)
+IN_ITS_PLACE: tuple[Callable[[Path], object], ...] = (
+    lambda path: None,  # nothing is there
+    Path.mkdir,
+    os.mkfifo,
+    lambda path: path.symlink_to(path.name),
+    lambda path: path.symlink_to("/dev/zero"),
+    lambda path: _repeated(path, b"x" * (1 << 20), 100),
+    lambda path: _repeated(path, b"[" * (1 << 20), 100),
+)
+OF_CSV: tuple[Callable[[Path], object], ...] = (
+    lambda path: _repeated(path, b'a,"' + b"b\n" * (1 << 19), 100),
+    lambda path: _repeated(path, b'"a\n",' * (1 << 18), 66),
+)
 
 
-def _over(*_: object) -> None:
-    raise TimeoutError
+def read(path: Path) -> None:
+    KINDS[path.parent.name].read(path)
 
 
-def lay_out(folder: Path) -> None:
-    """The recordings, and Clotho's table for its metadata, in ``folder``."""
-    noise = np.random.default_rng(0).normal(0, 0.1, RATE_HZ)
-    (folder / "evaluation").mkdir(parents=True)
-    for name in CLIPS:
-        soundfile.write(folder / name, noise, RATE_HZ)
-        shutil.copy(folder / name, folder / "evaluation" / name)
-    (folder / KINDS["clotho"].name).write_text(KINDS["clotho"].content)
+def restored(entry: Path, folder: Path) -> Path:
+    """An entry of the corpus is named KIND.suffix."""
+    path = laid_out(folder, entry.name.split(".")[0])
+    shutil.copy(entry, path)
+    return path
 
 
-def run(
-    mutations: int, seed: int = 0, kinds: tuple[str, ...] = tuple(KINDS), in_place: bool = True
-) -> tuple[dict[str, Counter[str]], list[str]]:
-    """Outcomes by kind, and a line for each fault."""
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    faults: list[str] = []
-    before = signal.signal(signal.SIGALRM, _over)
-
-    def note(name: str, what: str, kind: Kind, path: Path) -> None:
-        found, text = outcome(kind, path)
-        counts[name][found] += 1
-        if found not in ("read", "refused"):
-            faults.append(f"{name}, {what}: {found}: {text}")
-
-    try:
-        with tempfile.TemporaryDirectory(prefix="auricle-tables-") as home:
-            folder = Path(home) / "tables"
-            lay_out(folder)
-            for number in range(mutations):
-                name = kinds[number % len(kinds)]
-                kind, path = KINDS[name], folder / KINDS[name].name
-                rng = random.Random(f"{seed} {number}")
-                path.write_bytes(mutated(rng, kind.content, path.suffix == ".jsonl"))
-                note(name, f"mutation {number}", kind, path)
-                path.unlink(missing_ok=True)
-                shutil.rmtree(folder / "copy", ignore_errors=True)
-                if name.startswith("clotho"):
-                    (folder / KINDS["clotho"].name).write_text(KINDS["clotho"].content)
-            for name in kinds if in_place else ():
-                kind, path = KINDS[name], folder / KINDS[name].name
-                for what, lay in laid_in_place(path):
-                    _remove(path)
-                    lay()
-                    note(name, what, kind, path)
-                _remove(path)
-                (folder / KINDS["clotho"].name).write_text(KINDS["clotho"].content)
-    finally:
-        signal.signal(signal.SIGALRM, before)
-    return dict(counts), faults
+def reader_of(*kinds: str) -> Reader:
+    return Reader(lambda random, folder: write(random, folder, kinds), read, restore=restored)
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        path.rmdir()
-    else:
-        path.unlink(missing_ok=True)
-
-
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--mutations", type=int, default=2000)
-    arguments.add_argument("--seed", type=int, default=0)
-    arguments.add_argument("--kind", action="append", choices=list(KINDS))
-    given = arguments.parse_args()
-    kinds = tuple(given.kind or KINDS)
-    counts, faults = run(given.mutations, given.seed, kinds)
-    total: Counter[str] = Counter()
-    for name in kinds:
-        total += counts[name]
-        print(f"{name:26}", ", ".join(f"{k} {n}" for k, n in sorted(counts[name].items())))
-    print(f"{'all':26}", ", ".join(f"{k} {n}" for k, n in sorted(total.items())))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{len(faults)} faults; peak memory {peak:,.0f} MB")
-    for line in faults[:40]:
-        print(" ", line)
-    sys.exit(bool(faults))
-
-
-if __name__ == "__main__":
-    main()
+MANIFESTS = ("manifest", "check", "data_card", "training", "pairs")
+READER = reader_of(*(kind for kind in KINDS if kind not in MANIFESTS))
