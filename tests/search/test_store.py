@@ -292,3 +292,33 @@ def test_a_moved_file_is_told_by_its_new_name(folder):
         (after,) = index.sounds([1])
     assert "gravel" in after.stems
     assert after.stems - {"gravel"} <= before.stems
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE made SET dim = 'x'",
+        "UPDATE made SET dim = 3",
+        "UPDATE made SET generation = 'x'",
+        "UPDATE made SET mark = 7",
+        "DELETE FROM made",
+        "UPDATE sounds SET tags = ''",
+        "UPDATE sounds SET start_s = 'x'",
+        "UPDATE sounds SET vector = 1.5",
+        "UPDATE sounds SET vector = x'00'",
+        "UPDATE files SET print = x'00'",
+        "UPDATE words_config SET v = 0",
+    ],
+)
+def test_a_database_with_other_values_is_damaged(folder, change):
+    with sqlite3.connect(folder / NAME) as database:
+        database.execute(change)
+    database.close()
+    (folder / MATRIX).unlink(missing_ok=True)
+    with pytest.raises(DataError, match=r"index\.sqlite.*damaged"), Index(folder) as index:
+        index.vectors()
+        list(index.sounds())
+        list(index.prints())
+        list(index.files())
+        index.ids_in(min_duration_s=1.0)
+        index.text_ranks("dog", 5)

@@ -21,7 +21,9 @@ def write_matrix(
     write_sealed(path, Seal(KIND, mark, generation, len(ids), dim), content)
 
 
-def read_matrix(path: Path, mark: bytes, generation: int) -> tuple[np.ndarray, np.ndarray] | None:
+def read_matrix(
+    path: Path, mark: bytes, generation: int, dim: int
+) -> tuple[np.ndarray, np.ndarray] | None:
     """(ids, vectors), mapped into the memory; None if they are of another generation.
 
     Raises WrongFileError, OSError: as `read_sealed`.
@@ -30,7 +32,7 @@ def read_matrix(path: Path, mark: bytes, generation: int) -> tuple[np.ndarray, n
     if found is None:
         return None
     seal, content = found
-    if len(content) != seal.count * (8 + 2 * seal.dim):
+    if seal.dim != dim or len(content) != seal.count * (8 + 2 * dim):
         raise WrongFileError
     ids, rows = content[: 8 * seal.count], content[8 * seal.count :]
-    return ids.view("<i8"), rows.view("<f2").reshape(seal.count, seal.dim)
+    return ids.view("<i8"), rows.view("<f2").reshape(seal.count, dim)

@@ -126,8 +126,8 @@ def sound_of(row: tuple) -> Sound:
     return Sound(
         id,
         os.fsdecode(audio),
-        start_s,
-        end_s,
+        float(start_s),
+        float(end_s),
         caption,
         confidence,
         score,
@@ -138,6 +138,22 @@ def sound_of(row: tuple) -> Sound:
         bool(segment),
         frozenset(told.split()),
     )
+
+
+def path_of(row: tuple) -> str:
+    return os.fsdecode(row[0])
+
+
+def indexed_of(row: tuple) -> Indexed:
+    """Of the columns `FILE`."""
+    return Indexed(path_of(row), *row[1:])
+
+
+def print_of(row: tuple) -> tuple[str, str, np.ndarray]:
+    """Path, content and fingerprint, uint32 [N]."""
+    import numpy as np
+
+    return path_of(row), row[1], np.frombuffer(row[2] or b"", "<u4")
 
 
 def described_of(row: tuple) -> Described:

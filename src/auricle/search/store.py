@@ -15,12 +15,13 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from auricle.database import stored_text, transaction
-from auricle.errors import DataError
+from auricle.errors import DataError, reason
+from auricle.printable import printable
 from auricle.search.graph import Graph
 from auricle.search.place import NAME, alone
 from auricle.search.rows import (
@@ -33,17 +34,21 @@ from auricle.search.rows import (
     Sound,
     below,
     described_of,
+    indexed_of,
     marks,
     name_words,
+    path_of,
+    print_of,
     sound_of,
     told_stems,
     values_of,
 )
-from auricle.search.tables import errors, prepare
+from auricle.search.tables import errors, prepare, reading
 from auricle.search.vectors import Vectors
 from auricle.watch import Note, silent
 
 TIMEOUT_S = 10.0  # for a reader
+T = TypeVar("T")
 TOGETHER = 500  # rows that one query asks for by their ids
 
 
@@ -78,7 +83,7 @@ class Index:
                     f"{self.folder}: no index there; make one: auricle index FOLDER --index"
                     f" {self.folder}"
                 )
-            with errors(self._path):
+            with reading(self._path):
                 self._database = sqlite3.connect(
                     self._path, TIMEOUT_S, isolation_level=None, check_same_thread=False
                 )
@@ -109,18 +114,17 @@ class Index:
         without those that are gone."""
         if ids is None:
             last = 0
-            while rows := self._all(
-                f"SELECT {SOUND} WHERE id > ? ORDER BY id LIMIT {TOGETHER}", last
-            ):
-                yield from map(sound_of, rows)
-                last = rows[-1][0]
+            query = f"SELECT {SOUND} WHERE id > ? ORDER BY id LIMIT {TOGETHER}"
+            while sounds := self._each(sound_of, query, last):
+                yield from sounds
+                last = sounds[-1].id
             return
         wanted = [int(one) for one in ids]
         for first in range(0, len(wanted), TOGETHER):
             some = wanted[first : first + TOGETHER]
-            rows = self._all(f"SELECT {SOUND} WHERE id IN ({marks(some)})", *some)
-            found = {row[0]: row for row in rows}
-            yield from (sound_of(found[one]) for one in some if one in found)
+            query = f"SELECT {SOUND} WHERE id IN ({marks(some)})"
+            found = {sound.id: sound for sound in self._each(sound_of, query, *some)}
+            yield from (found[one] for one in some if one in found)
 
     def vectors(self) -> tuple[np.ndarray, np.ndarray]:
         """ids, int64 [N], ascending, and unit vectors, float16 [N, E], of the sounds that have one:
@@ -146,11 +150,14 @@ class Index:
         return self._matched(query, match, limit)
 
     def _matched(self, query: str, match: str, limit: int) -> list[tuple]:
-        try:
-            with self._lock:
+        with self._lock, reading(self._path):
+            try:
                 return self._database.execute(query, (match, limit)).fetchall()
-        except sqlite3.OperationalError as error:
-            raise DataError(f"{match!r}: no query of full text ({error})") from error
+            except sqlite3.OperationalError as error:
+                raise DataError(
+                    f"{match!r}: no query of full text, or {self._path} is damaged"
+                    f" ({printable(reason(error))})"
+                ) from error
 
     def matching(self, match: str, limit: int) -> list[int]:
         """ids, ascending, of the first ``limit`` sounds that ``match`` as for `text_ranks`: at
@@ -178,41 +185,37 @@ class Index:
 
     def _lengths(self) -> tuple[np.ndarray, np.ndarray]:
         """ids, int64 [N], ascending, and seconds [N] of all sounds, of the latest commit."""
-        with self._lock:
+        with self._lock, reading(self._path):
             ((generation,),) = self._all("SELECT generation FROM made")
             if not self._times or self._times[0] != generation:
                 rows = self._all("SELECT id, end_s - start_s FROM sounds ORDER BY id")
                 ids = np.array([one for one, _ in rows], np.int64)
-                self._times = (generation, ids, np.array([length for _, length in rows]))
+                self._times = (generation, ids, np.array([length for _, length in rows], float))
             return self._times[1:]
 
     def files(self, folder: str | os.PathLike[str] | None = None) -> Iterator[Indexed]:
         """The files of the index, or those below ``folder``, in the order of their paths."""
         within, values = below(folder) if folder is not None else ("1", [])
-        for audio, *rest in self._all(
-            f"SELECT {FILE} FROM files WHERE {within} ORDER BY audio", *values
-        ):
-            yield Indexed(os.fsdecode(audio), *rest)
+        query = f"SELECT {FILE} FROM files WHERE {within} ORDER BY audio"
+        yield from self._each(indexed_of, query, *values)
 
     def having(self, content: str) -> list[str]:
         """Paths of the files with this content that could be heard."""
         query = "SELECT audio FROM files WHERE content = ? AND reason = '' ORDER BY audio"
-        return [os.fsdecode(audio) for (audio,) in self._all(query, content)]
+        return self._each(path_of, query, content)
 
     def prints(self) -> Iterator[tuple[str, str, np.ndarray]]:
         """(path, content, fingerprint, uint32 [N]) of the files that could be heard, by path."""
         last: str | bytes = ""
         query = "SELECT audio, content, print FROM files WHERE audio > ? AND reason = ''"
-        while rows := self._all(f"{query} ORDER BY audio LIMIT {TOGETHER}", last):
-            for audio, content, words in rows:
-                yield os.fsdecode(audio), content, np.frombuffer(words or b"", "<u4")
-            last = rows[-1][0]
+        query = f"{query} ORDER BY audio LIMIT {TOGETHER}"
+        while found := self._each(print_of, query, last):
+            yield from found
+            last = stored_text(found[-1][0])
 
     def folders(self) -> list[str]:
         """Absolute paths of the folders that are indexed."""
-        return [
-            os.fsdecode(path) for (path,) in self._all("SELECT path FROM folders ORDER BY path")
-        ]
+        return self._each(path_of, "SELECT path FROM folders ORDER BY path")
 
     # Writing
 
@@ -321,12 +324,11 @@ class Index:
 
     def _of(self, audio: str) -> Iterator[Described]:
         """The sounds of an indexed file, as the model described them."""
-        rows = self._all(
+        query = (
             f"SELECT {DESCRIBED} FROM sounds JOIN files ON file = number WHERE audio = ?"
-            " ORDER BY id",
-            stored_text(audio),
+            " ORDER BY id"
         )
-        yield from map(described_of, rows)
+        yield from self._each(described_of, query, stored_text(audio))
 
     # The vectors' files
 
@@ -344,13 +346,17 @@ class Index:
         return self._database.execute("SELECT model, digest, dim FROM made").fetchone()
 
     def _all(self, query: str, *values: Any) -> list[tuple]:
-        with self._lock, errors(self._path):
-            return self._database.execute(query, values).fetchall()
+        return self._each(tuple, query, *values)
+
+    def _each(self, make: Callable[[tuple], T], query: str, *values: Any) -> list[T]:
+        """The rows, each as ``make`` makes it."""
+        with self._lock, reading(self._path):
+            return [make(row) for row in self._database.execute(query, values).fetchall()]
 
     @contextlib.contextmanager
     def _moment(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
         """What is read within is of one moment."""
-        with self._lock, errors(self._path):
+        with self._lock, reading(self._path):
             self._database.execute("BEGIN")
             try:
                 yield self._database.execute

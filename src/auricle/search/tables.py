@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import secrets
 import sqlite3
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 from auricle.database import UNWRITABLE, transaction
-from auricle.errors import DataError, OutputError
+from auricle.errors import AuricleError, DataError, OutputError, reason
+from auricle.printable import printable
 from auricle.search.rows import Maker
+from auricle.search.sealed import WrongFileError
 
 FORMAT, VERSION = 0x61756978, 2  # SQLite's application_id ("auix") and user_version
+DAMAGE = (TypeError, ValueError, AttributeError, OverflowError, struct.error, WrongFileError)
 
 TABLES = """
 CREATE TABLE made (
@@ -110,7 +114,23 @@ def errors(path: Path) -> Iterator[None]:
                 f"{path}: cannot be read or written ({error}); make room or allow it, then run"
                 " the same again"
             ) from error
-        raise DataError(
-            f"{path}: no index, or damaged ({error}); make it anew: auricle index FOLDER"
-            f" --rebuild --index {path.parent}"
-        ) from error
+        raise _damaged(path, error) from error
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """As `errors`; values of another kind than was written are damage, too."""
+    with errors(path):
+        try:
+            yield
+        except AuricleError:
+            raise
+        except DAMAGE as error:
+            raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    return DataError(
+        f"{path}: no index, or damaged ({printable(reason(error))}); make it anew: auricle index"
+        f" FOLDER --rebuild --index {path.parent}"
+    )

@@ -85,7 +85,7 @@ class Vectors:
     ) -> tuple[np.ndarray, np.ndarray]:
         path = self._folder / MATRIX
         try:
-            if found := read_matrix(path, mark, generation):
+            if found := read_matrix(path, mark, generation, dim):
                 return found
         except WrongFileError:
             self._note(f"{path}: damaged or of another index; made again from {NAME}")
@@ -96,7 +96,7 @@ class Vectors:
         rows = (one for (one,) in run(f"SELECT vector {having}"))
         try:
             write_matrix(path, mark, generation, dim, ids, rows)
-            if found := read_matrix(path, mark, generation):
+            if found := read_matrix(path, mark, generation, dim):
                 return found
         except OSError as error:
             if self._writable:
