@@ -102,14 +102,16 @@ class OtherTags:
 
 @contextlib.contextmanager
 def _refused(path: Path) -> Iterator[None]:
-    """What goes wrong inside mutagen on a damaged file is an AudioError."""
+    """What goes wrong inside mutagen on a damaged file is an AudioError; what goes wrong on the
+    disk, which has a number, stays what it is."""
     try:
         yield
-    except (AudioError, OSError):
+    except AudioError:
         raise
     except Exception as error:  # its parsers raise what the content leads them to
-        if error.args and isinstance(error.args[0], OSError):
-            raise error.args[0] from error
+        cause = error.args[0] if error.args and isinstance(error.args[0], OSError) else error
+        if isinstance(cause, OSError) and cause.errno is not None:
+            raise cause from (None if cause is error else error)
         raise AudioError(
             f"{path}: its tags cannot be read ({in_one_line(error)}); it is left as it is"
         ) from error
