@@ -23,7 +23,7 @@ from auricle.serve.config import ServiceConfig
 from auricle.serve.service import Service
 from auricle.serve.sounds import Sounds
 from tests.fuzz import audio
-from tests.fuzz.damage import damaged
+from tests.fuzz.damage import MOST_BYTES, damaged
 from tests.fuzz.reader import Reader
 from tests.fuzz.table_damage import EXTREMES
 from tests.helpers.models import captioner_of, make_bundle
@@ -155,7 +155,8 @@ def _form(random: Random) -> tuple[str, list[str], bytes]:
         for head, value in parts
     )  # fmt: skip
     type_ = f"Content-Type: multipart/form-data; boundary={boundary}"
-    return f"/v1/{random.choice(FORMS)}", [type_], body + mark + b"--\r\n"
+    body = body[:MOST_BYTES] + mark + b"--\r\n"
+    return f"/v1/{random.choice(FORMS)}", [type_], body
 
 
 def _json(random: Random) -> tuple[str, list[str], bytes]:

@@ -7,6 +7,7 @@ import socket
 import time
 
 import httpx
+import pytest
 
 from auricle.serve.service import Service
 from tests.helpers.requests import error_of, files
@@ -66,6 +67,19 @@ def test_names_that_point_here_and_pages_of_other_sites_are_refused(client, writ
         headers={"Origin": f"http://{own}"},
     )
     assert same.status_code == 200
+
+
+@pytest.mark.parametrize("host", ["[::1", "a]b[", "[x]", "[]", "[::1%25]:99999", "\xff"])
+def test_a_host_that_is_none_is_refused(client, host):
+    answer = client.get("/v1/limits", headers={b"Host": host.encode("latin-1")})
+    assert answer.status_code in (400, 403)
+
+
+@pytest.mark.parametrize("origin", ["null", "http://[", "http://[x]", "file://", "\xff"])
+def test_an_origin_that_is_no_address_is_another_site(client, origin):
+    headers = {b"Origin": origin.encode("latin-1")}
+    answer = client.post("/v1/captions", headers=headers)
+    assert (answer.status_code, error_of(answer)["code"]) == (403, "foreign_page")
 
 
 def test_a_proxy_may_have_a_name_of_its_own(captioner, write_tone):

@@ -66,7 +66,7 @@ class Guard:
             raise RequestError(
                 403, "wrong_host", "this service answers on this machine alone; see --allow-host"
             )
-        origin = urlsplit(sent.get(b"origin", b"").decode("latin-1").lower()).netloc
+        origin = _host(sent.get(b"origin", b"").decode("latin-1").lower())
         ours = origin in ("", host) or _name(origin) in self._config.hosts
         if not ours and scope["method"] not in ("GET", "HEAD"):
             raise RequestError(
@@ -211,6 +211,17 @@ def _is_open(path: str) -> bool:
     return path in OPEN or path.startswith("/static/")
 
 
+def _host(origin: str) -> str:
+    """The host and port in a header Origin; of what has none, such as "null", all of it."""
+    try:
+        return urlsplit(origin).netloc or origin
+    except ValueError:
+        return origin
+
+
 def _name(host: str) -> str:
-    """The name in a Host header, without its port and brackets."""
-    return (urlsplit(f"//{host}").hostname or "") if host.count("[") == host.count("]") else ""
+    """The name in a Host header, without its port and brackets; empty if it is no host."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
