@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 AUDIO ?= examples
 
-.PHONY: demo test lint slow parity rehearsal clean
+.PHONY: demo test lint slow fuzz audit parity rehearsal clean
 
 demo: .venv/installed  ## caption the example recordings, or AUDIO="a.wav b.mp3"
 	$(BIN)/auricle caption $(AUDIO)
@@ -13,6 +13,14 @@ test: .venv/installed lint  ## style, types, tests
 
 slow: .venv/installed  ## the tests that take minutes
 	$(BIN)/pytest -m slow
+
+fuzz: .venv/installed  ## damaged inputs through every reader: INPUTS=200000 SEED=1
+	$(BIN)/python -m tests.fuzz.run --inputs $(or $(INPUTS),200000) --seed $(or $(SEED),1)
+
+audit: .venv/installed  ## licences of all dependencies, and what is known against them (asks PyPI)
+	$(BIN)/python scripts/licences.py --dev
+	$(BIN)/pip freeze --exclude-editable > .venv/audited.txt
+	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement .venv/audited.txt
 
 lint: .venv/installed
 	$(BIN)/ruff check
