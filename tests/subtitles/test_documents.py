@@ -298,12 +298,20 @@ def test_a_text_with_longer_arrows_gives_no_times(tmp_path):
     assert "go --&gt; in, --&gt; home" in str(replace(document, format="vtt"))
 
 
+def test_a_brace_of_ass_that_is_not_closed_is_left_out(tmp_path):
+    lines = ["Format: Start, End, Text", "Dialogue: 0:00:01.00,0:00:02.00,{a {\\i1}b{\\i0} {c"]
+    (tmp_path / "a.ass").write_text("\n".join(["[Events]", *lines]) + "\n")
+    (event,) = read_document(tmp_path / "a.ass").events
+    assert event.text == "a <i>b</i> c"
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "1:" + "-" * 60_000 + "x y-->",
         "00:01.0 --> 00:02.0 a" + " " * 60_000 + "b\n",
         "[Events]\n" + "\n" * 60_000 + "x",
+        f"[Events]\nFormat: Start, End, Text\nDialogue: 0:00:01.00,0:00:02.00,{'{' * 60_000}a",
     ],
 )
 def test_no_line_takes_more_than_its_length(tmp_path, text):

@@ -35,6 +35,7 @@ _BLOCKS = ("NOTE", "STYLE", "REGION")
 _KEPT_TAG = r"(?!</?[biu]>)"
 _OTHER_TAG = re.compile(rf"{_KEPT_TAG}</?[a-zA-Z][^<>]*>|{_KEPT_TAG}<[\d:.]+>")
 _OVERRIDE = re.compile(r"\{\\[^{}]*\}")
+_UNCLOSED = re.compile(r"\{(?=[^{}\n]*(?:[{\n]|\Z))")  # from each, pysubs2 would look to the end
 _AT_TOP = re.compile(r"\{\\an?[789]\}")  # a position that SRT borrowed from ASS
 
 
@@ -279,7 +280,7 @@ def _converted(text: str, path: Path) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            subtitles = pysubs2.SSAFile.from_string(text, format_=kind)
+            subtitles = pysubs2.SSAFile.from_string(_UNCLOSED.sub("", text), format_=kind)
             if any(not 0 <= one.start <= one.end < MOST_S * 1000 for one in subtitles):
                 raise DataError(
                     f"{path}: a cue before 0:00 or that ends before it starts; correct it"
