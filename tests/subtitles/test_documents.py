@@ -17,7 +17,7 @@ import pysubs2
 import pytest
 import webvtt
 
-from auricle.errors import AuricleError, DataError, MissingDependencyError
+from auricle.errors import DataError, MissingDependencyError
 from auricle.subtitles.compose import composed
 from auricle.subtitles.cues import Cue
 from auricle.subtitles.documents import MOST_BYTES, Document, Event, Format, read_document
@@ -242,49 +242,6 @@ def test_ffprobe_counts_the_same_cues(format: Format, tmp_path: Path) -> None:
     assert not done.stderr
 
 
-def test_broken_bytes_raise_nothing_but_our_errors(saved) -> None:
-    rng = random.Random(0)
-    seeds = [FILM.read_bytes()[:600], VTT.encode(), ASS.encode(), VTT.encode("utf-16")]
-    refused = 0
-    for _ in range(600):
-        content = mutated(rng.choice(seeds), rng)
-        path = saved(content)
-        try:
-            document = read_document(path)
-            again = read_document(saved(str(document)))
-            assert len(again.events) == len(document.events)
-            str(document.to("srt")), str(document.to("vtt"))
-        except AuricleError:
-            refused += 1
-    assert 0 < refused < 600
-
-
-PIECES = (b"-->", b"\r", b"\n\n", b"WEBVTT\n", b"{\\", b"<i>", b"\0", b"[", b":")
-
-
-def mutated(content: bytes, rng: random.Random) -> bytes:
-    """The content with some bytes changed, cut out, doubled or shuffled by lines."""
-    for _ in range(rng.randrange(1, 6)):
-        a, b = sorted(rng.randrange(len(content) + 1) for _ in range(2))
-        kind = rng.randrange(5)
-        if kind == 0:
-            content = content[:a] + bytes([rng.randrange(256)]) + content[a + 1 :]
-        elif kind == 1:
-            content = content[:a] + content[min(b, a + 20) :]
-        elif kind == 2:
-            content = content[:a] + content[a:b] + content[a:]
-        elif kind == 3:
-            lines = content.splitlines(keepends=True)
-            rng.shuffle(lines)
-            content = b"".join(lines)
-        else:
-            piece = rng.choice(
-                (b"-->", b"\r", b"\n\n", b"WEBVTT\n", b"{\\", b"<i>", b"\0", b"[", b":")
-            )
-            content = content[:a] + piece + content[a:]
-    return content
-
-
 def test_a_section_of_ass_in_a_cue_is_its_text(tmp_path):
     (tmp_path / "a.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nlook:\n[Events]\n")
     (event,) = read_document(tmp_path / "a.srt").events
@@ -299,10 +256,9 @@ def test_a_text_with_longer_arrows_gives_no_times(tmp_path):
 
 
 def test_a_brace_of_ass_that_is_not_closed_is_left_out(tmp_path):
-    lines = ["Format: Start, End, Text", "Dialogue: 0:00:01.00,0:00:02.00,{a {\\i1}b{\\i0} {c"]
-    (tmp_path / "a.ass").write_text("\n".join(["[Events]", *lines]) + "\n")
+    (tmp_path / "a.ass").write_text(ASS.replace("Hello", "{Hello{"))
     (event,) = read_document(tmp_path / "a.ass").events
-    assert event.text == "a <i>b</i> c"
+    assert event.text == "<i>Hello</i>\nthere"
 
 
 @pytest.mark.parametrize(
@@ -311,7 +267,7 @@ def test_a_brace_of_ass_that_is_not_closed_is_left_out(tmp_path):
         "1:" + "-" * 60_000 + "x y-->",
         "00:01.0 --> 00:02.0 a" + " " * 60_000 + "b\n",
         "[Events]\n" + "\n" * 60_000 + "x",
-        f"[Events]\nFormat: Start, End, Text\nDialogue: 0:00:01.00,0:00:02.00,{'{' * 60_000}a",
+        ASS.replace("there", "{" * 100_000),
     ],
 )
 def test_no_line_takes_more_than_its_length(tmp_path, text):
