@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import tempfile
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -40,7 +42,29 @@ BASES += ('"a\\u0000"', '"' + "x" * 5000 + '"', '["own-data"]', '"tiny"', "{}", 
 
 @cache
 def _whole() -> list[str]:
-    return [path.read_text(encoding="utf-8") for path in sorted(PACKAGED.rglob("*.toml"))]
+    """The recipes of the package that are whole by themselves."""
+    texts = [_by_names(path) for path in sorted(PACKAGED.rglob("*.toml"))]
+    with tempfile.TemporaryDirectory() as place:
+        return [text for text in texts if _is_read(Path(place, "recipe.toml"), text)]
+
+
+def _is_read(path: Path, text: str) -> bool:
+    path.write_text(text, encoding="utf-8")
+    try:
+        load_recipe(path)
+    except AuricleError:
+        return False
+    return True
+
+
+def _by_names(path: Path) -> str:
+    """A recipe of the package, which names others so that they are found from anywhere."""
+
+    def named(found: re.Match[str]) -> str:
+        other = (path.parent / found[1]).resolve()
+        return f'"{other.relative_to(PACKAGED).as_posix()}"' if other.is_file() else found[0]
+
+    return re.sub(r'"([\w./-]+\.toml)"', named, path.read_text(encoding="utf-8"))
 
 
 def write(random: Random, folder: Path) -> Path:
@@ -48,7 +72,7 @@ def write(random: Random, folder: Path) -> Path:
     for _ in range(random.choice((1, 1, 2, 4))):
         text = random.choice(MUTATIONS)(random, text)
     content = text.encode("utf-8", "surrogatepass")
-    if random.random() < 0.2:
+    if random.random() < 0.1:
         content = random.choice(BYTES)(random, content)
     (folder / "other.toml").write_bytes(random.choice(_whole()).encode())
     (folder / "recipe.toml").write_bytes(content)
