@@ -52,8 +52,8 @@ def resolve(name: str | Path) -> Path:
     if isinstance(name, Path) or not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
         known = ", ".join([*bundled_models(), *ALIASES])
         raise ModelError(
-            f"{printable(text[:200])}: no such model; give a bundled name or alias ({known}), a model"
-            " folder, or owner/name on the Hugging Face Hub"
+            f"{printable(text[:200])}: no such model; give a bundled name or alias ({known}), a"
+            " model folder, or owner/name on the Hugging Face Hub"
         )
     others = {PUBLISHED_TOKENIZER: TOKENIZER_FILES, INSTRUCTOR: EMBEDDER_FILES}
     return download(repository, _WEIGHT_FILES, others if repository == PUBLISHED else None)

@@ -130,7 +130,8 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
+    why = printable(reason(error)[:200])
     return DataError(
-        f"{path}: no index, or damaged ({printable(reason(error))}); make it anew: auricle index"
-        f" FOLDER --rebuild --index {path.parent}"
+        f"{path}: no index, or damaged ({why}); make it anew: auricle index FOLDER --rebuild"
+        f" --index {path.parent}"
     )

@@ -88,6 +88,10 @@ class OtherTags:
                 if not change.kept:
                     self._format.put(file.tags, change.slot, change.new)
             file.save(to, **saving)
+            tags, get = self._opened(to).tags, self._format.get
+            wanted = {change.slot: change.new for change in changes if not change.kept}
+            if tags is None or any(get(tags, slot) != text for slot, text in wanted.items()):
+                raise AudioError(f"{self.path}: damaged, tags in it are lost; it is left as it is")
         with self.path.open("rb") as old, to.open("r+b") as new:
             _keep_id3v1(old, new)
             return difference(old, new)
