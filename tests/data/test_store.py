@@ -406,3 +406,27 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="cannot be written"):
         ArrayStore(tmp_path / "file", {}, WIDTH).put_many(items(1))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "shard = 'x'",
+        "start = NULL",
+        "frames = x'ff'",
+        "frames = 4000000000",
+        "frames = -1",
+        "start = -8",
+        "start = 1000000000000",
+        "frames = 1000000000",
+        "shard = 5",
+    ],
+)
+def test_an_index_with_other_values_is_damaged(tmp_path, change):
+    key = "ab" * 32
+    ArrayStore(tmp_path, {}, 3).put_many([(key, np.ones((4, 3)))])
+    (folder,) = tmp_path.iterdir()
+    with contextlib.closing(sqlite3.connect(folder / "index.sqlite")) as database, database:
+        database.execute(f"UPDATE rows SET {change}")
+    with pytest.raises(DataError, match=str(folder)):
+        ArrayStore(tmp_path, {}, 3).get(key)

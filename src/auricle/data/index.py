@@ -14,10 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from auricle.errors import DataError
+from auricle.errors import DataError, reason
+from auricle.printable import printable
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import DTypeLike
 
 KEY = "S32"  # SHA-256 as bytes
 RECENT = 4096  # rows outside the sorted array, merged into it at this number
@@ -84,7 +86,8 @@ class Index:
             return None
         with self._transaction() as connection:
             query = f"SELECT {self._selected(connection)} FROM rows ORDER BY id DESC LIMIT 1"
-            return connection.execute(query).fetchone()
+            rows = self._table(connection.execute(query), list(self.columns.items()))
+        return rows[0].item() if len(rows) else None
 
     def add(self, rows: Iterable[tuple]) -> None:
         """Add rows (key, columns), all or none, in place of earlier rows under their keys."""
@@ -115,14 +118,14 @@ class Index:
             with self._transaction() as connection:
                 query = f"SELECT id, key, {self._selected(connection)} FROM rows"
                 added = connection.execute(f"{query} WHERE id > ? ORDER BY id", (old.last,))
-                table = np.fromiter(added, dtype)
+                table = self._table(added, dtype)
             rows = dict(zip(table["key"].tolist(), table[names].tolist(), strict=True))
             last = int(table["id"].max(initial=old.last))
             new = old._replace(recent=old.recent | rows, last=last, stamp=stamp)
         else:
             with self._transaction() as connection:
                 query = f"SELECT id, key, {self._selected(connection)} FROM rows ORDER BY key"
-                table = np.fromiter(connection.execute(query), dtype)
+                table = self._table(connection.execute(query), dtype)
             packed = np.empty(len(table), list(self.columns.items()))
             for name in names:
                 packed[name] = table[name]
@@ -130,6 +133,22 @@ class Index:
             new = _Snapshot(keys, packed, {}, last, stamp)
         self._snapshot = new  # one assignment, for the lookups of other threads
         return new
+
+    def _table(self, rows: Iterable[tuple], dtype: DTypeLike) -> np.ndarray:
+        """The rows as an array. Raises DataError: they hold other values than were written."""
+        import numpy as np
+
+        try:
+            return np.fromiter(rows, dtype)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> DataError:
+        return DataError(
+            f"{self.path}: cannot be read or written ({printable(reason(error)[:200])}); check that"
+            " the disk has room and the folder is yours, or delete the folder if this file is"
+            " damaged"
+        )
 
     def _selected(self, connection: sqlite3.Connection) -> str:
         """The columns, for a query; those that the table lacks as constants."""
@@ -161,11 +180,8 @@ class Index:
                         f" {', '.join(self.columns)})"
                     )
                 yield connection
-        except (OSError, sqlite3.Error) as error:
-            raise DataError(
-                f"{self.path}: cannot be read or written ({error}); check that the disk has room"
-                " and the folder is yours, or delete the folder if this file is damaged"
-            ) from error
+        except (OSError, sqlite3.Error, UnicodeDecodeError) as error:  # of SQLite's own message
+            raise self._damaged(error) from error
 
 
 def _columns(connection: sqlite3.Connection) -> set[str]:

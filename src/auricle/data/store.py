@@ -133,10 +133,14 @@ class ArrayStore:
         if not _sound(row):
             return None
         shard, start, frames, checksum = row
-        array = np.empty((frames, self.width), TYPES[self.dtype])
-        # Read, not mapped: mapped pages of all shards would count as this process's memory.
+        end = start + frames * self.width * int(TYPES[self.dtype][-1])
         try:
-            whole = os.preadv(self._shard(shard).fileno(), [array.data], start) == array.nbytes
+            file = self._shard(shard).fileno()
+            if min(shard, start, frames) < 0 or os.fstat(file).st_size < end:
+                return None  # before memory is taken for it
+            array = np.empty((frames, self.width), TYPES[self.dtype])
+            # Read, not mapped: mapped pages of all shards would count as this process's memory.
+            whole = os.preadv(file, [array.data], start) == array.nbytes
         except OSError:  # no such shard, or a disk that fails
             return None
         return array if whole and checksum in (ABSENT, zlib.crc32(array.data)) else None
@@ -167,7 +171,9 @@ class ArrayStore:
             size = self._path(shard).stat().st_size
         except FileNotFoundError:
             size = 0
-        return (shard + 1, 0) if end >= self.shard_bytes or size < end else (shard, end)
+        if min(shard, start, frames) >= 0 and end <= size and end < self.shard_bytes:
+            return shard, end
+        return max(shard, 0) + 1, 0
 
     def _append(self, shard: int, end: int, arrays: list[np.ndarray]) -> None:
         """Write ``arrays`` to the disk at ``end`` of a shard, over any bytes after it."""
