@@ -2,8 +2,11 @@
 
 import io
 import json
+import os
 import pickle
 import struct
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -144,3 +147,20 @@ def test_many_wrong_tensors_are_counted_and_the_first_named():
     with pytest.raises(ModelError, match=r"and 99,980 more") as caught:
         check_fit(found, {}, "w")
     assert len(str(caught.value)) < 1_000
+
+
+def test_a_file_of_more_addresses_than_there_are_is_refused(tmp_path):
+    """A file of 8 GB, none of which is written, in a process that may have 6 GB."""
+    path = tmp_path / "model.safetensors"
+    path.touch()
+    os.truncate(path, 8 << 30)
+    program = (
+        "import resource, sys\nfrom pathlib import Path\nfrom auricle.model.weights import header\n"
+        "from safetensors import safe_open\nfrom auricle.errors import ModelError\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))\n"
+        "try:\n    header(Path(sys.argv[1]))\nexcept ModelError as error:\n    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith(f"{path}: no weights that can be read")
