@@ -140,6 +140,11 @@ def sound_of(row: tuple) -> Sound:
     )
 
 
+def in_sqlite(value: int | str | bytes) -> tuple[bool, int | bytes]:
+    """What orders like ``value`` in SQLite among others of its column: text comes before bytes."""
+    return isinstance(value, bytes), value if isinstance(value, int) else os.fsencode(value)
+
+
 def path_of(row: tuple) -> str:
     return os.fsdecode(row[0])
 

@@ -34,6 +34,7 @@ from auricle.search.rows import (
     Sound,
     below,
     described_of,
+    in_sqlite,
     indexed_of,
     marks,
     name_words,
@@ -113,11 +114,8 @@ class Index:
         """All sounds in the order of their ids; or those with these ``ids``, in their order,
         without those that are gone."""
         if ids is None:
-            last = 0
             query = f"SELECT {SOUND} WHERE id > ? ORDER BY id LIMIT {TOGETHER}"
-            while sounds := self._each(sound_of, query, last):
-                yield from sounds
-                last = sounds[-1].id
+            yield from self._pages(sound_of, query, 0, lambda sound: sound.id)
             return
         wanted = [int(one) for one in ids]
         for first in range(0, len(wanted), TOGETHER):
@@ -206,12 +204,11 @@ class Index:
 
     def prints(self) -> Iterator[tuple[str, str, np.ndarray]]:
         """(path, content, fingerprint, uint32 [N]) of the files that could be heard, by path."""
-        last: str | bytes = ""
-        query = "SELECT audio, content, print FROM files WHERE audio > ? AND reason = ''"
-        query = f"{query} ORDER BY audio LIMIT {TOGETHER}"
-        while found := self._each(print_of, query, last):
-            yield from found
-            last = stored_text(found[-1][0])
+        query = (
+            "SELECT audio, content, print FROM files WHERE audio > ? AND reason = ''"
+            f" ORDER BY audio LIMIT {TOGETHER}"
+        )
+        yield from self._pages(print_of, query, "", lambda found: stored_text(found[0]))
 
     def folders(self) -> list[str]:
         """Absolute paths of the folders that are indexed."""
@@ -352,6 +349,19 @@ class Index:
         """The rows, each as ``make`` makes it."""
         with self._lock, reading(self._path):
             return [make(row) for row in self._database.execute(query, values).fetchall()]
+
+    def _pages(
+        self, make: Callable[[tuple], T], query: str, first: Any, place: Callable[[T], Any]
+    ) -> Iterator[T]:
+        """The rows, so many at a time; ``place`` of one is what the ``query`` of the next compares,
+        which grows unless the database is damaged."""
+        last = first
+        while rows := self._each(make, query, last):
+            yield from rows
+            before, last = last, place(rows[-1])
+            if not in_sqlite(before) < in_sqlite(last):
+                with reading(self._path):
+                    raise ValueError("rows without an order")
 
     @contextlib.contextmanager
     def _moment(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
