@@ -21,6 +21,7 @@ SOURCE = Path(auricle.__file__).parent
 FLOORS = """
 errors printable clock database
 files watch schema processors allocator markdown extras
+shards
 fetch recipes llm ledger
 audio
 records
@@ -40,7 +41,7 @@ training
 tuning evaluation
 report tags tiny
 search
-parity serve
+parity serve batch
 cli
 """.strip().split("\n")
 FLOOR = {room: number for number, line in enumerate(FLOORS) for room in line.split()}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from auricle import jobs
+from auricle.audio import source as audio_source
 from auricle.audio.find import Input, find_audio_files
 from auricle.audio.load import load_audio
 from auricle.errors import AudioError
@@ -66,9 +66,9 @@ def test_a_recording_has_several_captions_or_none_and_several_formats(batch, wri
     assert [one.why.name for one in batch.examine(inputs, retry=True)][2] == "retry"
 
 
-@pytest.mark.parametrize("in_memory", [0, jobs.IN_MEMORY])
+@pytest.mark.parametrize("in_memory", [0, audio_source.IN_MEMORY])
 def test_files_of_every_size_are_hashed_and_read(batch, write_tone, monkeypatch, in_memory):
-    monkeypatch.setattr(jobs, "IN_MEMORY", in_memory)
+    monkeypatch.setattr(audio_source, "IN_MEMORY", in_memory)
     path = write_tone("a.wav", 3.0)
     ((_, outcome),) = batch.run(find_audio_files([path]), several)
     assert len(outcome.captions) == 3

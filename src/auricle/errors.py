@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -78,3 +79,11 @@ def in_one_line(error: BaseException) -> str:
 def reason(error: object) -> str:
     """The message of another library's error on one line; its type if it has none."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """Whether the memory of the machine or its GPU is full; torch has two other ways to say so."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if kinds & {"MemoryError", "OutOfMemoryError"}:
+        return True
+    return bool(re.search("can(no|')t allocate memory", str(error), re.IGNORECASE))

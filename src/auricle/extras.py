@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shlex
 from importlib import metadata
@@ -10,7 +11,22 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from auricle.errors import MissingDependencyError
+
 CHECKOUT = Path(__file__).parents[2]  # of an editable installation
+
+
+def module(name: str, extra: str) -> Any:
+    """The module ``name`` of an optional dependency.
+
+    Raises MissingDependencyError: it is not installed; ``extra`` brings it.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{name.partition('.')[0]} is not installed; run {install_command(extra)}"
+        ) from error
 
 
 def install_command(extra: str) -> str:

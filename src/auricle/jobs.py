@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from auricle.audio.find import Input
 from auricle.audio.lookahead import in_order
-from auricle.audio.source import digest, digest_of, opened
+from auricle.audio.source import digest_of, read_hashed
 from auricle.errors import AudioError
 from auricle.ledger import Ledger, Row
 from auricle.printable import printable
@@ -27,8 +27,6 @@ from auricle.sidecars import Formats, Outcome, Sidecars
 
 if TYPE_CHECKING:
     from auricle.audio.kinds import AudioInput
-
-IN_MEMORY = 2**22  # bytes of a file that is read once, for its hash and its decoder; longer: twice
 
 
 class Why(StrEnum):
@@ -73,14 +71,9 @@ class Task:
         assert self.one.path
         size, mtime_ns = _stamp(self.one)
         self.row = replace(self.row, size=size, mtime_ns=mtime_ns)
-        with opened(self.one.path, self.one.name) as stream:
-            if stream.size > IN_MEMORY:
-                self.row = replace(self.row, content=_content(self.one))
-                return self.one.path
-            data = stream.read()
-            stream.check()
-        self.row = replace(self.row, content=digest(data).hexdigest())
-        return {"bytes": data, "path": self.one.name}
+        content, sound = read_hashed(self.one.path, self.one.name)
+        self.row = replace(self.row, content=content)
+        return sound
 
 
 Doing: TypeAlias = Callable[[Iterator[Task]], Iterator[Outcome]]

@@ -137,7 +137,7 @@ def _named(text: str) -> Iterator[Input]:
 def _there(path: Path, named: bool = True) -> Iterator[Input]:
     """The recordings of an existing path; ``named``: on purpose."""
     if path.is_dir():
-        below = list(_below(path))
+        below = list(recordings_below(path))
         yield from below
         if not any(one.path for one in below):
             yield _failed(str(path), "no audio file in this folder (wav, flac, ogg, mp3, m4a …)")
@@ -155,7 +155,8 @@ def _file(path: Path, named: bool, root: Path | None = None) -> Input:
     return Input(str(path), path, root=root or path.parent)
 
 
-def _below(top: Path) -> Iterator[Input]:
+def recordings_below(top: Path) -> Iterator[Input]:
+    """The recordings in the folder ``top``, one by one, as `find_audio_files` finds them."""
     for folder, files in _folders(top):
         if isinstance(files, OSError):
             yield _unreadable(folder, files)

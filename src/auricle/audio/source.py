@@ -20,6 +20,7 @@ PIPE_WAIT_S = 30.0  # for the next byte of a named pipe
 PIPE_MEMORY = 2**26  # bytes of a pipe that are held in memory; beyond, in a temporary file
 PIPE_MOST = 2**32  # bytes of a pipe; no WAV is longer
 CHUNK = 2**20
+IN_MEMORY = 2**22  # bytes of a file that is read once, for its hash and its decoder; longer: twice
 
 T = TypeVar("T")
 
@@ -123,6 +124,20 @@ def digest_of(path: Path, name: str) -> str:
             found.update(piece)
         stream.check()
     return found.hexdigest()
+
+
+def read_hashed(path: Path, name: str) -> tuple[str, Path | dict[str, Any]]:
+    """The digest of a file, and what `load_audio` takes: its bytes, so that it is read once, or of
+    a file of more than `IN_MEMORY` the path.
+
+    Raises AudioError: it cannot be read.
+    """
+    with opened(path, name) as stream:
+        if stream.size > IN_MEMORY:
+            return digest_of(path, name), path
+        data = stream.read()
+        stream.check()
+    return digest(data).hexdigest(), {"bytes": data, "path": name}
 
 
 def _seekable(source: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from auricle.cli import (
+    batch,
     caption,
     compare,
     data,
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 app.command("caption", epilog=caption.EPILOG, no_args_is_help=False)(caption.caption)
 app.command("timeline", epilog=timeline.EPILOG, no_args_is_help=False)(timeline.timeline)
+app.command("batch", epilog=batch.EPILOG)(batch.batch)
 app.command("plot")(plot.plot)
 app.command("tag", epilog=tag.EPILOG)(tag.tag)
 app.command("ledger")(ledger.ledger)

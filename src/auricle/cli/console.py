@@ -7,7 +7,6 @@ import contextlib
 import gc
 import io
 import os
-import re
 import signal
 import sys
 import warnings
@@ -18,7 +17,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from auricle.errors import AuricleError
+from auricle.errors import AuricleError, is_out_of_memory
 from auricle.printable import printable, printable_lines
 
 SOME_FAILED, WRONG_USE, BROKEN_PIPE = 1, 2, 141
@@ -59,7 +58,7 @@ def exit_codes() -> Iterator[None]:
         say("error", str(error))
         raise typer.Exit(SOME_FAILED) from error
     except (MemoryError, RuntimeError) as error:
-        if not _out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         place = "".join(f", {note}" for note in getattr(error, "__notes__", ()))
         reason = f" ({error})" if str(error) else ""
@@ -129,14 +128,6 @@ def _end_after(interrupt: KeyboardInterrupt) -> NoReturn:
                 _to_nowhere(stream.fileno())
     number = interrupt.number if isinstance(interrupt, Stopped) else signal.SIGINT
     raise typer.Exit(SIGNALLED + number) from interrupt
-
-
-def _out_of_memory(error: MemoryError | RuntimeError) -> bool:
-    """Whether the memory of the machine or its GPU is full; torch has two other ways to say so."""
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    if kinds & {"MemoryError", "OutOfMemoryError"}:
-        return True
-    return bool(re.search("can(no|')t allocate memory", str(error), re.IGNORECASE))
 
 
 def _show_log() -> None:

@@ -293,6 +293,17 @@ class DecodingChoices:
     forbidden_words: Forbidden = None
     fluency: FluencyFilter = None
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The choices as arguments of `Captioner.decoding`, in plain values."""
+        given = {one.name: getattr(self, one.name) for one in fields(self)}
+        method = given.pop("method")
+        return given | {
+            "decode": method and method.value,
+            "fluency": self.fluency and self.fluency.value,
+            "forbidden_words": tuple(self.forbidden_words or ()) or None,
+        }
+
     def decoding(
         self,
         captioner: Captioner,
@@ -303,13 +314,10 @@ class DecodingChoices:
         default: str | None = None,
     ) -> Decoding:
         """The captioner's settings with these choices; ``default``: the method without a choice."""
-        given = {one.name: getattr(self, one.name) for one in fields(self)}
-        method = given.pop("method")
-        given["fluency"] = self.fluency and self.fluency.value
-        given["forbidden_words"] = tuple(self.forbidden_words or ()) or None
+        given = self.settings
         try:
             return captioner.decoding(
-                method.value if method else default,
+                given.pop("decode") or default,
                 seed=seed,
                 every_term=every_term,
                 min_confidence=min_confidence,

@@ -1,0 +1,150 @@
+"""`auricle batch INPUT --output DIR`: millions of recordings, by all processors or a cluster."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auricle.cli.console import SOME_FAILED, exit_codes
+from auricle.cli.loading import ModelChoices
+from auricle.cli.options import BatchSize, DecodingChoices, spread
+from auricle.cli.progress import Display
+from auricle.processors import usable
+
+if TYPE_CHECKING:
+    from auricle.batch.job import Engine, JobSpec
+
+EPILOG = (
+    "Exit status: 0 all is done; 1 some recording failed, or the output cannot be written; 2 wrong"
+    " use; 130 after Ctrl-C and 143 after SIGTERM, with all that is committed kept. See"
+    " docs/batch.md."
+)
+
+
+class BatchTask(StrEnum):
+    caption = "caption"
+    timeline = "timeline"
+    features = "features"
+    embed = "embed"
+
+
+class ShardFormat(StrEnum):
+    parquet = "parquet"
+    jsonl = "jsonl"
+
+
+class EngineName(StrEnum):
+    local = "local"
+    ray = "ray"
+
+
+@spread
+def batch(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT",
+            help="A folder, a manifest, tars of WebDataset, Parquet with paths or bytes; or an"
+            " address of these: s3://…, gs://….",
+        ),
+    ],
+    *,
+    output: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="The folder of the shards."),
+    ],
+    task: Annotated[
+        BatchTask,
+        typer.Option(
+            help="caption; timeline: many captions of each; features: for `auricle precompute`;"
+            " embed: for `auricle index`."
+        ),
+    ] = BatchTask.caption,
+    format: Annotated[ShardFormat, typer.Option(help="Of the shards.")] = ShardFormat.parquet,
+    engine: Annotated[
+        EngineName, typer.Option(help="local: processes of this machine; ray: a cluster.")
+    ] = EngineName.local,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Models at work.", show_default="one for each processor"
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what DIR has begun.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="With --resume: do again what failed.")
+    ] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Do so many in this run.", show_default="all"),
+    ] = None,
+    chunk_size: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Recordings that are committed at once.")
+    ] = 64,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            metavar="S", min=1.0, help="A local worker that is silent for so long is replaced."
+        ),
+    ] = 300.0,
+    choices: DecodingChoices,
+    using: ModelChoices,
+    batch_size: BatchSize = 8,
+) -> None:
+    """Caption millions of recordings; whatever ends it, --resume goes on, and each is done once."""
+    with exit_codes():
+        from auricle.batch.inputs import items_of
+        from auricle.batch.local import run_local
+        from auricle.batch.run import BatchWatch, run_batch
+
+        if retry_failed and not resume:
+            raise typer.BadParameter("give --resume, too.", param_hint="'--retry-failed'")
+        job = _job(output, task, format, choices, using, batch_size)
+        run: Engine = partial(run_local, workers=workers or usable(), timeout_s=timeout)
+        with Display() as display:
+            found = run_batch(
+                job,
+                items_of(source),
+                run,
+                resume=resume,
+                retry_failed=retry_failed,
+                limit=limit,
+                chunk=chunk_size,
+                watch=BatchWatch(display.note, display.progress),
+            )
+            display.note(f"{found}; in {output}")
+    if found.failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _job(
+    output: Path,
+    task: BatchTask,
+    format: ShardFormat,
+    choices: DecodingChoices,
+    using: ModelChoices,
+    batch_size: int,
+) -> JobSpec:
+    from auricle.batch.job import JobSpec
+    from auricle.fetch.identity import model_digest
+
+    model = os.path.abspath(using.model) if Path(using.model).is_dir() else using.model  # noqa: PTH100
+    return JobSpec(
+        os.path.abspath(output),  # noqa: PTH100
+        task.value,
+        model,
+        model_digest(using.model),
+        {**choices.settings, "seed": using.seed},
+        using.precision.value,
+        format.value,
+        using.device,
+        batch_size,
+        using.threads or 1,
+    )
