@@ -1,7 +1,7 @@
 """Shards: rows of plain values in files of Parquet or JSON Lines, written wholly or not at all.
 
-A column has a Python type, which decides its type in Parquet: str, int, float, bool, bytes, a tuple
-of one type, a dataclass, or a mapping of columns; each may be None. In JSON, bytes are base64.
+A column has a Python type, which decides its type in Parquet: str, int, float, bool, bytes, a list
+[of one type], a dataclass, or a mapping of columns; each may be None. In JSON, bytes are base64.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from auricle.errors import DataError, OutputError, reason
 from auricle.extras import module
 from auricle.files import atomic_bytes, opened
 
-Columns: TypeAlias = Mapping[str, Any]  # name -> type
+Columns: TypeAlias = dict[str, Any]  # name -> type
 Row: TypeAlias = Mapping[str, Any]
 
 PATTERN, SUFFIXES = "shard-*", (".parquet", ".jsonl")
@@ -237,7 +237,9 @@ def _arrow_type(kind: Any) -> Any:
     }
     if isinstance(kind, types.UnionType):
         (kind,) = (one for one in get_args(kind) if one is not types.NoneType)
-    if get_origin(kind) is tuple:
+    if isinstance(kind, list):
+        return arrow.list_(_arrow_type(kind[0]))
+    if get_origin(kind) is tuple:  # tuple[X, ...]
         return arrow.list_(_arrow_type(get_args(kind)[0]))
     if dataclasses.is_dataclass(kind):
         kind = get_type_hints(kind)

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
@@ -137,7 +137,7 @@ def _named(text: str) -> Iterator[Input]:
 def _there(path: Path, named: bool = True) -> Iterator[Input]:
     """The recordings of an existing path; ``named``: on purpose."""
     if path.is_dir():
-        below = list(recordings_below(path))
+        below = list(files_below(path))
         yield from below
         if not any(one.path for one in below):
             yield _failed(str(path), "no audio file in this folder (wav, flac, ogg, mp3, m4a …)")
@@ -155,14 +155,15 @@ def _file(path: Path, named: bool, root: Path | None = None) -> Input:
     return Input(str(path), path, root=root or path.parent)
 
 
-def recordings_below(top: Path) -> Iterator[Input]:
-    """The recordings in the folder ``top``, one by one, as `find_audio_files` finds them."""
+def files_below(top: Path, suffixes: Collection[str] = SUFFIXES) -> Iterator[Input]:
+    """The files with ``suffixes`` in the folder ``top``, one by one, as `find_audio_files` finds
+    them."""
     for folder, files in _folders(top):
         if isinstance(files, OSError):
             yield _unreadable(folder, files)
             continue
         for name in files:
-            if Path(name).suffix.lower() in SUFFIXES:
+            if Path(name).suffix.lower() in suffixes:
                 yield _file(folder / name, named=False, root=top)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from auricle.audio.readers import open_container
 from auricle.audio.source import opened
@@ -19,10 +19,12 @@ class FileHeader(NamedTuple):
     format: str
 
 
-def probe(path: Path) -> FileHeader:
-    """The header of a file, which is decoded only if it declares no duration.
+def probe(content: Path | bytes | BinaryIO, name: str = "") -> FileHeader:
+    """The header of a file, which is decoded only if it declares no duration; messages call it
+    ``name``, by default its path.
 
     Raises AudioError: the file cannot be opened as audio.
     """
-    with opened(path, str(path)) as stream, contextlib.closing(open_container(stream)) as file:
+    name = name or str(content)
+    with opened(content, name) as stream, contextlib.closing(open_container(stream)) as file:
         return FileHeader(file.rate_hz, file.duration_s(), file.format)

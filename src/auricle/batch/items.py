@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,10 +12,11 @@ from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 
-from auricle.audio.source import digest, digest_of, read_hashed
-from auricle.errors import AudioError, reason
+from auricle.audio.source import CHUNK, IN_MEMORY, digest, digest_of, read_hashed
+from auricle.errors import AudioError, AuricleError, reason
+from auricle.extras import module
 
 if TYPE_CHECKING:
     from auricle.hearing import Source
@@ -28,7 +31,7 @@ class Item:
     Attributes:
         id: 32 hexadecimal digits, of its kind, place and version; not of its content, which would
             be read twice.
-        audio: its name in records and messages.
+        audio: its name in records and messages: its absolute path or address.
         kind: what ``place`` is, and what more is needed:
             file: a path.
             member: the path or address of a tar, which has the bytes ``offset`` to ``offset`` +
@@ -98,32 +101,63 @@ def open_item(item: Item) -> Opened:
             return Opened(clip, digest_of(clip.audio, item.audio))
         case "broken":
             raise AudioError(item.detail)
-    data = _bytes(item)
-    if not data:
-        raise AudioError(f"{item.audio}: the file is empty (0 bytes); give one with sound in it")
-    return Opened({"bytes": data, "path": item.audio}, digest(data).hexdigest())
-
-
-def _bytes(item: Item) -> bytes:
     try:
         if item.kind == "cell":
-            return _cell(item)
-        with open_place(item.place) as file:
-            if item.kind == "address":
-                return file.read()
-            file.seek(item.offset)
-            data = file.read(item.size)
-    except AudioError:
+            data = _cell(item)
+        else:
+            file = open_place(item.place)
+            if item.kind == "member":
+                file = io.BufferedReader(_Span(file, item))
+            file.seek(0, os.SEEK_END)
+            size = file.tell()
+            file.seek(0)
+            if size > IN_MEMORY:
+                return Opened(file, _digest(file))
+            with file:
+                data = file.read()
+    except AuricleError:
         raise
     except Exception as error:  # of any file system
         raise AudioError(
             f"{item.audio}: cannot be read ({reason(error)}); check the disk or the connection"
         ) from error
-    if len(data) < item.size:
-        raise AudioError(
-            f"{item.audio}: cut short, its archive ends before; get a whole copy of it"
-        )
-    return data
+    return Opened({"bytes": data, "path": item.audio}, digest(data).hexdigest())
+
+
+def _digest(file: BinaryIO) -> str:
+    found = digest()
+    while piece := file.read(CHUNK):
+        found.update(piece)
+    return found.hexdigest()
+
+
+class _Span(io.RawIOBase):
+    """The bytes of a member of an archive."""
+
+    def __init__(self, archive: BinaryIO, item: Item) -> None:
+        self._archive, self._first, self._size, self._place = archive, item.offset, item.size, 0
+        self.name = item.audio
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._place = max(0, offset + (0, self._place, self._size)[whence])
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        self._archive.seek(self._first + self._place)
+        data = self._archive.read(min(len(buffer), max(0, self._size - self._place)))
+        buffer[: len(data)] = data
+        self._place += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        self._archive.close()
+        super().close()
 
 
 def open_place(place: str) -> Any:
@@ -132,8 +166,6 @@ def open_place(place: str) -> Any:
     Raises OSError, and what fsspec raises.
     """
     if "://" in place:
-        from auricle.extras import module
-
         return module("fsspec", "batch").open(place, "rb").open()
     return open(place, "rb")  # noqa: PTH123  (the caller closes it)
 

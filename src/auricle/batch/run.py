@@ -22,7 +22,7 @@ from auricle.batch.job import (
     chunk_of,
     chunks_of,
 )
-from auricle.batch.tasks import failed
+from auricle.batch.rows import failed
 from auricle.errors import DataError
 from auricle.watch import Note, silent
 

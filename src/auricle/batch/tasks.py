@@ -2,70 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, get_type_hints
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, get_type_hints
 
+from auricle.batch.embed import EmbedTask
+from auricle.batch.features import FeaturesTask
 from auricle.batch.items import Item, Open
-from auricle.batch.job import Failure, JobSpec, TaskName
+from auricle.batch.job import JobSpec, TaskName
+from auricle.batch.rows import ANY, Beat, Rows, Task, done, load_captioner, unheard
 from auricle.errors import AudioError
 from auricle.records import Caption
 from auricle.shards import Columns
 
 if TYPE_CHECKING:
-    from auricle.pipeline import Captioner
+    from auricle.hearing import Source
 
-Beat = Callable[[], None]
-Rows = Iterator[dict[str, Any]]
-
-ANY = {
-    "id": str,
-    "audio": str,
-    "error": str,  # null, or one line
-    "kind": str,  # of the failure: one of `Failure`
-    "audio_s": float,  # that were heard
-    "note": str,  # for the user, such as that the recording is cut short
-}
-HEARD = {"content": str}  # BLAKE2b of the bytes
-RECORD = {name: kind for name, kind in get_type_hints(Caption).items() if name != "audio"}
-
-
-class Task(Protocol):
-    """``COLUMNS``: of its rows. Raises ModelError: the model cannot be loaded."""
-
-    COLUMNS: ClassVar[Columns]
-
-    def __init__(self, job: JobSpec) -> None: ...
-
-    def rows(self, items: Sequence[Item], opener: Open, batch_size: int, beat: Beat) -> Rows:
-        """A row for each of ``items``, done or failed, in any order, each as soon as it is known.
-
-        Raises MemoryError, or what torch raises: the memory is too small for ``batch_size``.
-        """
-
-
-def failed(item: Item, kind: Failure, error: object) -> dict[str, Any]:
-    """The row of an item that cannot be done."""
-    told = str(error).removeprefix(f"{item.audio}: ").removeprefix(f"{item.place}: ")
-    return {"id": item.id, "audio": item.audio, "error": told, "kind": kind, "audio_s": 0.0}
-
-
-def _unheard(item: Item, error: AudioError | None) -> dict[str, Any]:
-    return failed(item, "input" if item.kind == "broken" else "audio", error)
+RECORD: Columns = {name: kind for name, kind in get_type_hints(Caption).items() if name != "audio"}
 
 
 class CaptionTask:
-    """A caption of each recording: its record."""
+    """The caption of each recording: its record."""
 
-    COLUMNS: ClassVar[Columns] = ANY | HEARD | RECORD
+    COLUMNS: ClassVar[Columns] = ANY | {"content": str} | RECORD
 
     def __init__(self, job: JobSpec) -> None:
-        self._captioner = _captioner(job)
+        self._captioner = load_captioner(job)
         self._decoding = self._captioner.decoding(**job.decoding)
 
     def rows(self, items: Sequence[Item], opener: Open, batch_size: int, beat: Beat) -> Rows:
         contents: dict[str, str] = {}
 
-        def sound(item: Item) -> Any:
+        def sound(item: Item) -> Source:
             opened = opener(item)
             contents[item.id] = opened.content
             return opened.sound
@@ -79,28 +46,49 @@ class CaptionTask:
         ):
             item, caption = found.source, found.caption
             if caption is None:
-                yield _unheard(item, found.error)
+                yield unheard(item, found.error)
                 continue
-            record = {name: getattr(caption, name) for name in RECORD}
-            yield record | {
-                "id": item.id,
-                "audio": item.audio,
-                "kind": None,
-                "audio_s": round(caption.end_s - caption.start_s, 3),
-                "note": found.heard.note,
-                "content": contents[item.id],
-            }
+            row = done(item, caption.end_s - caption.start_s, found.heard.note)
+            row |= {name: getattr(caption, name) for name in RECORD}
+            yield row | {"content": contents[item.id]}
 
 
-TASKS: dict[TaskName, type[Task]] = {"caption": CaptionTask}
+class TimelineTask:
+    """The timed captions of each recording, without their candidates."""
+
+    CAPTION: ClassVar[Columns] = {n: kind for n, kind in RECORD.items() if n != "candidates"}
+    COLUMNS: ClassVar[Columns] = ANY | {"content": str, "captions": [CAPTION]}
+
+    def __init__(self, job: JobSpec) -> None:
+        self._captioner = load_captioner(job)
+        self._decoding = self._captioner.decoding(**job.decoding)
+
+    def rows(self, items: Sequence[Item], opener: Open, batch_size: int, beat: Beat) -> Rows:
+        for item in items:
+            try:
+                opened = opener(item)
+                timeline = self._captioner.timeline(
+                    opened.sound,
+                    decoding=self._decoding,
+                    batch_size=batch_size,
+                    progress=lambda *_: beat(),
+                )
+                captions = [{n: getattr(one, n) for n in self.CAPTION} for one in timeline]
+            except AudioError as error:
+                yield unheard(item, error)
+                continue
+            row = done(item, timeline.sound.heard_s, timeline.note)
+            yield row | {"content": opened.content, "captions": captions}
+
+
+TASKS: dict[TaskName, type[Task]] = {
+    "caption": CaptionTask,
+    "timeline": TimelineTask,
+    "features": FeaturesTask,
+    "embed": EmbedTask,
+}
 
 
 def columns_of(task: TaskName) -> Columns:
     """The columns of a task's rows."""
     return TASKS[task].COLUMNS
-
-
-def _captioner(job: JobSpec) -> Captioner:
-    from auricle.pipeline import Captioner
-
-    return Captioner.from_pretrained(job.model, device=job.device, precision=job.precision)

@@ -11,7 +11,8 @@ from auricle.allocator import trim
 from auricle.batch.folder import ChunkFiles
 from auricle.batch.items import Item, Open, open_item
 from auricle.batch.job import Chunk, ChunkDone, JobSpec
-from auricle.batch.tasks import TASKS, failed
+from auricle.batch.rows import failed
+from auricle.batch.tasks import TASKS
 from auricle.errors import is_out_of_memory
 from auricle.watch import silent
 

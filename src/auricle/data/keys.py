@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,16 +44,7 @@ class ContentKeys:
 
         Raises AudioError: a recording cannot be read.
         """
-        parts: list[Any] = [self._content(clip.audio), clip.start_s or 0.0, clip.end_s]
-        if other := clip.mix:
-            level_db, offset = draw(clip.id, range_db=self.mix_range_db)
-            parts += [self._content(other.audio), other.start_s or 0.0, other.end_s]
-            parts.append(level_db if other.level_db is None else other.level_db)
-            if other.relation == FOLLOWED_BY:
-                parts.append(FOLLOWED_BY)
-            else:
-                parts += [offset] if other.offset_s is None else ["s", other.offset_s]
-        return text_key(json.dumps(parts))
+        return clip_key(clip, self._content, self.mix_range_db)
 
     def save(self) -> None:
         """Store the hashes that are new since the last call."""
@@ -72,11 +64,37 @@ class ContentKeys:
                 return self._new[stamp].hex()
             if row := self._index.find(stamp):
                 return row[0].ljust(32, b"\0").hex()  # NumPy drops zeros at the end
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256")
         except OSError as error:
-            raise AudioError(
-                f"{path}: cannot be read ({error.strerror}); check the path"
-            ) from error
-        self._new[stamp] = digest.digest()
-        return digest.hexdigest()
+            raise _unreadable(path, error) from error
+        content = content_of(path)
+        self._new[stamp] = bytes.fromhex(content)
+        return content
+
+
+def clip_key(
+    clip: Clip, content: Callable[[Path], str], mix_range_db: float = LEVEL_RANGE_DB
+) -> str:
+    """As `ContentKeys.clip_key`, of what ``content`` gives for the files: their SHA-256."""
+    parts: list[Any] = [content(clip.audio), clip.start_s or 0.0, clip.end_s]
+    if other := clip.mix:
+        level_db, offset = draw(clip.id, range_db=mix_range_db)
+        parts += [content(other.audio), other.start_s or 0.0, other.end_s]
+        parts.append(level_db if other.level_db is None else other.level_db)
+        if other.relation == FOLLOWED_BY:
+            parts.append(FOLLOWED_BY)
+        else:
+            parts += [offset] if other.offset_s is None else ["s", other.offset_s]
+    return text_key(json.dumps(parts))
+
+
+def content_of(path: Path) -> str:
+    """SHA-256 of the bytes of a file. Raises AudioError: it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> AudioError:
+    return AudioError(f"{path}: cannot be read ({error.strerror}); check the path")

@@ -137,8 +137,7 @@ def precompute_features(
     Raises:
         DataError: the disk is full; what was stored stays.
     """
-    device = next(encoder.parameters()).device
-    limit = round((batch_s or BATCH_S.get(device.type, BATCH_S["cuda"])) * encoder.sample_rate_hz)
+    limit = round((batch_s or default_batch_s(encoder)) * encoder.sample_rate_hz)
     tally = _Tally(stage, length_hint(clips, UNKNOWN), progress, store, share)
 
     def prepare(clip: Clip) -> _Prepared:
@@ -161,15 +160,10 @@ def precompute_features(
             return _Prepared(clip, key, error=error)
 
     def encode(window: dict[str, np.ndarray]) -> None:
-        for names in _batches(window, limit):
-            with torch.inference_mode():
-                waveforms, lengths = pad_audio([window[key] for key in names])
-                features, frames = encoder(waveforms.to(device), lengths.to(device))
-            arrays = features.float().cpu().numpy()
-            ends = frames.tolist()
-            store.put_many((key, arrays[i, : ends[i]]) for i, key in enumerate(names))
-            store.release(names)
-            tally.add("done", len(names))
+        for found in encoded(encoder, window, limit):
+            store.put_many(found.items())
+            store.release(found)
+            tally.add("done", len(found))
         keys.save()
         window.clear()
 
@@ -199,6 +193,28 @@ def precompute_features(
 
     _by_turns(clips, attempt, store)
     return tally.counts
+
+
+def encoded(
+    encoder: Encoder, waveforms: Mapping[str, np.ndarray], limit: int
+) -> Iterator[dict[str, np.ndarray]]:
+    """The features, float32 [frames, dim], of ``waveforms``, float32 [L], under their keys, in
+    batches of at most ``limit`` samples, padding included."""
+    device = next(encoder.parameters()).device
+    for names in _batches(waveforms, limit):
+        with torch.inference_mode():
+            padded, lengths = pad_audio([waveforms[key] for key in names])
+            features, frames = encoder(padded.to(device), lengths.to(device))
+        arrays = features.float().cpu().numpy()
+        yield {
+            key: arrays[i, :end]
+            for i, (key, end) in enumerate(zip(names, frames.tolist(), strict=True))
+        }
+
+
+def default_batch_s(encoder: Encoder) -> float:
+    """Seconds of sound in a batch, by the encoder's device."""
+    return BATCH_S.get(next(encoder.parameters()).device.type, BATCH_S["cuda"])
 
 
 def precompute_embeddings(
