@@ -11,18 +11,19 @@ import contextlib
 import dataclasses
 import json
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, get_args, get_origin, get_type_hints
 
-from auricle.errors import DataError, OutputError, reason
+from auricle.errors import DataError, ModelError, OutputError, reason
 from auricle.extras import module
-from auricle.files import atomic_bytes, opened
+from auricle.files import atomic_bytes, listed, opened, read_json
 
 Columns: TypeAlias = dict[str, Any]  # name -> type
 Row: TypeAlias = Mapping[str, Any]
 
-PATTERN, SUFFIXES = "shard-*", (".parquet", ".jsonl")
+JOB = ".job/job.json"  # in a folder of shards
+PATTERN, SUFFIXES = "shard-[0-9]*", (".parquet", ".jsonl")
 BLOCK_ROWS = 1024
 GROUP_BYTES = 16 << 20  # of a row group, in memory
 
@@ -47,7 +48,12 @@ def read_rows(path: Path, names: Sequence[str] | None = None) -> Iterator[dict[s
 
 def shards_in(folder: Path) -> list[Path]:
     """The shards in ``folder``, in the order of their numbers."""
-    return sorted(one for one in folder.glob(PATTERN) if one.suffix in SUFFIXES)
+    found = (one for one in folder.glob(PATTERN) if one.suffix in SUFFIXES)
+    return sorted(found, key=number_of)
+
+
+def number_of(shard: Path) -> int:
+    return int(shard.stem.rpartition("-")[2])
 
 
 def read_folder(folder: Path, names: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
@@ -62,6 +68,23 @@ def read_folder(folder: Path, names: Sequence[str] | None = None) -> Iterator[di
         )
     for path in found:
         yield from read_rows(path, names)
+
+
+def job_of(folder: Path, task: str) -> dict[str, Any]:
+    """What the batch in ``folder`` did: its model, settings, and so on.
+
+    Raises DataError: it is no batch, or of another task than ``task``.
+    """
+    try:
+        job = read_json(folder / JOB)
+    except ModelError as error:
+        raise DataError(f"{error}; name the output of an auricle batch --task {task}") from error
+    if job.get("task") != task:
+        raise DataError(
+            f"{folder}: holds {job.get('task')}, not {task}; name the output of an auricle batch"
+            f" --task {task}"
+        )
+    return job
 
 
 def copy_rows(
@@ -120,6 +143,7 @@ class _Parquet:
         parquet = module("pyarrow.parquet", "batch")
         try:
             with parquet.ParquetFile(path) as file:
+                _check(names, file.schema_arrow.names, path)
                 for batch in file.iter_batches(BLOCK_ROWS, columns=names, use_threads=False):
                     yield cls(batch)
         except (OSError, arrow.ArrowException) as error:
@@ -130,7 +154,7 @@ class _Parquet:
     @staticmethod
     @contextlib.contextmanager
     def written(path: Path, columns: Columns) -> Iterator[_ParquetWriter]:
-        with _output(path), atomic_bytes(path) as file:
+        with writing(path), atomic_bytes(path) as file:
             writer = _ParquetWriter(file, columns)
             yield writer
             writer.close()
@@ -187,14 +211,16 @@ class _JsonLines:
         with opened(path, "shard") as file:
             for number, line in enumerate(file, 1):  # one may have megabytes of features
                 try:
-                    yield cls([(line, json.loads(line))])
+                    row = json.loads(line)
                 except ValueError as error:
                     raise DataError(f"{path}:{number}: no line of JSON; copy it again") from error
+                _check(names, row, path)
+                yield cls([(line, row)])
 
     @staticmethod
     @contextlib.contextmanager
     def written(path: Path, columns: Columns) -> Iterator[_JsonLinesWriter]:
-        with _output(path), atomic_bytes(path) as file:
+        with writing(path), atomic_bytes(path) as file:
             yield _JsonLinesWriter(file, columns)
 
 
@@ -212,8 +238,14 @@ class _JsonLinesWriter:
             self._file.write(f"{text}\n".encode("utf-8", "backslashreplace"))
 
 
+def _check(names: Sequence[str] | None, there: Collection[str], path: Path) -> None:
+    if missing := [name for name in names or () if name not in there]:
+        raise DataError(f"{path}: has no column {listed(missing)}; is it of another task?")
+
+
 @contextlib.contextmanager
-def _output(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
+    """Within, raise OutputError where ``path`` cannot be written."""
     try:
         yield
     except OSError as error:

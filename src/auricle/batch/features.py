@@ -24,8 +24,6 @@ from auricle.shards import Columns
 if TYPE_CHECKING:
     import numpy as np
 
-SETTINGS = "features.json"  # of the store that the features are for
-
 
 class FeaturesTask:
     """The encoder's features of each recording's start, under the key of its content."""
@@ -33,7 +31,12 @@ class FeaturesTask:
     COLUMNS: ClassVar[Columns] = ANY | {"key": str, "frames": int, "dim": int, "data": bytes}
 
     def __init__(self, job: JobSpec) -> None:
-        from auricle.training.precompute import default_batch_s, feature_store, weights_digest
+        from auricle.training.precompute import (
+            BATCH_SETTINGS,
+            default_batch_s,
+            feature_store,
+            weights_digest,
+        )
 
         captioner = load_captioner(job)
         model, *others = captioner.models
@@ -41,7 +44,7 @@ class FeaturesTask:
             raise ModelError(f"{job.model}: an ensemble; name one of its members by --model")
         self._encoder, self._limit_s = model.encoder, model.config.max_duration_s
         store = feature_store(model.config, weights_digest(self._encoder), "")
-        with atomic_writer(Path(job.folder, SETTINGS)) as file:
+        with atomic_writer(Path(job.folder, BATCH_SETTINGS)) as file:
             file.write(json.dumps(store.settings, indent=1) + "\n")
         self._batch_s = default_batch_s(self._encoder) / job.batch_size  # of each recording
 

@@ -3,7 +3,7 @@
     OUT/shard-00000.parquet …       done and failed items: each has one row, in one shard
     OUT/.job/job.json               what is done
     OUT/.job/items.parquet          the plan: every item of INPUT, made anew by every run
-    OUT/.job/chunks/NAME-0.parquet  rows of the chunk NAME, committed by a worker
+    OUT/.job/chunks/NAME-….parquet  rows of the chunk NAME, committed by a worker
     OUT/.job/lock                   of the one run
 
 Every file appears by one rename. A kill between the writing of a shard and the deletion of its
@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -29,7 +30,7 @@ from auricle.batch.tasks import columns_of
 from auricle.errors import DataError, ModelError, OutputError
 from auricle.extras import module
 from auricle.files import atomic_writer, lock, read_json, whole_file
-from auricle.shards import copy_rows, read_rows, shards_in, write_rows
+from auricle.shards import JOB, copy_rows, number_of, read_rows, shards_in, write_rows, writing
 from auricle.watch import Progress, silent
 
 INNER = ".job"
@@ -56,7 +57,7 @@ class ChunkFiles:
 
     def write(self, chunk: Chunk, rows: Sequence[Mapping[str, Any]]) -> None:
         """Commit rows of ``chunk``. Raises OutputError: they cannot be written."""
-        path = self.folder / f"{chunk.name}-{len(self.of(chunk.name))}{self._suffix}"
+        path = self.folder / f"{chunk.name}-{secrets.token_hex(4)}{self._suffix}"
         write_rows(path, rows, self._columns)
 
     def of(self, name: str = "") -> list[Path]:
@@ -83,7 +84,7 @@ class Folder:
         self._job, self._columns = job, columns_of(job.task)
         self._plan = self.inner / "items.parquet"
         self._ready: dict[Path, np.ndarray] = {}  # chunk files for the next shard, with their ids
-        self._planned = self._in_shards = self._in_chunks = np.empty(0, ID)
+        self._planned = self._in_shards = np.empty(0, ID)  # this one is sorted
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
@@ -92,6 +93,7 @@ class Folder:
             for part in self.files.folder.glob(".*.part"):
                 part.unlink(missing_ok=True)
             self._count()
+            self.merge_all()  # what was committed before the last run ended
             self._open = stack.pop_all()
         return self
 
@@ -106,7 +108,11 @@ class Folder:
         parquet = module("pyarrow.parquet", "batch")
         schema = arrow.schema([(name, getattr(arrow, kind)()) for name, kind in PLAN.items()])
         ids = []
-        with whole_file(self._plan) as part, parquet.ParquetWriter(part, schema) as file:
+        with (
+            writing(self._plan),
+            whole_file(self._plan) as part,
+            parquet.ParquetWriter(part, schema) as file,
+        ):
             for some in _some(items, PLANNED):
                 rows = [_planned_row(one) for one in some]
                 file.write_batch(arrow.RecordBatch.from_pylist(rows, schema=schema))
@@ -120,7 +126,7 @@ class Folder:
         parquet = module("pyarrow.parquet", "batch")
         first = np.zeros(len(self._planned), bool)
         first[np.unique(self._planned, return_index=True)[1]] = True
-        first &= ~self._is_done(self._planned)
+        first &= ~np.isin(self._planned, self._in_shards)
         place = 0
         with parquet.ParquetFile(self._plan) as file:
             for batch in file.iter_batches(PLANNED, use_threads=False):
@@ -129,19 +135,16 @@ class Folder:
                 if wanted.any():
                     yield from map(_item_of, batch.filter(wanted).to_pylist())
 
-    @property
-    def rows(self) -> int:
-        """Number of the rows that are committed."""
-        return len(np.union1d(self._in_shards, self._in_chunks))
-
-    def done(self) -> int:
-        """Number of items of the plan that have a row."""
-        return int(self._is_done(np.unique(self._planned)).sum())
-
-    def _is_done(self, ids: np.ndarray) -> np.ndarray:
-        return np.isin(ids, self._in_shards) | np.isin(ids, self._in_chunks)
+    def left(self) -> int:
+        """Number of the items of the plan that have no row."""
+        return int((~np.isin(np.unique(self._planned), self._in_shards)).sum())
 
     # Rows
+
+    @property
+    def rows(self) -> int:
+        """Number of the rows in shards."""
+        return len(self._in_shards)
 
     def take(self, name: str) -> None:
         """Let a chunk whose worker is done go into the next shard.
@@ -171,20 +174,22 @@ class Folder:
         wanted = {bytes(one).ljust(16, b"\0") for one in new}
 
         def keep(rows: list[dict[str, Any]]) -> list[bool]:
-            found = [bytes.fromhex(row["id"]) for row in rows]
-            kept = [one in wanted for one in found]
-            wanted.difference_update(found)
+            kept = []
+            for row in rows:
+                kept.append((one := bytes.fromhex(row["id"])) in wanted)
+                if kept[-1]:
+                    wanted.remove(one)
+                    self.failed.update(filter(None, [row["kind"]]))
             return kept
 
         if wanted:
-            copy_rows(ready, self._next_shard(), self._columns, ("id",), keep)
+            copy_rows(ready, self._next_shard(), self._columns, ("id", "kind"), keep)
             self._in_shards = np.sort(np.concatenate([self._in_shards, new]))
         for path in ready:
             path.unlink()
 
     def forget_failed(self) -> None:
         """Erase the rows of failures, whose items are then to be done."""
-        self.merge_all()
         for path in shards_in(self.path):
             kept = [row["kind"] is None for row in read_rows(path, ("kind",))]
             if not any(kept):
@@ -199,25 +204,29 @@ class Folder:
                 )
         self._count()
 
+    def count_also(self, other: JobSpec) -> None:
+        """Take what is committed in the folder of ``other``, which another run may write, as if it
+        were here."""
+        folder = Folder(other)
+        for path in [*shards_in(folder.path), *folder.files.of()]:
+            self._in_shards = np.union1d(self._in_shards, _ids(path))
+
     def _count(self) -> None:
-        """Read what is committed."""
+        """Read which items are in shards, and how many of them failed."""
         self.failed = Counter()
         found = [np.empty(0, ID)]
         for path in shards_in(self.path):
             found.append(_ids(path, self.failed))
         self._in_shards = np.sort(np.concatenate(found))
-        self._in_chunks = np.unique(
-            np.concatenate([np.empty(0, ID), *(_ids(one) for one in self.files.of())])
-        )
 
     def _next_shard(self) -> Path:
-        last = [one.stem for one in shards_in(self.path)][-1:]
-        number = int(last[0].rpartition("-")[2]) + 1 if last else 0
+        last = shards_in(self.path)[-1:]
+        number = number_of(last[0]) + 1 if last else 0
         return self.path / f"shard-{number:05}.{self._job.format}"
 
     def _claim(self) -> None:
         """See that the folder is of this job, or new."""
-        path, now = self.inner / "job.json", self._job.result
+        path, now = self.path / JOB, self._job.result
         if path.exists():
             try:
                 before = read_json(path)

@@ -78,6 +78,10 @@ class ChunkDone:
     audio_s: float
     took_s: float
 
+    @property
+    def items(self) -> int:
+        return self.done + sum(self.failed.values())
+
 
 @dataclass(frozen=True, slots=True)
 class ChunkLost:

@@ -11,15 +11,20 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from auricle.batch.items import Item, Opened, open_item
 from auricle.batch.job import Chunk, ChunkDone, ChunkLost, JobSpec, Report
 from auricle.errors import AuricleError, ModelError, in_one_line
 from auricle.processors import share
+
+if TYPE_CHECKING:
+    from auricle.batch.worker import Worker
+
+Start: TypeAlias = "Callable[[JobSpec], Worker] | None"
 
 TIMEOUT_S = 300.0  # of silence, in which a worker would have heard a batch
 BEGIN_S = 900.0  # in which a model is loaded
@@ -27,11 +32,16 @@ BEAT_S = 0.5  # at most so often does a worker say that it is alive
 
 
 def run_local(
-    job: JobSpec, chunks: Iterable[Chunk], workers: int = 1, timeout_s: float = TIMEOUT_S
+    job: JobSpec,
+    chunks: Iterable[Chunk],
+    workers: int = 1,
+    timeout_s: float = TIMEOUT_S,
+    start: Start = None,
 ) -> Generator[Report]:
     """An `Engine`: ``workers`` processes, each of which has a model and does a chunk at a time.
 
-    ``timeout_s``: a worker that is silent for so long is ended, and its chunk is lost.
+    ``timeout_s``: a worker that is silent for so long is ended, and its chunk is lost. ``start``:
+    makes a worker in its process, by default the one of ``job``.
     """
     todo = iter(chunks)
     crew: list[_Process] = []
@@ -42,7 +52,7 @@ def run_local(
                 if one.chunk is None and (chunk := next(todo, None)):
                     one.give(chunk)
             while len(crew) < workers and (chunk := next(todo, None)):
-                crew.append(_Process(job))
+                crew.append(_Process(job, start))
                 crew[-1].give(chunk)
             busy = [one for one in crew if one.chunk]
             if not busy:
@@ -72,11 +82,11 @@ class _Process:
         has_begun: its model is loaded.
     """
 
-    def __init__(self, job: JobSpec) -> None:
+    def __init__(self, job: JobSpec, start: Start) -> None:
         spawn = multiprocessing.get_context("spawn")
         self.link, theirs = spawn.Pipe()
         alive, self._alive = spawn.Pipe(duplex=False)
-        self._process = spawn.Process(target=_work, args=(job, theirs, alive), daemon=True)
+        self._process = spawn.Process(target=_work, args=(job, start, theirs, alive), daemon=True)
         self._process.start()
         theirs.close()
         alive.close()
@@ -151,7 +161,7 @@ def _exit(code: int | None) -> str:
     return f"exit code {code}"
 
 
-def _work(job: JobSpec, link: Connection, alive: Connection) -> None:
+def _work(job: JobSpec, start: Start, link: Connection, alive: Connection) -> None:
     """The process of a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the keyboard's interruption is for its driver
     threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
@@ -176,7 +186,7 @@ def _work(job: JobSpec, link: Connection, alive: Connection) -> None:
     try:
         from auricle.batch.worker import Worker
 
-        worker = Worker(job)
+        worker = (start or Worker)(job)
         say(None)
         while True:
             say(worker.do(link.recv(), opener, beat))

@@ -30,7 +30,7 @@ from auricle.watch import Note, silent
 @dataclass(frozen=True)
 class Summary:
     """What stands in the folder: ``done`` and ``failed`` items, these by kind; ``left``: those of
-    INPUT that are in no row yet; ``new``: rows of this run; ``audio_s``: seconds heard in it."""
+    INPUT that have no row yet; ``new``: rows of this run; ``audio_s``: seconds heard in it."""
 
     done: int
     failed: Counter[str]
@@ -84,15 +84,15 @@ def run_batch(
             )
         if retry_failed:
             folder.forget_failed()
-        total = folder.plan(items, watch.progress)
-        tally = _Tally(folder, total, watch)
+        folder.plan(items, watch.progress)
+        tally = _Tally(folder, watch)
         try:
             _rounds(job, folder, chunks_of(islice(folder.pending(), limit), chunk), engine, tally)
         except KeyboardInterrupt:
             folder.merge_all()
             raise
         folder.merge_all()
-    return tally.summary
+        return tally.summary(folder.left())
 
 
 def _rounds(
@@ -134,14 +134,15 @@ def _after_loss(folder: Folder, lost: ChunkLost, tally: _Tally) -> Iterator[Chun
 class _Tally:
     """The counts of a run, which ``watch`` is told."""
 
-    def __init__(self, folder: Folder, total: int, watch: BatchWatch) -> None:
-        self._total, self._watch = total, watch
-        self._before = self._over = folder.done()
+    def __init__(self, folder: Folder, watch: BatchWatch) -> None:
+        self._watch = watch
+        self._before = self._over = folder.rows
+        self._total = folder.rows + folder.left()
         self._failed, self._audio_s = Counter(folder.failed), 0.0
         self._tell()
 
     def add(self, report: ChunkDone) -> None:
-        self._count(report.done + sum(report.failed.values()), report.failed, report.audio_s)
+        self._count(report.items, report.failed, report.audio_s)
 
     def add_rows(self, rows: Iterable[dict[str, Any]]) -> None:
         rows = list(rows)
@@ -158,12 +159,11 @@ class _Tally:
     def _tell(self) -> None:
         self._watch.progress("recordings", self._over, self._total, told(self._failed))
 
-    @property
-    def summary(self) -> Summary:
+    def summary(self, left: int) -> Summary:
         return Summary(
             self._over - self._failed.total(),
             self._failed,
-            self._total - self._over,
+            left,
             self._over - self._before,
             self._audio_s,
         )

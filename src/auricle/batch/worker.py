@@ -11,7 +11,7 @@ from auricle.allocator import trim
 from auricle.batch.folder import ChunkFiles
 from auricle.batch.items import Item, Open, open_item
 from auricle.batch.job import Chunk, ChunkDone, JobSpec
-from auricle.batch.rows import failed
+from auricle.batch.rows import Task, failed
 from auricle.batch.tasks import TASKS
 from auricle.errors import is_out_of_memory
 from auricle.watch import silent
@@ -21,13 +21,13 @@ TOO_LARGE = "the memory is too small for it, even alone; cut it, or use a machin
 
 
 class Worker:
-    """Does chunks of ``job``.
+    """Does chunks of ``job``, by the ``task`` that it names.
 
     Raises ModelError, MissingDependencyError: the model cannot be loaded.
     """
 
-    def __init__(self, job: JobSpec) -> None:
-        self._task, self._batch_size = TASKS[job.task](job), job.batch_size
+    def __init__(self, job: JobSpec, task: Task | None = None) -> None:
+        self._task, self._batch_size = task or TASKS[job.task](job), job.batch_size
         self._files = ChunkFiles(job)
 
     def do(

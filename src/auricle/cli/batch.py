@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ import typer
 from auricle.cli.console import SOME_FAILED, exit_codes
 from auricle.cli.loading import ModelChoices
 from auricle.cli.options import BatchSize, DecodingChoices, spread
-from auricle.cli.progress import Display
+from auricle.cli.progress import Display, duration, short, size
 from auricle.processors import usable
 
 if TYPE_CHECKING:
@@ -85,6 +86,16 @@ def batch(
         int | None,
         typer.Option(metavar="N", min=1, help="Do so many in this run.", show_default="all"),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Measure a sample; say the hours, bytes and money of all."),
+    ] = False,
+    price: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P", min=0.0, help="Of a worker's hour, for --dry-run.", show_default=False
+        ),
+    ] = None,
     chunk_size: Annotated[
         int, typer.Option(metavar="N", min=1, help="Recordings that are committed at once.")
     ] = 64,
@@ -108,6 +119,9 @@ def batch(
             raise typer.BadParameter("give --resume, too.", param_hint="'--retry-failed'")
         job = _job(output, task, format, choices, using, batch_size)
         run: Engine = partial(run_local, workers=workers or usable(), timeout_s=timeout)
+        if dry_run:
+            _estimate(job, source, run, workers or usable(), price)
+            return
         with Display() as display:
             found = run_batch(
                 job,
@@ -122,6 +136,28 @@ def batch(
             display.note(f"{found}; in {output}")
     if found.failed:
         raise typer.Exit(SOME_FAILED)
+
+
+def _estimate(job: JobSpec, source: str, engine: Engine, workers: int, price: float | None) -> None:
+    from auricle.batch.estimate import estimate
+    from auricle.batch.inputs import items_of
+    from auricle.batch.run import BatchWatch
+
+    with Display() as display:
+        watch = BatchWatch(display.note, display.progress)
+        found = estimate(job, items_of(source), engine, workers, watch)
+    lines = [f"{found.total:,} recordings, {found.left:,} of them to do"]
+    if found.sampled:
+        lines += [
+            f"measured: {short(found.workers / found.each_s)}/s by {found.workers} workers, of"
+            f" {found.sampled} recordings of {short(found.audio_s)} s; {found.failed} failed",
+            f"time: {duration(found.hours * 3600)}; {short(found.worker_s / 3600)} worker-hours",
+            f"shards: {size(found.size)}",
+        ]
+        if price is not None:
+            lines.append(f"money: {short(found.money(price))} at {price:g} per worker-hour")
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
 
 
 def _job(

@@ -145,8 +145,8 @@ def evaluate(
         str,
         typer.Argument(
             metavar="PREDICTIONS",
-            help="A DCASE CSV, JSON Lines of captions, or the name or folder of a model that"
-            " captions the recordings first.",
+            help="A DCASE CSV, JSON Lines of captions, the folder of an `auricle batch`, or the"
+            " name or folder of a model that captions the recordings first.",
         ),
     ],
     *,
@@ -259,10 +259,13 @@ def paired(path: Path, data: References, partial: bool, drop_blank: bool) -> Pai
 
 
 def is_model(name: str) -> bool:
-    """Whether ``name`` is a model: not a file, and without a file's suffix."""
+    """Whether ``name`` is a model: no file, without a file's suffix, and no output of a batch."""
     from auricle.evaluation.rows import JSON_LINES, TABLES
+    from auricle.shards import shards_in
 
-    return not Path(name).is_file() and Path(name).suffix.lower() not in TABLES | JSON_LINES
+    path = Path(name)
+    is_file = path.is_file() or path.suffix.lower() in TABLES | JSON_LINES
+    return not (is_file or shards_in(path))
 
 
 def assess(

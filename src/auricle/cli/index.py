@@ -74,6 +74,15 @@ def index(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Hear again what could not be heard.")
     ] = False,
+    batch: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="DIR",
+            help="Take what an `auricle batch --task embed` has heard.",
+            show_default=False,
+        ),
+    ] = None,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make the index anew, for another model.")
     ] = False,
@@ -110,7 +119,7 @@ def index(
     """
     with exit_codes():
         asked = {"--forget": forget, "--failed": failed, "--duplicates": duplicates}
-        asked["--near"] = near is not None
+        asked |= {"--near": near is not None, "--from": batch is not None}
         _refuse_several([*[name for name, given in asked.items() if given]], rebuild)
         paths = [os.path.abspath(one) for one in folders or ()]  # noqa: PTH100  (keeps links apart)
         if failed:
@@ -119,6 +128,8 @@ def index(
             _list_duplicates(place, format)
         elif near is not None:
             _write_map(place, near)
+        elif batch is not None:
+            _take(place, batch)
         elif forget:
             _forget(place, paths)
         else:
@@ -183,6 +194,23 @@ def _update(
         display.note(f"{summary}; index: {place}")
         if summary.left:
             display.note("--retry-failed tries again what failed; reasons: auricle index --failed")
+    if summary.failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _take(place: Path, batch: Path) -> None:
+    from auricle.search.rows import Maker
+    from auricle.search.store import Index
+    from auricle.search.taken import take_batch
+    from auricle.shards import job_of
+
+    job = job_of(batch, "embed")
+    with (
+        Display() as display,
+        Index(place, Maker(job["model"], job["digest"]), display.note) as opened,
+    ):
+        summary = take_batch(opened, batch, display.progress)
+        display.note(f"{summary}; index: {place}")
     if summary.failed:
         raise typer.Exit(SOME_FAILED)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,6 +21,14 @@ EPILOG = (
 def precompute(
     recipe: RecipeFile,
     changes: Changes = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="First take what an `auricle batch --task features` has computed.",
+            show_default=False,
+        ),
+    ] = None,
     offline: Offline = False,
     threads: Threads = None,
     processes: Annotated[
@@ -34,11 +43,12 @@ def precompute(
 
         if processes > 1:
             flags = ["--offline"] if offline else []
+            flags += ["--features", str(features)] if features else []
             each = max(1, (threads or usable()) // processes)
             command = ["precompute", str(recipe), *(changes or ()), *flags]
             raise typer.Exit(launch(command, processes, each))
         with Display(quiet_s=0.0) as display:
-            found = precompute_recipe(recipe, changes or (), watch=display.training_watch)
+            found = precompute_recipe(recipe, changes or (), features, watch=display.training_watch)
         if not Share.ours().main:
             return
         for name, counts in found.items():

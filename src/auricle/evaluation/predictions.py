@@ -12,6 +12,7 @@ from auricle.evaluation.rows import TABLES, rows_of
 from auricle.files import listed
 from auricle.records import Candidate
 from auricle.schema import build
+from auricle.shards import read_folder
 
 COLUMNS = ("file_name", "caption_predicted")  # of a DCASE submission
 NAMES = ("audio", "file_name", "id")  # keys of a JSON line that name its clip; the first counts
@@ -37,12 +38,15 @@ class Prediction:
 
 def read_predictions(path: Path) -> list[Prediction]:
     """Every row of a CSV with the columns `COLUMNS`, or of JSON Lines as from `auricle caption
-    --format jsonl`: one of `NAMES`, one of `CAPTIONS`, and perhaps ``candidates``.
+    --format jsonl`: one of `NAMES`, one of `CAPTIONS`, and perhaps ``candidates``; or of the folder
+    of an `auricle batch`.
 
     Raises:
         DataError: the file is missing, or has another encoding or other columns; names file and
             line.
     """
+    if path.is_dir():
+        return _of_batch(path)
     table = path.suffix.lower() in TABLES
     found = []
     for line, row in rows_of(path, COLUMNS if table else ()):
@@ -54,6 +58,20 @@ def read_predictions(path: Path) -> list[Prediction]:
             found.append(Prediction(clip, caption, where, _candidates(row, where)))
     if not found:
         raise DataError(f"{path}: no predictions in it; give one row for each clip")
+    return found
+
+
+def _of_batch(folder: Path) -> list[Prediction]:
+    """The captions of an auricle batch; a failed recording has none."""
+    names = ("audio", "clip", "caption", "candidates")
+    found = []
+    for number, row in enumerate(read_folder(folder, names), 1):
+        if row["caption"] is not None:
+            where = f"{folder}:{number}"
+            clip = row["clip"] or row["audio"]
+            found.append(Prediction(clip, row["caption"], where, _candidates(row, where)))
+    if not found:
+        raise DataError(f"{folder}: no captions in it; every recording failed")
     return found
 
 

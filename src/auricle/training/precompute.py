@@ -17,7 +17,7 @@ from dataclasses import asdict, astuple, dataclass, replace
 from itertools import islice
 from operator import length_hint
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -27,9 +27,11 @@ from auricle.audio.lookahead import in_order
 from auricle.data.clip import Clip, load_clip
 from auricle.data.keys import ContentKeys, text_key
 from auricle.data.store import ArrayStore
-from auricle.errors import AudioError, ModelError
+from auricle.errors import AudioError, DataError, ModelError
+from auricle.files import read_json
 from auricle.model.config import CaptionerConfig, YamnetConfig
 from auricle.model.encoder import Encoder
+from auricle.shards import as_bytes, job_of, read_folder
 from auricle.text.embedder import EMBEDDING_FORMAT, TextEmbedder
 from auricle.training.batch import pad_audio
 from auricle.training.processes import Share
@@ -40,6 +42,8 @@ WINDOW = 8  # batches whose clips are sorted by length together
 BATCH_S = {"cpu": 20.0, "cuda": 300.0}  # BEATs takes 10 MB a second; a CPU has caches
 TEXTS_AT_ONCE = 256
 PART = 4096  # clips or texts that are settled before more are begun
+TAKEN_AT_ONCE = 64  # arrays of a batch
+BATCH_SETTINGS = "features.json"  # of the store that a batch's features are for
 
 T = TypeVar("T")
 OnError = Callable[[Clip, AudioError], None]
@@ -83,6 +87,29 @@ def feature_store(config: CaptionerConfig, weights: str, cache: str | Path) -> A
     }
     dim = width(encoder) if isinstance(encoder, YamnetConfig) else encoder.dim
     return ArrayStore(Path(cache) / "features", settings, dim)
+
+
+def take_features(folder: Path, cache: str | Path) -> ArrayStore:
+    """The store under ``cache`` of the features of an `auricle batch`, of which it gets those that
+    it lacks.
+
+    Raises DataError: ``folder`` is no such batch, or the store cannot be written.
+    """
+    job_of(folder, "features")
+    try:
+        settings = read_json(folder / BATCH_SETTINGS)
+    except ModelError as error:
+        raise DataError(str(error)) from error
+    store = ArrayStore(Path(cache) / "features", settings, settings["width"])
+    rows = read_folder(folder, ("key", "frames", "dim", "data"))
+    found = (row for row in rows if row["data"] is not None)
+    while some := list(islice(found, TAKEN_AT_ONCE)):
+        store.put_many((row["key"], _array(row)) for row in some)
+    return store
+
+
+def _array(row: Mapping[str, Any]) -> np.ndarray:
+    return np.frombuffer(as_bytes(row["data"]), "<f2").reshape(row["frames"], row["dim"])
 
 
 def embedding_store(name: str, prompt: str, width: int, cache: str | Path) -> ArrayStore:

@@ -25,8 +25,8 @@ from auricle.training.job import Job, Outcome, Prepare
 from auricle.training.loop import Validate, new_accelerator, train
 from auricle.training.monitor import AUDIO_S, UNWATCHED, Monitor, StepReport, TrainingWatch
 from auricle.training.paired_job import paired_job
-from auricle.training.precompute import Counts
-from auricle.training.processes import from_all, told_if_lost
+from auricle.training.precompute import Counts, feature_store, take_features, weights_digest
+from auricle.training.processes import from_all, main_first, told_if_lost
 from auricle.training.recipe import Recipe, changed_keys, load_recipe
 from auricle.watch import Note
 
@@ -128,10 +128,13 @@ def _run(
 
 
 def precompute_recipe(
-    path: str | Path, changes: Sequence[str] = (), watch: TrainingWatch = UNWATCHED
+    path: str | Path,
+    changes: Sequence[str] = (),
+    features: Path | None = None,
+    watch: TrainingWatch = UNWATCHED,
 ) -> Mapping[str, Counts]:
     """Compute all features and caption embeddings that a recipe's training will read; how many, by
-    what they are of.
+    what they are of. First take those that a batch, in the folder ``features``, has computed.
 
     Raises:
         AuricleError: as `run_recipe`; TrainingError for a recipe without manifests.
@@ -139,9 +142,17 @@ def precompute_recipe(
     recipe = load_recipe(path, changes)
     if recipe.data is None:
         raise TrainingError(f"{path}: has no manifests in [data] whose clips could be computed")
-    accelerator = new_accelerator(recipe.training)
+    accelerator, taken = new_accelerator(recipe.training), None
     with told_if_lost():
-        return paired_job(recipe, accelerator, watch).computed
+        with main_first():
+            if features and accelerator.is_main_process:
+                taken = take_features(features, recipe.data.cache)
+        job = paired_job(recipe, accelerator, watch)
+    if taken:
+        own = feature_store(job.model.config, weights_digest(job.model.encoder), recipe.data.cache)
+        if taken.folder != own.folder:
+            watch.note(f"{features}: of another encoder than the recipe's, so of no use to it")
+    return job.computed
 
 
 @contextlib.contextmanager
