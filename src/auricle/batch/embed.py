@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -52,7 +53,7 @@ class EmbedTask:
         def short() -> Iterator[Indexed]:
             for one in in_order(partial(_examined, opener), items):
                 if one.error:
-                    failures.append(unheard(one.item, one.error))
+                    failures.append(unheard(one.item, one.error) | _columns(one.file))
                     continue
                 sounds[one.item.id] = one.sound
                 if one.file.duration_s > listener.longest_s + 0.05:
@@ -79,17 +80,18 @@ class _Examined(NamedTuple):
 
 
 def _examined(opener: Open, item: Item) -> _Examined:
+    file = Indexed(item.id, -1, -1, "")
     try:
         found = opener(item)
         sound: Any = found.sound
         if isinstance(sound, Clip) and not _is_section(sound):
             sound = sound.audio
         size, mtime_ns = _stamp(item, sound)
+        file = replace(file, size=size, mtime_ns=mtime_ns, content=found.content)
         header = _header(item, sound)
     except AudioError as error:
-        return _Examined(item, Indexed(item.id, -1, -1, ""), error=error)
-    file = Indexed(item.id, size, mtime_ns, found.content, header.duration_s, header.format)
-    return _Examined(item, file, sound)
+        return _Examined(item, file, error=error)
+    return _Examined(item, replace(file, duration_s=header.duration_s, format=header.format), sound)
 
 
 def _header(item: Item, sound: Any) -> FileHeader:
@@ -117,19 +119,21 @@ def _stamp(item: Item, sound: Any) -> tuple[int, int]:
 
 def _row(item: Item, heard: HeardFile, sound: Any) -> dict[str, Any]:
     if heard.error or not heard.sounds:
-        return unheard(item, heard.error)
-    file, whole = heard.file, heard.sounds[0]
+        return unheard(item, heard.error) | _columns(heard.file)
+    whole = heard.sounds[0]
     seconds = whole.end_s - whole.start_s
     return done(item, seconds, heard.note) | {
+        **_columns(heard.file),
         "section": isinstance(sound, Clip),
-        "size": file.size,
-        "mtime_ns": file.mtime_ns,
-        "content": file.content,
         "duration_s": seconds,
-        "format": file.format,
         "print": None if heard.words is None else heard.words.astype("<u4").tobytes(),
         "sounds": [_sound(one) for one in heard.sounds],
     }
+
+
+def _columns(file: Indexed) -> dict[str, Any]:
+    names = ("size", "mtime_ns", "content", "duration_s", "format")
+    return {name: getattr(file, name) for name in names}
 
 
 def _sound(one: Described) -> dict[str, Any]:

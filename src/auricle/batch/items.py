@@ -107,6 +107,8 @@ def open_item(item: Item) -> Opened:
         else:
             file = open_place(item.place)
             if item.kind == "member":
+                if file.seek(0, os.SEEK_END) < item.offset + item.size:
+                    raise AudioError(f"{item.audio}: cut short, as its tar is; copy that again")
                 file = io.BufferedReader(_Span(file, item))
             file.seek(0, os.SEEK_END)
             size = file.tell()
@@ -115,7 +117,7 @@ def open_item(item: Item) -> Opened:
                 return Opened(file, _digest(file))
             with file:
                 data = file.read()
-    except AuricleError:
+    except (AuricleError, MemoryError):
         raise
     except Exception as error:  # of any file system
         raise AudioError(

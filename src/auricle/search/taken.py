@@ -15,6 +15,8 @@ from auricle.shards import as_bytes, read_folder
 from auricle.watch import Progress, silent
 
 TOGETHER = 500  # files that are written at once
+# Columns of a file, and what an index has for null: of a recording whose worker ended.
+UNKNOWN = {"size": -1, "mtime_ns": -1, "content": "", "duration_s": 0.0, "format": "", "error": ""}
 
 
 def take_batch(index: Index, folder: Path, progress: Progress = silent) -> Summary:
@@ -51,14 +53,10 @@ def take_batch(index: Index, folder: Path, progress: Progress = silent) -> Summa
 
 def _file(row: dict[str, Any]) -> Indexed:
     """``row`` as a file; one of several sections of a file has its clip's id in the name."""
+    known = [row[name] if row[name] is not None else null for name, null in UNKNOWN.items()]
     return Indexed(
         f"{row['audio']}#{row['clip']}" if row["section"] else row["audio"],
-        -1 if row["size"] is None else row["size"],
-        -1 if row["mtime_ns"] is None else row["mtime_ns"],
-        row["content"] or "",
-        row["duration_s"] or 0.0,
-        row["format"] or "",
-        row["error"] or "",
+        *known,
     )
 
 
