@@ -25,7 +25,7 @@ Row: TypeAlias = Mapping[str, Any]
 JOB = ".job/job.json"  # in a folder of shards
 PATTERN, SUFFIXES = "shard-[0-9]*", (".parquet", ".jsonl")
 BLOCK_ROWS = 1024
-GROUP_BYTES = 16 << 20  # of a row group, in memory
+GROUP_BYTES = 2 << 20  # of a row group, in memory
 
 
 def write_rows(path: Path, rows: Iterable[Row], columns: Columns) -> None:

@@ -53,7 +53,9 @@ def take_batch(index: Index, folder: Path, progress: Progress = silent) -> Summa
 
 def _file(row: dict[str, Any]) -> Indexed:
     """``row`` as a file; one of several sections of a file has its clip's id in the name."""
-    known = [row[name] if row[name] is not None else null for name, null in UNKNOWN.items()]
+    known: list[Any] = [
+        row[name] if row[name] is not None else null for name, null in UNKNOWN.items()
+    ]
     return Indexed(
         f"{row['audio']}#{row['clip']}" if row["section"] else row["audio"],
         *known,
