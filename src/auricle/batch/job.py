@@ -120,9 +120,8 @@ def again(lost: ChunkLost, left: Sequence[Item]) -> list[Chunk]:
     """The chunks that are tried instead of a lost one, of whose items these are ``left``: each
     suspect alone and the others, or halves; none if a single item was lost twice, which is then to
     blame."""
-    if len(left) == 1:
-        losses = lost.chunk.losses if len(lost.chunk.items) == 1 else 0
-        return [] if losses else [chunk_of(left, losses + 1)]
+    if len(lost.chunk.items) == 1:
+        return [] if lost.chunk.losses or not left else [chunk_of(left, 1)]
     suspects = [one for one in left if one.id in lost.suspects]
     others = [one for one in left if one.id not in lost.suspects]
     if suspects and others:
