@@ -166,8 +166,10 @@ def test_addresses_are_read_by_fsspec(tmp_path, wav):
 
 
 def test_what_is_refused(tmp_path):
-    for name, why in (("s.tar.gz", "unpack it"), ("none.tar", "no such file")):
+    refused = {
+        **{"s.tar.gz": "unpack it", "none.tar": "no such file", "none": "no such file or folder"},
+        **{"": "no recording in it", "none.jsonl": "no manifest that can be read"},
+    }
+    for name, why in refused.items():
         with pytest.raises(DataError, match=why):
             read(tmp_path / name)
-    (missing,) = read(tmp_path / "none")
-    assert (missing.kind, missing.detail) == ("broken", "no such file or folder; check the path")

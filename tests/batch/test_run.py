@@ -8,13 +8,15 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from auricle.batch.inputs import items_of
+from auricle.batch.local import run_local
 from auricle.batch.run import BatchWatch, run_batch
-from auricle.errors import DataError, OutputError
+from auricle.errors import DataError, ModelError, OutputError
 from auricle.shards import shards_in
 from tests.helpers.scripted_task import captions_of, scripted, scripted_job, write_files
 
@@ -120,9 +122,20 @@ def test_a_worker_that_cannot_write_ends_the_run(tmp_path):
         run(folder, out, engine)
 
 
+def die(job):
+    os._exit(7)
+
+
+def test_workers_that_cannot_begin_end_the_run(tmp_path):
+    folder = write_files(tmp_path / "in", ["a"])
+    with pytest.raises(ModelError, match=r"workers end while they load it .*exit code 7"):
+        run(folder, tmp_path / "out", partial(run_local, start=die))
+
+
 DRIVER = """
 import sys
 from auricle.batch.inputs import items_of
+from auricle.batch.local import run_local
 from auricle.batch.run import run_batch
 from tests.helpers.scripted_task import scripted, scripted_job
 if __name__ == "__main__":

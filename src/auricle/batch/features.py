@@ -49,29 +49,41 @@ class FeaturesTask:
         self._batch_s = default_batch_s(self._encoder) / job.batch_size  # of each recording
 
     def rows(self, items: Sequence[Item], opener: Open, batch_size: int, beat: Beat) -> Rows:
-        import numpy as np
-
         from auricle.hearing import LOADERS
-        from auricle.training.precompute import encoded
+        from auricle.training.precompute import WINDOW
 
-        rate_hz = self._encoder.sample_rate_hz
-        limit = round(batch_size * self._batch_s * rate_hz)
-        heard = in_order(partial(self._heard, opener), items, LOADERS, len(items))
+        limit = round(batch_size * self._batch_s * self._encoder.sample_rate_hz)  # of a batch
         window: dict[str, np.ndarray] = {}
         of_key: dict[str, list[Item]] = defaultdict(list)
-        for item, key, waveform, error in heard:
+        samples = 0
+        for item, key, waveform, error in in_order(partial(self._heard, opener), items, LOADERS):
             if waveform is None:
                 yield unheard(item, error)
-            else:
-                window[key] = waveform
-                of_key[key].append(item)
+                continue
+            window[key] = waveform
+            of_key[key].append(item)
+            samples += len(waveform)
+            if samples >= WINDOW * limit:
+                yield from self._encoded(window, of_key, limit)
+                samples = 0
+        yield from self._encoded(window, of_key, limit)
+
+    def _encoded(
+        self, window: dict[str, np.ndarray], of_key: dict[str, list[Item]], limit: int
+    ) -> Rows:
+        """The rows of the items whose waveforms are in ``window``, which is then empty."""
+        import numpy as np
+
+        from auricle.training.precompute import encoded
+
         for arrays in encoded(self._encoder, window, limit):
             for key, array in arrays.items():
                 values = np.ascontiguousarray(array, "<f2")
-                for item in of_key[key]:
-                    frames, dim = values.shape
-                    row = done(item, len(window[key]) / rate_hz)
-                    yield row | {"key": key, "frames": frames, "dim": dim, "data": values.tobytes()}
+                frames, dim = values.shape
+                own = {"key": key, "frames": frames, "dim": dim, "data": values.tobytes()}
+                for item in of_key.pop(key):
+                    yield done(item, len(window[key]) / self._encoder.sample_rate_hz) | own
+        window.clear()
 
     def _heard(
         self, opener: Open, item: Item

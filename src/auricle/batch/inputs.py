@@ -50,13 +50,18 @@ def items_of(text: str) -> Iterator[Item]:
         DataError: it is nothing that can be read.
         MissingDependencyError: its file system needs a package.
     """
+    is_empty = True
     for one in [text] if os.path.lexists(text) else _expanded(text):
         if one.lower().endswith(COMPRESSED):
             raise DataError(
                 f"{one}: a compressed tar, of which no part can be read alone; unpack it, for"
                 " example with gunzip"
             )
-        yield from _of_address(one) if "://" in one else _of_path(one)
+        for item in _of_address(one) if "://" in one else _of_path(one):
+            is_empty = False
+            yield item
+    if is_empty:
+        raise DataError(f"{text}: no recording in it (wav, flac, ogg, mp3, m4a …, tar, parquet)")
 
 
 def _of_path(text: str) -> Iterator[Item]:
@@ -74,7 +79,10 @@ def _of_path(text: str) -> Iterator[Item]:
             raise DataError(f"{text}: no such file; check the path")
         yield from _of_file(_local(text))
     else:
-        for found in find_audio_files([text]):
+        several = find_audio_files([text])
+        if several[0].error and not any(one.path for one in several):
+            raise DataError(str(several[0].error))
+        for found in several:
             if found.error or not found.path:
                 yield _broken(found.name, found.reason(found.error))
             else:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -28,6 +29,7 @@ Start: TypeAlias = "Callable[[JobSpec], Worker] | None"
 
 TIMEOUT_S = 300.0  # of silence, in which a worker would have heard a batch
 BEGIN_S = 900.0  # in which a model is loaded
+TRIES = 3  # of workers to begin, in a row
 BEAT_S = 0.5  # at most so often does a worker say that it is alive
 
 
@@ -43,7 +45,7 @@ def run_local(
     ``timeout_s``: a worker that is silent for so long is ended, and its chunk is lost. ``start``:
     makes a worker in its process, by default the one of ``job``.
     """
-    todo = iter(chunks)
+    todo: Iterator[Chunk] = iter(chunks)
     crew: list[_Process] = []
     deaths = 0  # of workers before they began, in a row
     try:
@@ -60,14 +62,17 @@ def run_local(
             wait([one.link for one in busy], timeout=1.0)
             for one in busy:
                 for report in one.reports(timeout_s):
-                    deaths = 0 if one.has_begun else deaths + 1
-                    if deaths > workers:
-                        assert isinstance(report, ChunkLost)
+                    if one.has_begun:
+                        deaths = 0
+                        yield report
+                        continue
+                    assert isinstance(report, ChunkLost)
+                    todo, deaths = chain([report.chunk], todo), deaths + 1  # it is not to blame
+                    if deaths == TRIES:
                         raise ModelError(
                             f"{job.model}: workers end while they load it ({report.reason}); see"
                             " that the memory is enough, or give fewer --workers"
                         )
-                    yield report
             crew = [one for one in crew if not one.has_ended]
     finally:
         for one in crew:
@@ -97,8 +102,8 @@ class _Process:
 
     def give(self, chunk: Chunk) -> None:
         self.chunk, self._opening, self._heard_s = chunk, {}, time.monotonic()
-        with contextlib.suppress(OSError):  # it has died: reading says so
-            self.link.send(chunk)
+        if self.has_begun:
+            self._send()
 
     def reports(self, timeout_s: float) -> Iterator[Report]:
         """What it has said since the last call; after a loss, it has ended."""
@@ -115,8 +120,9 @@ class _Process:
                     self._opening[message.thread] = message.id
                 elif isinstance(message, _Broken):
                     yield self._lost(message.reason)
-                else:
+                elif not self.has_begun:
                     self.has_begun = True
+                    self._send()
         except (EOFError, ConnectionError):
             self._process.join()
             yield self._lost(f"its worker ended ({_exit(self._process.exitcode)})")
@@ -131,6 +137,10 @@ class _Process:
         self._process.join()
         self.link.close()
         self._alive.close()
+
+    def _send(self) -> None:
+        with contextlib.suppress(OSError):  # it has died: reading says so
+            self.link.send(self.chunk)
 
     def _lost(self, reason: str) -> ChunkLost:
         chunk, self.chunk = self.chunk, None
