@@ -153,6 +153,7 @@ def running(group):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="tells processes by Linux's /proc")
 def test_a_driver_that_is_killed_is_continued_and_its_workers_end(tmp_path):
     names = ["once-hung", *(f"slow{n}" for n in range(200))]

@@ -15,9 +15,15 @@ from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
 import auricle
+from auricle.data.keys import ContentKeys
+from auricle.data.manifest import read_manifest
+from auricle.data.store import ArrayStore
 from auricle.errors import DataError, ModelError, TrainingError
+from auricle.model.config import debug_config
+from auricle.shards import JOB, write_rows
 from auricle.training.dry_run import dry_run
 from auricle.training.monitor import TrainingWatch
+from auricle.training.precompute import BATCH_SETTINGS
 from auricle.training.recipe import load_recipe
 from auricle.training.run import _alone, precompute_recipe, run_recipe
 from tests.helpers.toy_recipe import CAPTIONS
@@ -265,6 +271,36 @@ def test_what_is_precomputed_is_not_computed_again(recipe):
     assert len(shards) == 2
     run_recipe(recipe)
     assert {path: path.stat().st_mtime_ns for path in shards} == shards
+
+
+def test_features_of_a_batch_are_taken(recipe, tmp_path):
+    precompute_recipe(recipe)
+    (settings,) = (tmp_path / "cache" / "features").glob("*/settings.json")
+    values = json.loads(settings.read_text())
+    store = ArrayStore(tmp_path / "cache" / "features", values, values["width"])
+    rows = []
+    for clip in read_manifest(tmp_path / "clips.jsonl"):
+        key = ContentKeys(tmp_path / "cache").clip_key(clip)
+        array = store.get(key)
+        frames, dim = array.shape
+        rows.append({"key": key, "frames": frames, "dim": dim, "data": array.tobytes()})
+    batch = tmp_path / "batch"
+    (batch / ".job").mkdir(parents=True)
+    (batch / JOB).write_text('{"task": "features"}')
+    (batch / BATCH_SETTINGS).write_text(json.dumps(values))
+    columns = {"key": str, "frames": int, "dim": int, "data": bytes}
+    write_rows(batch / "shard-00000.parquet", [*rows, {}], columns)
+    notes = []
+    for encoder, reused in (("random", 12), ("other", 0)):
+        if encoder == "other":
+            (batch / BATCH_SETTINGS).write_text(json.dumps(values | {"weights": "other"}))
+        changes = [f"data.cache={tmp_path / encoder}"]
+        watch = TrainingWatch(note=notes.append)
+        counts = precompute_recipe(recipe, changes, batch, watch)
+        assert counts["training features"].reused == reused
+    assert [note for note in notes if "of another encoder than the recipe's" in note] == [
+        f"{batch}: of another encoder than the recipe's, so of no use to it"
+    ]
 
 
 @pytest.mark.slow
