@@ -19,7 +19,6 @@ from auricle.data.keys import ContentKeys
 from auricle.data.manifest import read_manifest
 from auricle.data.store import ArrayStore
 from auricle.errors import DataError, ModelError, TrainingError
-from auricle.model.config import debug_config
 from auricle.shards import JOB, write_rows
 from auricle.training.dry_run import dry_run
 from auricle.training.monitor import TrainingWatch
