@@ -19,6 +19,11 @@ def usable() -> int:
     it may run on, within the limit of its container."""
     with contextlib.suppress(KeyError, ValueError):
         return max(1, int(os.environ[THREADS]))
+    return there()
+
+
+def there() -> int:
+    """Processors that this process may run on, within the limit of its container."""
     found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return math.ceil(min([found or 1, *container_limits()]))
 

@@ -15,7 +15,7 @@ from auricle.cli.console import SOME_FAILED, exit_codes
 from auricle.cli.loading import ModelChoices
 from auricle.cli.options import BatchSize, DecodingChoices, spread
 from auricle.cli.progress import Display, duration, short, size
-from auricle.processors import usable
+from auricle.processors import there
 
 if TYPE_CHECKING:
     from auricle.batch.job import Engine, JobSpec
@@ -73,7 +73,7 @@ def batch(
     workers: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=1, help="Models at work.", show_default="one for each processor"
+            metavar="N", min=1, help="Models at work.", show_default="processors / threads"
         ),
     ] = None,
     resume: Annotated[
@@ -117,10 +117,11 @@ def batch(
 
         if retry_failed and not resume:
             raise typer.BadParameter("give --resume, too.", param_hint="'--retry-failed'")
+        workers = workers or max(1, there() // (using.threads or 1))
         job = _job(output, task, format, choices, using, batch_size)
-        run: Engine = partial(run_local, workers=workers or usable(), timeout_s=timeout)
+        run: Engine = partial(run_local, workers=workers, timeout_s=timeout)
         if dry_run:
-            _estimate(job, source, run, workers or usable(), price)
+            _estimate(job, source, run, workers, price)
             return
         with Display() as display:
             found = run_batch(
