@@ -66,6 +66,10 @@ class ProviderError(AuricleError, RuntimeError):
     """A language-model server that cannot be used; its answers so far are kept."""
 
 
+class ClusterError(AuricleError, RuntimeError):
+    """A cluster of machines that cannot be used; its finished work is kept."""
+
+
 class ServiceError(AuricleError, RuntimeError):
     """A service of `auricle serve` that cannot be reached, or refuses."""
 

@@ -70,6 +70,14 @@ def batch(
     engine: Annotated[
         EngineName, typer.Option(help="local: processes of this machine; ray: a cluster.")
     ] = EngineName.local,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A",
+            help="Of a running Ray cluster, such as auto on its nodes.",
+            show_default="RAY_ADDRESS, or a Ray of this machine",
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -123,6 +131,10 @@ def batch(
         if dry_run:
             _estimate(job, source, run, workers, price)
             return
+        if engine is EngineName.ray:
+            from auricle.batch.ray_engine import run_ray
+
+            run = partial(run_ray, workers=workers, timeout_s=timeout, address=ray_address)
         with Display() as display:
             found = run_batch(
                 job,

@@ -1,0 +1,254 @@
+"""The Ray engine: chunks are done by the nodes of a Ray cluster, or by a Ray of this machine alone.
+
+    window of chunks ─► decode ─► model actors ─► reports
+      (Parquet)         (tasks)   (commit rows)   (to the driver, as they come)
+
+Ray gives the chunk of a task or an actor that died to another one, without end. So that no
+recording stops the job, attempts are noted, and a chunk that ends its processes is divided.
+
+Ray's own checkpoints (`CheckpointConfig`) are not used. They note what the write at the end of a
+pipeline has written. In Ray 2.60 one write task takes many blocks, so that a kill half-way had
+written nothing; with a repartition before the write 160 of 200 rows were, and all stood once after
+the resumption. But that makes a file of every block, holds every id in memory, and has no row for a
+recording that ends its worker. Here an actor commits each chunk, in the files of every engine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import shutil
+import sys
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from auricle.audio.load import load_audio
+from auricle.batch.attempts import Attempts, ended_after
+from auricle.batch.folder import INNER, ChunkFiles
+from auricle.batch.items import Item, Opened, open_item
+from auricle.batch.job import Chunk, ChunkDone, ChunkLost, JobSpec, Report, again
+from auricle.batch.local import BEGIN_S, TIMEOUT_S
+from auricle.batch.ray_cluster import Needs, connected, room
+from auricle.errors import AudioError, AuricleError, in_one_line
+from auricle.extras import module
+from auricle.processors import share, usable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+WINDOW = 256  # chunks per actor of one run of Ray Data, whose driver keeps a little about each
+GROUP = 16  # chunks that are written to a window at once
+ATTEMPTS = 2
+DECODED_HZ, DECODED_S = 16_000, 30.0  # longer recordings are left to the actor, which reads parts
+MISSING_S = 0.25  # of a recording that is cut short: less is not told of
+DECODER_BYTES = 512 << 20  # of memory: 64 clips of 30 s, and their copy that is sent
+ACTOR_BYTES = 2 << 30
+
+Sounds: TypeAlias = "dict[str, Opened]"  # by id of the item
+
+
+def run_ray(
+    job: JobSpec,
+    chunks: Iterable[Chunk],
+    workers: int | None = None,
+    timeout_s: float = TIMEOUT_S,
+    *,
+    address: str | None = None,
+    memory_bytes: int = ACTOR_BYTES,
+) -> Generator[Report]:
+    """An `Engine`: actors, each with a model, a GPU where the cluster has any and else a processor,
+    and ``memory_bytes`` that Ray keeps free for it.
+
+    Args:
+        workers: the most actors; by default, one per processor of this machine, or at an
+            ``address``, as many as the cluster has room for.
+        timeout_s: a process that is silent for so long ends itself.
+        address: of a running cluster, such as ``auto`` on one of its nodes; by default, that of
+            RAY_ADDRESS. If there is none, a Ray of this machine is started, and ended.
+
+    Raises:
+        ClusterError: there is no such cluster, or it cannot do the job.
+        MissingDependencyError: Ray is not installed.
+        AuricleError, OSError: those of a worker.
+    """
+    todo = iter(chunks)
+    address = address or os.environ.get("RAY_ADDRESS")
+    workers = workers or (None if address else usable())
+    with connected(address, workers or 0) as ray:
+        has_gpu = job.device != "cpu" and ray.cluster_resources().get("GPU", 0) >= 1
+        needs = Needs(int(has_gpu), memory_bytes)
+        places = min(room(ray, job.folder, needs), workers or sys.maxsize)
+        least = 1 if address else places  # a cluster may be at other work, or grow
+        stages = _Stages(job, needs, timeout_s, least, workers)
+        while _write_window(stages.window, islice(todo, WINDOW * places)):
+            shutil.rmtree(_notes(job), ignore_errors=True)
+            _notes(job).mkdir()
+            yield from stages.reports()
+
+
+def _write_window(path: Path, chunks: Iterator[Chunk]) -> int:
+    """Write ``chunks`` as rows; return their number."""
+    arrow, parquet = module("pyarrow", "ray"), module("pyarrow.parquet", "ray")
+    count = 0
+    with parquet.ParquetWriter(path, arrow.schema({"chunk": arrow.binary()})) as file:
+        while group := [pickle.dumps(chunk) for chunk in islice(chunks, GROUP)]:
+            file.write_table(arrow.table({"chunk": group}))
+            count += len(group)
+    return count
+
+
+@dataclass(frozen=True)
+class _Stages:
+    """The pipeline of a window: at least ``least`` actors, at most ``most``, None for any number.
+    A block is a chunk, so that each is committed, given again and reported alone."""
+
+    job: JobSpec
+    needs: Needs
+    timeout_s: float
+    least: int
+    most: int | None
+
+    @property
+    def window(self) -> Path:
+        return Path(self.job.folder, INNER, "window.parquet")
+
+    def reports(self) -> Iterator[Report]:
+        """Reports, as they come. Raises what `_Actor` reports instead."""
+        results = self._dataset().iter_batches(
+            batch_size=None, batch_format="pyarrow", prefetch_batches=0
+        )
+        for table in results:
+            for cell in table["report"]:
+                report = pickle.loads(cell.as_py())
+                if isinstance(report, Exception):
+                    raise report
+                yield report
+
+    def _dataset(self) -> Any:
+        data = module("ray.data", "ray")
+        each: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow"}
+        rows = data.read_parquet(str(self.window))
+        rows.context.enable_progress_bars = False
+        rows.context.print_on_execution_start = False
+        rows.context.max_consecutive_actor_init_deaths = ATTEMPTS
+        decoded = rows.repartition(target_num_rows_per_block=1).map_batches(
+            partial(_decode, job=self.job, timeout_s=self.timeout_s),
+            num_cpus=1,
+            memory=DECODER_BYTES,
+            **each,
+        )
+        return decoded.map_batches(
+            _Actor,
+            fn_constructor_args=(self.job, self.timeout_s),
+            compute=data.ActorPoolStrategy(min_size=self.least, max_size=self.most),
+            memory=self.needs.memory_bytes,
+            **self.needs.processor,
+            **each,
+        )
+
+
+def _decode(table: pa.Table, job: JobSpec, timeout_s: float) -> pa.Table:
+    """Add the sounds of a chunk's items: of those that are short and can be decoded; and the id of
+    the item whose opening ends processes, if there is one."""
+    chunk: Chunk = pickle.loads(table["chunk"][0].as_py())
+    attempts = _attempts(job, "decode", chunk)
+    sounds: Sounds = {}
+    if attempts.number < ATTEMPTS:
+        attempts.begin()
+        for item in chunk.items:
+            attempts.opens(item.id)
+            with ended_after(timeout_s), contextlib.suppress(AudioError):  # an actor meets it, too
+                if opened := _decoded(item):
+                    sounds[item.id] = opened
+        attempts.succeeded()
+    arrow = module("pyarrow", "ray")
+    cell = pickle.dumps((sounds, attempts.opened), pickle.HIGHEST_PROTOCOL)
+    return table.append_column("sounds", arrow.array([cell], arrow.large_binary()))
+
+
+def _decoded(item: Item) -> Opened | None:
+    """``item`` with its whole sound, beside its bytes; None if it is long or damaged, or a section.
+
+    Raises AudioError: it cannot be read.
+    """
+    opened = open_item(item)
+    if not isinstance(opened.sound, dict):
+        return None
+    recording = load_audio(opened.sound, DECODED_HZ, end_s=DECODED_S)
+    if recording.duration_s > DECODED_S or recording.missing_s > MISSING_S:
+        return None
+    decoded = {"array": recording.waveform, "sampling_rate": DECODED_HZ}
+    return replace(opened, sound=opened.sound | decoded)
+
+
+class _Actor:
+    """A worker that does decoded chunks, each a table of one row, and gives reports of them; or the
+    error that no chunk could escape."""
+
+    def __init__(self, job: JobSpec, timeout_s: float) -> None:
+        self._job, self._timeout_s = job, timeout_s
+        self._error: Exception | None = None
+        share(job.threads)
+        with ended_after(max(BEGIN_S, timeout_s)):
+            try:
+                from auricle.batch.worker import Worker
+
+                self._worker = Worker(job)
+            except (AuricleError, OSError) as error:
+                self._error = error
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        chunk = pickle.loads(table["chunk"][0].as_py())
+        sounds, suspect = pickle.loads(table["sounds"][0].as_buffer())
+        reports: list[Any] = [self._error]
+        if not self._error:
+            try:
+                reports = [*self._reports(chunk, sounds, suspect)]
+            except (AuricleError, OSError) as error:
+                reports = [error]
+        return module("pyarrow", "ray").table({"report": [*map(pickle.dumps, reports)]})
+
+    def _reports(self, chunk: Chunk, sounds: Sounds, suspect: str = "") -> Iterator[Report]:
+        """Do ``chunk``; or, if that has ended processes, what is left of it in smaller ones."""
+        attempts = _attempts(self._job, "hear", chunk)
+        if attempts.number < ATTEMPTS and not suspect:
+            yield self._do(chunk, sounds, attempts)
+            return
+        lost = ChunkLost(chunk, attempts.reason, (suspect,))
+        if len(chunk.items) == 1:
+            yield replace(lost, chunk=replace(chunk, losses=ATTEMPTS))
+            return
+        committed = {row["id"] for row in ChunkFiles(self._job).rows(chunk)}
+        if kept := tuple(item for item in chunk.items if item.id in committed):
+            yield self._worker.do(replace(chunk, items=kept))
+        for part in again(lost, [item for item in chunk.items if item.id not in committed]):
+            yield from self._reports(part, sounds)
+
+    def _do(self, chunk: Chunk, sounds: Sounds, attempts: Attempts) -> ChunkDone:
+        def opener(item: Item) -> Opened:
+            return sounds.get(item.id) or open_item(item)
+
+        attempts.begin()
+        with ended_after(self._timeout_s) as beat:
+            try:
+                done = self._worker.do(chunk, opener, beat)
+            except (AuricleError, OSError):
+                raise
+            except Exception as error:  # of a GPU: this process may be of no more use
+                attempts.failed(in_one_line(error))
+                os._exit(1)
+        attempts.succeeded()
+        return done
+
+
+def _attempts(job: JobSpec, stage: str, chunk: Chunk) -> Attempts:
+    return Attempts(_notes(job) / f"{stage}-{chunk.name}")
+
+
+def _notes(job: JobSpec) -> Path:
+    return Path(job.folder, INNER, "attempts")
