@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import pickle
 import signal
 import sys
 from dataclasses import replace
@@ -23,7 +22,7 @@ from auricle.shards import read_rows
 from tests.helpers.batches import audio_counts, items_in, job_in, rows_in, write_recordings
 from tests.helpers.sounds import tone
 
-pa = pytest.importorskip("pyarrow", reason="needs the extra batch")
+pytest.importorskip("pyarrow", reason="needs the extra batch")
 
 
 @pytest.fixture
@@ -45,24 +44,20 @@ def stages(tmp_path):
     return job, partial(ray_engine._decode, job=job, timeout_s=60.0)
 
 
-def one_row(chunk):
-    return pa.table({"chunk": [pickle.dumps(chunk)]})
-
-
 def rows_of(job, chunk):
     found = [row for path in Path(job.folder, ".job/chunks").iterdir() for row in read_rows(path)]
     return {row["audio"]: row for row in found if row["id"] in {one.id for one in chunk.items}}
 
 
 def reports_of(actor, table):
-    return [pickle.loads(cell.as_py()) for cell in actor(table)["report"]]
+    return ray_engine._values(actor(table), "report")
 
 
 def test_decoded_chunk_has_the_rows_of_a_worker_alone(stages, recordings, tmp_path):
     job, decode = stages
     chunk = chunk_of(items_in(recordings))
-    table = decode(one_row(chunk))
-    sounds, suspect = pickle.loads(table["sounds"][0].as_py())
+    table = decode(ray_engine._rows(chunk=[chunk]))
+    ((sounds, suspect),) = ray_engine._values(table, "sounds")
     by_id = {one.id: one.audio for one in chunk.items}
     assert {by_id[one] for one in sounds} == {"0000.wav", "0001.wav", "stereo.flac"}
     assert not suspect
@@ -84,8 +79,8 @@ def test_recording_that_ends_its_decoder_is_heard_alone(stages, tmp_path):
         attempt = Attempts(ray_engine._notes(job) / f"decode-{chunk.name}")
         attempt.begin()
         attempt.opens(chunk.items[2].id)
-    table = decode(one_row(chunk))
-    assert pickle.loads(table["sounds"][0].as_py()) == ({}, chunk.items[2].id)
+    table = decode(ray_engine._rows(chunk=[chunk]))
+    assert ray_engine._values(table, "sounds") == [({}, chunk.items[2].id)]
     alone, others = reports_of(ray_engine._Actor(job, 60.0), table)
     assert alone.name == chunk_of([chunk.items[2]]).name
     assert others.done == 3
@@ -99,7 +94,9 @@ def test_chunk_that_ends_actors_is_halved_until_one_is_to_blame(stages, tmp_path
         for _ in range(ray_engine.ATTEMPTS):
             Attempts(ray_engine._notes(job) / f"hear-{dead.name}").begin()
     Attempts(ray_engine._notes(job) / f"hear-{blamed.name}").failed("RuntimeError: no kernel")
-    first, third, lost = reports_of(ray_engine._Actor(job, 60.0), decode(one_row(chunk)))
+    first, third, lost = reports_of(
+        ray_engine._Actor(job, 60.0), decode(ray_engine._rows(chunk=[chunk]))
+    )
     assert (first.done, third.done) == (2, 1)
     assert lost == ChunkLost(replace(blamed, losses=2), "RuntimeError: no kernel", ("",))
 
@@ -110,7 +107,7 @@ def test_what_was_committed_before_a_death_counts_once(stages, tmp_path):
     Worker(job).do(replace(chunk, items=chunk.items[:2]))
     for _ in range(ray_engine.ATTEMPTS):
         Attempts(ray_engine._notes(job) / f"hear-{chunk.name}").begin()
-    reports = reports_of(ray_engine._Actor(job, 60.0), decode(one_row(chunk)))
+    reports = reports_of(ray_engine._Actor(job, 60.0), decode(ray_engine._rows(chunk=[chunk])))
     assert [one.done for one in reports] == [2, 1, 1]
     assert len(rows_of(job, chunk)) == 4
 
@@ -119,7 +116,7 @@ def test_model_that_cannot_be_loaded_is_reported_as_such(stages, tmp_path):
     job, decode = stages
     chunk = chunk_of(items_in(write_recordings(tmp_path / "in", 1)))
     actor = ray_engine._Actor(replace(job, model=str(tmp_path / "none")), 60.0)
-    (error,) = reports_of(actor, decode(one_row(chunk)))
+    (error,) = reports_of(actor, decode(ray_engine._rows(chunk=[chunk])))
     assert isinstance(error, ModelError)
 
 
@@ -194,7 +191,7 @@ def test_recording_that_hangs_its_reader_fails_alone(ray, tmp_path):
 @pytest.mark.slow
 def test_memory_that_no_node_has_is_refused(ray, tmp_path):
     items = items_in(write_recordings(tmp_path / "in", 1))
-    with pytest.raises(ClusterError, match=r"a worker needs a processor and 1048576\.0 GB"):
+    with pytest.raises(ClusterError, match=r"a worker needs a processor and 1048576\.5 GB"):
         run_batch(job_in(tmp_path / "out"), items, clusters_engine(memory_bytes=1 << 50))
 
 

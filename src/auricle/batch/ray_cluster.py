@@ -17,25 +17,36 @@ from auricle.extras import module
 DECODERS = (
     1  # processors of a Ray of this machine, beyond those of the actors, whose cores they use
 )
-STORE_BYTES = 256 << 20  # for decoded chunks that wait, per actor of a Ray of this machine
+DECODER_BYTES = 512 << 20  # of memory: 64 clips of 30 s, and their copy that is sent
+STORE_BYTES = 384 << 20  # for decoded chunks that wait, per actor of a Ray of this machine
 SEES_S = 120.0  # in which a node must say whether it can do the job
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What an actor is given: a processor or a GPU, and memory."""
+    """What an actor is given: a processor or a GPU, and memory.
+
+    Where actors have processors, each shares its own with one decoder, whose memory it is given,
+    too: after a loss of nodes, actors that took all that is left would wait for decoders for ever.
+    """
 
     gpus: int
     memory_bytes: int
 
     @property
-    def processor(self) -> dict[str, int]:
-        return {"num_gpus": self.gpus} if self.gpus else {"num_cpus": 1}
+    def actor(self) -> dict[str, float]:
+        if self.gpus:
+            return {"num_gpus": self.gpus, "memory": self.memory_bytes}
+        return {"num_cpus": 1, "memory": self.memory_bytes + DECODER_BYTES}
 
-    def room(self, free: dict[str, float]) -> int:
-        """How many actors a node or a cluster with these resources has room for."""
-        processors = free.get("GPU", 0) if self.gpus else free.get("CPU", 0)
-        return int(min(processors, free.get("memory", 0) // self.memory_bytes))
+    @property
+    def decoder(self) -> dict[str, float]:
+        return {"num_cpus": 1, "memory": DECODER_BYTES} if self.gpus else {"num_cpus": 0}
+
+    def room(self, node: dict[str, float]) -> int:
+        """How many actors a node with these resources has room for."""
+        processors = node.get("GPU" if self.gpus else "CPU", 0)
+        return int(min(processors, node.get("memory", 0) // self.actor["memory"]))
 
 
 @contextlib.contextmanager
@@ -52,8 +63,8 @@ def connected(address: str | None, workers: int) -> Iterator[Any]:
     module("ray.data", "ray")
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     own = {
-        "num_cpus": workers + DECODERS,
-        "object_store_memory": STORE_BYTES * (workers + DECODERS),
+        "num_cpus": workers,
+        "object_store_memory": STORE_BYTES * workers,
         "include_dashboard": False,
     }
     is_mine = not ray.is_initialized()
@@ -61,7 +72,7 @@ def connected(address: str | None, workers: int) -> Iterator[Any]:
         if is_mine:
             with _silence():
                 ray.init(
-                    address,
+                    address or "local",
                     logging_level=logging.CRITICAL,
                     log_to_driver=False,
                     **({} if address else own),
@@ -87,7 +98,9 @@ def room(ray: Any, folder: str, needs: Needs) -> int:
     nodes = [node for node in ray.nodes() if node["Alive"]]
     found = sum(needs.room(node["Resources"]) for node in nodes)
     if not found:
-        wanted = f"{'GPU' if needs.gpus else 'processor'} and {needs.memory_bytes / 2**30:.1f} GB"
+        wanted = (
+            f"{'GPU' if needs.gpus else 'processor'} and {needs.actor['memory'] / 2**30:.1f} GB"
+        )
         raise ClusterError(
             f"Ray: a worker needs a {wanted} of memory, which no node has; add one that has them"
         )

@@ -1,7 +1,7 @@
 """The Ray engine: chunks are done by the nodes of a Ray cluster, or by a Ray of this machine alone.
 
     window of chunks ─► decode ─► model actors ─► reports
-      (Parquet)         (tasks)   (commit rows)   (to the driver, as they come)
+                        (tasks)   (commit rows)   (to the driver, as they come)
 
 Ray gives the chunk of a task or an actor that died to another one, without end. So that no
 recording stops the job, attempts are noted, and a chunk that ends its processes is divided.
@@ -42,11 +42,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 WINDOW = 256  # chunks per actor of one run of Ray Data, whose driver keeps a little about each
-GROUP = 16  # chunks that are written to a window at once
 ATTEMPTS = 2
 DECODED_HZ, DECODED_S = 16_000, 30.0  # longer recordings are left to the actor, which reads parts
 MISSING_S = 0.25  # of a recording that is cut short: less is not told of
-DECODER_BYTES = 512 << 20  # of memory: 64 clips of 30 s, and their copy that is sent
 ACTOR_BYTES = 2 << 30
 
 Sounds: TypeAlias = "dict[str, Opened]"  # by id of the item
@@ -83,71 +81,53 @@ def run_ray(
         has_gpu = job.device != "cpu" and ray.cluster_resources().get("GPU", 0) >= 1
         needs = Needs(int(has_gpu), memory_bytes)
         places = min(room(ray, job.folder, needs), workers or sys.maxsize)
-        least = 1 if address else places  # a cluster may be at other work, or grow
-        stages = _Stages(job, needs, timeout_s, least, workers)
-        while _write_window(stages.window, islice(todo, WINDOW * places)):
+        stages = _Stages(job, needs, timeout_s, places if not address else 1, workers or places)
+        while window := [_rows(chunk=[chunk]) for chunk in islice(todo, WINDOW * places)]:
             shutil.rmtree(_notes(job), ignore_errors=True)
             _notes(job).mkdir()
-            yield from stages.reports()
-
-
-def _write_window(path: Path, chunks: Iterator[Chunk]) -> int:
-    """Write ``chunks`` as rows; return their number."""
-    arrow, parquet = module("pyarrow", "ray"), module("pyarrow.parquet", "ray")
-    count = 0
-    with parquet.ParquetWriter(path, arrow.schema({"chunk": arrow.binary()})) as file:
-        while group := [pickle.dumps(chunk) for chunk in islice(chunks, GROUP)]:
-            file.write_table(arrow.table({"chunk": group}))
-            count += len(group)
-    return count
+            yield from stages.reports(window)
 
 
 @dataclass(frozen=True)
 class _Stages:
-    """The pipeline of a window: at least ``least`` actors, at most ``most``, None for any number.
-    A block is a chunk, so that each is committed, given again and reported alone."""
+    """The pipeline of a window, with at least ``least`` actors and at most ``most``. A block is a
+    chunk, so that each is committed, given again and reported alone."""
 
     job: JobSpec
     needs: Needs
     timeout_s: float
     least: int
-    most: int | None
+    most: int
 
-    @property
-    def window(self) -> Path:
-        return Path(self.job.folder, INNER, "window.parquet")
-
-    def reports(self) -> Iterator[Report]:
+    def reports(self, window: list[pa.Table]) -> Iterator[Report]:
         """Reports, as they come. Raises what `_Actor` reports instead."""
-        results = self._dataset().iter_batches(
+        results = self._dataset(window).iter_batches(
             batch_size=None, batch_format="pyarrow", prefetch_batches=0
         )
         for table in results:
-            for cell in table["report"]:
-                report = pickle.loads(cell.as_py())
+            for report in _values(table, "report"):
                 if isinstance(report, Exception):
                     raise report
                 yield report
 
-    def _dataset(self) -> Any:
+    def _dataset(self, window: list[pa.Table]) -> Any:
         data = module("ray.data", "ray")
         each: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow"}
-        rows = data.read_parquet(str(self.window))
+        rows = data.from_arrow(window)  # no task reads it, which would need a processor
         rows.context.enable_progress_bars = False
         rows.context.print_on_execution_start = False
         rows.context.max_consecutive_actor_init_deaths = ATTEMPTS
-        decoded = rows.repartition(target_num_rows_per_block=1).map_batches(
+        decoded = rows.map_batches(
             partial(_decode, job=self.job, timeout_s=self.timeout_s),
-            num_cpus=1,
-            memory=DECODER_BYTES,
+            compute=None if self.needs.gpus else data.TaskPoolStrategy(size=self.most),
+            **self.needs.decoder,
             **each,
         )
         return decoded.map_batches(
             _Actor,
             fn_constructor_args=(self.job, self.timeout_s),
             compute=data.ActorPoolStrategy(min_size=self.least, max_size=self.most),
-            memory=self.needs.memory_bytes,
-            **self.needs.processor,
+            **self.needs.actor,
             **each,
         )
 
@@ -155,7 +135,7 @@ class _Stages:
 def _decode(table: pa.Table, job: JobSpec, timeout_s: float) -> pa.Table:
     """Add the sounds of a chunk's items: of those that are short and can be decoded; and the id of
     the item whose opening ends processes, if there is one."""
-    chunk: Chunk = pickle.loads(table["chunk"][0].as_py())
+    chunk: Chunk = _values(table, "chunk")[0]
     attempts = _attempts(job, "decode", chunk)
     sounds: Sounds = {}
     if attempts.number < ATTEMPTS:
@@ -166,9 +146,7 @@ def _decode(table: pa.Table, job: JobSpec, timeout_s: float) -> pa.Table:
                 if opened := _decoded(item):
                     sounds[item.id] = opened
         attempts.succeeded()
-    arrow = module("pyarrow", "ray")
-    cell = pickle.dumps((sounds, attempts.opened), pickle.HIGHEST_PROTOCOL)
-    return table.append_column("sounds", arrow.array([cell], arrow.large_binary()))
+    return _rows(chunk=[chunk], sounds=[(sounds, attempts.opened)])
 
 
 def _decoded(item: Item) -> Opened | None:
@@ -203,15 +181,14 @@ class _Actor:
                 self._error = error
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        chunk = pickle.loads(table["chunk"][0].as_py())
-        sounds, suspect = pickle.loads(table["sounds"][0].as_buffer())
+        ((chunk,), ((sounds, suspect),)) = _values(table, "chunk"), _values(table, "sounds")
         reports: list[Any] = [self._error]
         if not self._error:
             try:
                 reports = [*self._reports(chunk, sounds, suspect)]
             except (AuricleError, OSError) as error:
                 reports = [error]
-        return module("pyarrow", "ray").table({"report": [*map(pickle.dumps, reports)]})
+        return _rows(report=reports)
 
     def _reports(self, chunk: Chunk, sounds: Sounds, suspect: str = "") -> Iterator[Report]:
         """Do ``chunk``; or, if that has ended processes, what is left of it in smaller ones."""
@@ -244,6 +221,21 @@ class _Actor:
                 os._exit(1)
         attempts.succeeded()
         return done
+
+
+def _rows(**columns: list[Any]) -> pa.Table:
+    """A table of any values."""
+    arrow = module("pyarrow", "ray")
+    return arrow.table(
+        {
+            name: arrow.array([pickle.dumps(one, 5) for one in values], arrow.large_binary())
+            for name, values in columns.items()
+        }
+    )
+
+
+def _values(table: pa.Table, name: str) -> list[Any]:
+    return [pickle.loads(cell.as_buffer()) for cell in table[name]]
 
 
 def _attempts(job: JobSpec, stage: str, chunk: Chunk) -> Attempts:
