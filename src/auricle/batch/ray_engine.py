@@ -41,7 +41,7 @@ from auricle.processors import share, usable
 if TYPE_CHECKING:
     import pyarrow as pa
 
-WINDOW = 256  # chunks per actor of one run of Ray Data, whose driver keeps a little about each
+WINDOW = 64  # chunks per actor of one run of Ray Data, whose driver keeps a little about each
 ATTEMPTS = 2
 DECODED_HZ, DECODED_S = 16_000, 30.0  # longer recordings are left to the actor, which reads parts
 MISSING_S = 0.25  # of a recording that is cut short: less is not told of
