@@ -74,7 +74,7 @@ def batch(
         str | None,
         typer.Option(
             metavar="A",
-            help="Of a running Ray cluster, such as auto on its nodes.",
+            help="Of a running Ray cluster; auto on one of its nodes.",
             show_default="RAY_ADDRESS, or a Ray of this machine",
         ),
     ] = None,
@@ -109,9 +109,7 @@ def batch(
     ] = 64,
     timeout: Annotated[
         float,
-        typer.Option(
-            metavar="S", min=1.0, help="A local worker that is silent for so long is replaced."
-        ),
+        typer.Option(metavar="S", min=1.0, help="A worker that is silent for so long is replaced."),
     ] = 300.0,
     choices: DecodingChoices,
     using: ModelChoices,
@@ -125,16 +123,16 @@ def batch(
 
         if retry_failed and not resume:
             raise typer.BadParameter("give --resume, too.", param_hint="'--retry-failed'")
-        workers = workers or max(1, there() // (using.threads or 1))
         job = _job(output, task, format, choices, using, batch_size)
-        run: Engine = partial(run_local, workers=workers, timeout_s=timeout)
-        if dry_run:
-            _estimate(job, source, run, workers, price)
-            return
+        here = workers or max(1, there() // (using.threads or 1))
+        run: Engine = partial(run_local, workers=here, timeout_s=timeout)
         if engine is EngineName.ray:
             from auricle.batch.ray_engine import run_ray
 
             run = partial(run_ray, workers=workers, timeout_s=timeout, address=ray_address)
+        if dry_run:
+            _estimate(job, source, run, here, price)
+            return
         with Display() as display:
             found = run_batch(
                 job,
