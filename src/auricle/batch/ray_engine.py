@@ -27,6 +27,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from auricle.allocator import trim
 from auricle.audio.load import load_audio
 from auricle.batch.attempts import Attempts, ended_after
 from auricle.batch.folder import INNER, ChunkFiles
@@ -34,7 +35,7 @@ from auricle.batch.items import Item, Opened, open_item
 from auricle.batch.job import Chunk, ChunkDone, ChunkLost, JobSpec, Report, again
 from auricle.batch.local import BEGIN_S, TIMEOUT_S
 from auricle.batch.ray_cluster import Needs, connected, room
-from auricle.errors import AudioError, AuricleError, in_one_line
+from auricle.errors import AuricleError, in_one_line
 from auricle.extras import module
 from auricle.processors import share, usable
 
@@ -86,6 +87,7 @@ def run_ray(
             shutil.rmtree(_notes(job), ignore_errors=True)
             _notes(job).mkdir()
             yield from stages.reports(window)
+            trim()
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def _decode(table: pa.Table, job: JobSpec, timeout_s: float) -> pa.Table:
         attempts.begin()
         for item in chunk.items:
             attempts.opens(item.id)
-            with ended_after(timeout_s), contextlib.suppress(AudioError):  # an actor meets it, too
+            with ended_after(timeout_s), contextlib.suppress(Exception):  # an actor meets it, too
                 if opened := _decoded(item):
                     sounds[item.id] = opened
         attempts.succeeded()
