@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 
 import pytest
 
@@ -16,7 +15,6 @@ from auricle.files import (
     json_rows,
     kept_rows,
     load_json,
-    lock,
     parse_json,
     raw_lines,
     read_json,
@@ -161,25 +159,6 @@ def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path, suffix):
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
-
-
-def test_a_lock_is_one_processs_and_ends_with_it(tmp_path):
-    path = tmp_path / "lock"
-    code = (
-        "import pathlib, sys, time; from auricle.files import lock\n"
-        "file = open(sys.argv[1], 'ab'); print(lock(file), flush=True); time.sleep(60)"
-    )
-    other = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE)
-    try:
-        assert other.stdout.readline() == b"True\n"
-        with path.open("ab") as file:
-            assert not lock(file)
-            threading.Timer(0.1, other.kill).start()
-            assert lock(file, wait=True)
-            assert other.wait() == -signal.SIGKILL
-    finally:
-        other.kill()
-        other.stdout.close()
 
 
 @pytest.mark.parametrize(

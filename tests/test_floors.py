@@ -20,7 +20,7 @@ SOURCE = Path(auricle.__file__).parent
 # line do not know each other.
 FLOORS = """
 errors printable clock database
-files watch schema processors allocator markdown extras
+files locks watch schema processors allocator markdown extras
 shards
 fetch recipes llm ledger
 audio

@@ -18,7 +18,7 @@ from typing import Any, Literal, Self, TypeAlias
 
 from auricle.database import UNWRITABLE, stored_text
 from auricle.errors import DataError, OutputError
-from auricle.files import lock
+from auricle.locks import lock
 
 NAME = "auricle.ledger"
 FORMAT, VERSION = 0x61757269, 1  # SQLite's application_id ("auri") and user_version

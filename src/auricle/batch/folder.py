@@ -29,7 +29,8 @@ from auricle.batch.job import Chunk, JobSpec
 from auricle.batch.tasks import columns_of
 from auricle.errors import DataError, ModelError, OutputError
 from auricle.extras import module
-from auricle.files import atomic_writer, lock, read_json, whole_file
+from auricle.files import atomic_writer, read_json, whole_file
+from auricle.locks import lock
 from auricle.shards import JOB, copy_rows, number_of, read_rows, shards_in, write_rows, writing
 from auricle.watch import Progress, silent
 

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeGuard
 
 from auricle.data.index import ABSENT, Index
 from auricle.errors import DataError
-from auricle.files import atomic_writer, lock, lock_byte, unlock_byte
+from auricle.files import atomic_writer
+from auricle.locks import lock, lock_byte, unlock_byte
 
 if TYPE_CHECKING:
     import numpy as np

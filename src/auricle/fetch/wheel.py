@@ -21,7 +21,7 @@ from auricle.fetch.cache import cache_folder
 from auricle.fetch.http import digest, download
 from auricle.fetch.index import address
 from auricle.fetch.offline import OFFLINE, offline
-from auricle.files import lock
+from auricle.locks import lock
 from auricle.watch import Progress, silent
 
 FETCH = "auricle models fetch tiny"

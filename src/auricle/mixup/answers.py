@@ -26,8 +26,9 @@ from typing import Any, Literal, get_args
 
 from auricle.data.manifest import portable, section
 from auricle.errors import DataError
-from auricle.files import atomic_writer, lock, parse_json, raw_lines
+from auricle.files import atomic_writer, parse_json, raw_lines
 from auricle.llm.completion import whole_characters
+from auricle.locks import lock
 from auricle.schema import shown
 
 Provider = Literal["openai", "local", "published"]

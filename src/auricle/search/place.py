@@ -8,7 +8,7 @@ from pathlib import Path
 
 from auricle.errors import DataError, OutputError
 from auricle.fetch.cache import cache_folder
-from auricle.files import lock
+from auricle.locks import lock
 
 NAME, LOCK = "index.sqlite", "index.lock"
 MATRIX, GRAPH = "vectors.f16", "graph.usearch"  # of its vectors

@@ -17,8 +17,9 @@ import torch
 
 from auricle.data.clip import load_clip
 from auricle.errors import ModelError, TrainingError
-from auricle.files import atomic_writer, lock, read_json
+from auricle.files import atomic_writer, read_json
 from auricle.hub.folder import Bundle, save_bundle
+from auricle.locks import lock
 from auricle.training.checkpoints import CHECKPOINT, State
 from auricle.training.examples import Examples
 from auricle.training.job import Job, Outcome, Prepare

@@ -21,7 +21,7 @@ from typing import Any, Self
 
 from auricle.database import transaction
 from auricle.errors import DataError, OutputError
-from auricle.files import lock
+from auricle.locks import lock
 from auricle.serve.jobs.rows import COLUMNS, TABLES, UNFINISHED, Event, Job, State
 from auricle.serve.problems import RequestError
 from auricle.serve.uploads import Upload
