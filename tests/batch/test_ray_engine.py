@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import soundfile
 
 from auricle.batch import ray_engine
 from auricle.batch.attempts import Attempts
@@ -20,20 +19,8 @@ from auricle.batch.worker import Worker
 from auricle.errors import ClusterError, MissingDependencyError, ModelError
 from auricle.shards import read_rows
 from tests.helpers.batches import audio_counts, items_in, job_in, rows_in, write_recordings
-from tests.helpers.sounds import tone
 
 pytest.importorskip("pyarrow", reason="needs the extra batch")
-
-
-@pytest.fixture
-def recordings(tmp_path):
-    """Five: one is stereo at another rate, one is long, one cannot be decoded."""
-    folder = write_recordings(tmp_path / "in", 2)
-    stereo = tone(0.4, 44_100)[:, None] * [0.5, 0.25]
-    soundfile.write(folder / "stereo.flac", stereo, 44_100)
-    soundfile.write(folder / "long.wav", tone(31.0), 16_000)
-    (folder / "broken.wav").write_bytes(b"RIFF but no more")
-    return folder
 
 
 @pytest.fixture

@@ -14,9 +14,6 @@ from auricle import __version__
 from auricle.errors import ClusterError, in_one_line
 from auricle.extras import module
 
-DECODERS = (
-    1  # processors of a Ray of this machine, beyond those of the actors, whose cores they use
-)
 DECODER_BYTES = 512 << 20  # of memory: 64 clips of 30 s, and their copy that is sent
 STORE_BYTES = 384 << 20  # for decoded chunks that wait, per actor of a Ray of this machine
 SEES_S = 120.0  # in which a node must say whether it can do the job
@@ -24,24 +21,18 @@ SEES_S = 120.0  # in which a node must say whether it can do the job
 
 @dataclass(frozen=True)
 class Needs:
-    """What an actor is given: a processor or a GPU, and memory.
-
-    Where actors have processors, each shares its own with one decoder, whose memory it is given,
-    too: after a loss of nodes, actors that took all that is left would wait for decoders for ever.
-    """
+    """What an actor is given: memory, and a GPU or a processor."""
 
     gpus: int
     memory_bytes: int
 
     @property
     def actor(self) -> dict[str, float]:
-        if self.gpus:
-            return {"num_gpus": self.gpus, "memory": self.memory_bytes}
-        return {"num_cpus": 1, "memory": self.memory_bytes + DECODER_BYTES}
+        return {"num_gpus" if self.gpus else "num_cpus": 1, "memory": self.memory_bytes}
 
     @property
     def decoder(self) -> dict[str, float]:
-        return {"num_cpus": 1, "memory": DECODER_BYTES} if self.gpus else {"num_cpus": 0}
+        return {"num_cpus": 1, "memory": DECODER_BYTES}
 
     def room(self, node: dict[str, float]) -> int:
         """How many actors a node with these resources has room for."""

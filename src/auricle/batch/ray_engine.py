@@ -3,6 +3,9 @@
     window of chunks ─► decode ─► model actors ─► reports
                         (tasks)   (commit rows)   (to the driver, as they come)
 
+Tasks decode for actors with GPUs, which would wait for it. Actors without open recordings
+themselves: tasks would take their processors, and Ray's copies of the sound a quarter of the speed.
+
 Ray gives the chunk of a task or an actor that died to another one, without end. So that no
 recording stops the job, attempts are noted, and a chunk that ends its processes is divided.
 
@@ -119,13 +122,10 @@ class _Stages:
         rows.context.enable_progress_bars = False
         rows.context.print_on_execution_start = False
         rows.context.max_consecutive_actor_init_deaths = ATTEMPTS
-        decoded = rows.map_batches(
-            partial(_decode, job=self.job, timeout_s=self.timeout_s),
-            compute=None if self.needs.gpus else data.TaskPoolStrategy(size=self.most),
-            **self.needs.decoder,
-            **each,
-        )
-        return decoded.map_batches(
+        if self.needs.gpus:
+            decode = partial(_decode, job=self.job, timeout_s=self.timeout_s)
+            rows = rows.map_batches(decode, **self.needs.decoder, **each)
+        return rows.map_batches(
             _Actor,
             fn_constructor_args=(self.job, self.timeout_s),
             compute=data.ActorPoolStrategy(min_size=self.least, max_size=self.most),
@@ -167,8 +167,8 @@ def _decoded(item: Item) -> Opened | None:
 
 
 class _Actor:
-    """A worker that does decoded chunks, each a table of one row, and gives reports of them; or the
-    error that no chunk could escape."""
+    """A worker that does chunks, each a table of one row, perhaps with its sounds, and gives
+    reports of them; or the error that no chunk could escape."""
 
     def __init__(self, job: JobSpec, timeout_s: float) -> None:
         self._job, self._timeout_s = job, timeout_s
@@ -183,21 +183,27 @@ class _Actor:
                 self._error = error
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        ((chunk,), ((sounds, suspect),)) = _values(table, "chunk"), _values(table, "sounds")
+        (chunk,) = _values(table, "chunk")
+        decoded = "sounds" in table.column_names
+        sounds, suspect = _values(table, "sounds")[0] if decoded else ({}, "")
         reports: list[Any] = [self._error]
         if not self._error:
             try:
-                reports = [*self._reports(chunk, sounds, suspect)]
+                reports = [*self._reports(chunk, sounds, suspect, whole=True)]
             except (AuricleError, OSError) as error:
                 reports = [error]
         return _rows(report=reports)
 
-    def _reports(self, chunk: Chunk, sounds: Sounds, suspect: str = "") -> Iterator[Report]:
-        """Do ``chunk``; or, if that has ended processes, what is left of it in smaller ones."""
+    def _reports(
+        self, chunk: Chunk, sounds: Sounds, suspect: str = "", whole: bool = False
+    ) -> Iterator[Report]:
+        """Do ``chunk``; or, if that has ended processes, what is left of it in smaller ones: of a
+        ``whole`` one, the recording that was opened last alone and the others; else halves."""
         attempts = _attempts(self._job, "hear", chunk)
         if attempts.number < ATTEMPTS and not suspect:
             yield self._do(chunk, sounds, attempts)
             return
+        suspect = suspect or attempts.opened * whole
         lost = ChunkLost(chunk, attempts.reason, (suspect,))
         if len(chunk.items) == 1:
             yield replace(lost, chunk=replace(chunk, losses=ATTEMPTS))
@@ -210,7 +216,10 @@ class _Actor:
 
     def _do(self, chunk: Chunk, sounds: Sounds, attempts: Attempts) -> ChunkDone:
         def opener(item: Item) -> Opened:
-            return sounds.get(item.id) or open_item(item)
+            if item.id in sounds:
+                return sounds[item.id]
+            attempts.opens(item.id)
+            return open_item(item)
 
         attempts.begin()
         with ended_after(self._timeout_s) as beat:
