@@ -178,7 +178,7 @@ def test_recording_that_hangs_its_reader_fails_alone(ray, tmp_path):
 @pytest.mark.slow
 def test_memory_that_no_node_has_is_refused(ray, tmp_path):
     items = items_in(write_recordings(tmp_path / "in", 1))
-    with pytest.raises(ClusterError, match=r"a worker needs a processor and 1048576\.5 GB"):
+    with pytest.raises(ClusterError, match=r"a worker needs a processor and 1048576\.0 GB"):
         run_batch(job_in(tmp_path / "out"), items, clusters_engine(memory_bytes=1 << 50))
 
 

@@ -17,7 +17,7 @@ from tests.helpers.batches import items_in, job_in, rows_in
 def test_actors_with_gpus_are_given_decoded_sounds(recordings, tmp_path, monkeypatch):
     module = pytest.importorskip("ray", reason="needs the extra ray")
     module.shutdown()  # what other tests have
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")  # of which torch finds none
     module.init("local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
     try:
         decoders = partial(run_ray, workers=1)
