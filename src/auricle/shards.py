@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, get_args, get_origin, get_type_hints
 
+from auricle.allocator import trim
 from auricle.errors import DataError, ModelError, OutputError, reason
 from auricle.extras import module
 from auricle.files import atomic_bytes, listed, opened, read_json
@@ -104,6 +105,12 @@ def copy_rows(
         for path in paths:
             for block in kind.blocks(path, None):
                 file.add(block.only(keep(block.rows(names))))
+
+
+def give_back() -> None:
+    """Give memory that is free back to the system, in a process that writes many files."""
+    module("pyarrow", "batch").default_memory_pool().release_unused()
+    trim()
 
 
 def as_bytes(value: bytes | str) -> bytes:

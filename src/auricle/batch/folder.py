@@ -31,7 +31,16 @@ from auricle.errors import DataError, ModelError, OutputError
 from auricle.extras import module
 from auricle.files import atomic_writer, read_json, whole_file
 from auricle.locks import lock
-from auricle.shards import JOB, copy_rows, number_of, read_rows, shards_in, write_rows, writing
+from auricle.shards import (
+    JOB,
+    copy_rows,
+    give_back,
+    number_of,
+    read_rows,
+    shards_in,
+    write_rows,
+    writing,
+)
 from auricle.watch import Progress, silent
 
 INNER = ".job"
@@ -120,6 +129,7 @@ class Folder:
                 ids.append(np.array([row["id"] for row in rows], ID))
                 progress("items found", sum(map(len, ids)), 0)
         self._planned = np.concatenate([np.empty(0, ID), *ids])
+        give_back()
         return len(np.unique(self._planned))
 
     def pending(self) -> Iterator[Item]:
@@ -188,6 +198,8 @@ class Folder:
             self._in_shards = np.sort(np.concatenate([self._in_shards, new]))
         for path in ready:
             path.unlink()
+        if ready:
+            give_back()
 
     def forget_failed(self) -> None:
         """Erase the rows of failures, whose items are then to be done."""
