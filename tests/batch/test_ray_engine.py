@@ -2,8 +2,8 @@
 
 import contextlib
 import os
-import signal
 import sys
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -140,6 +140,7 @@ def test_rows_are_those_of_the_local_engine(ray, recordings, tmp_path):
 
 @pytest.mark.slow
 def test_killed_actors_lose_and_repeat_nothing(ray, tmp_path):
+    psutil = pytest.importorskip("psutil", reason="finds the actors")
     items = items_in(write_recordings(tmp_path / "in", 160))
     killed = []
 
@@ -147,7 +148,7 @@ def test_killed_actors_lose_and_repeat_nothing(ray, tmp_path):
         for report in clusters_engine()(job, chunks):
             yield report
             if len(killed) < 3:
-                killed.append(kill_an_actor())
+                killed.append(kill_an_actor(psutil, killed))
 
     summary = run_batch(job_in(tmp_path / "out"), items, engine, chunk=8)
     assert len(set(killed)) == 3
@@ -155,12 +156,18 @@ def test_killed_actors_lose_and_repeat_nothing(ray, tmp_path):
     assert audio_counts(tmp_path / "out") == dict.fromkeys((one.audio for one in items), 1)
 
 
-def kill_an_actor() -> int:
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            if b"MapWorker(MapBatches(_Actor))" in path.read_bytes():
-                os.kill(found := int(path.parent.name), signal.SIGKILL)
-                return found
+def kill_an_actor(psutil, killed) -> int:
+    """One of this process, as others on the machine may use Ray, too, that is not yet ``killed``;
+    as soon as there is one."""
+    give_up = time.monotonic() + 60
+    while time.monotonic() < give_up:
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                is_actor = "MapWorker(MapBatches(_Actor))" in " ".join(process.cmdline())
+                if is_actor and process.pid not in killed:  # a dead one is seen for a moment
+                    process.kill()
+                    return process.pid
+        time.sleep(0.1)
     raise AssertionError("no actor is at work")
 
 
