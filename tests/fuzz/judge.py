@@ -12,7 +12,7 @@ from auricle.printable import printable
 from tests.fuzz.reader import Reader
 
 HANG_S = 10.0  # of processor time, for the machine may be busy
-MOST_MB = 1000
+MOST_MB = 1000  # more than before
 LONGEST = 2000  # characters of a message
 FINE = ("read", "refused")
 
@@ -30,7 +30,7 @@ class Outcome:
 def judged(reader: Reader, path: Path) -> Outcome:
     """The outcome of reading ``path``, in this process."""
     forget_peak()
-    began = time.process_time()
+    before_mb, began = memory_mb("VmRSS"), time.process_time()
     kind, detail = "read", ""
     try:
         reader.read(path)
@@ -49,7 +49,7 @@ def judged(reader: Reader, path: Path) -> Outcome:
     seconds, peak_mb = time.process_time() - began, memory_mb("VmHWM")
     if kind in FINE and seconds > HANG_S:
         kind = "hang"
-    if kind in FINE and peak_mb > MOST_MB:
+    if kind in FINE and peak_mb - before_mb > MOST_MB:
         kind = "memory"
     return Outcome(kind, detail, seconds, peak_mb)
 
