@@ -46,6 +46,7 @@ def test_a_recording_that_ends_its_worker_fails_alone(tmp_path, way):
     assert summary.failed == Counter(crash=1)
 
 
+@pytest.mark.slow
 def test_a_recording_that_hangs_fails_alone(tmp_path):
     folder = write_files(tmp_path / "in", ["a", "hung", "z"])
     run(folder, tmp_path / "out", scripted(2, timeout_s=0.5))

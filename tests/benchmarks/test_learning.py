@@ -36,6 +36,7 @@ def examples():
     return read_folder(EXAMPLES).clips
 
 
+@pytest.mark.slow
 def test_a_model_of_the_papers_shape_learns_recordings_by_heart(experiment, examples, tmp_path):
     memorise = experiment("memorise")
     clips = [replace(c, captions=c.captions[:1], split="train") for c in examples[:4]]

@@ -93,6 +93,7 @@ def test_similarities_of_empty_captions_are_no_average(with_blanks: Evaluation) 
     assert alike.corpus == pytest.approx(2 * float(two[0] @ two[1]) / 12)
 
 
+@pytest.mark.slow
 def test_nothing_but_empty_captions_scores_0() -> None:
     for score in evaluate(["", ""], REFERENCES[:2]).scores:
         if score.name.startswith(SCORES):

@@ -215,6 +215,7 @@ with Index(Path(sys.argv[1]), MAKER) as index:
 """
 
 
+@pytest.mark.slow
 def test_after_kills_the_index_is_complete_and_nothing_is_in_it_twice(tmp_path):
     sounds = tmp_path / "sounds"
     for number in range(30):
