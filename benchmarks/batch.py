@@ -4,8 +4,8 @@
     python benchmarks/batch.py memory [--rows 1000 100000] [--engines local:1 ray:2]
 
 Speed: the bundled model captions noises, each engine all of them, one after the other; the start of
-workers counts. Memory: the largest proportional set size of the process that plans, merges and
-counts, while its workers meet recordings that fail at once, so that 100,000 take minutes.
+workers counts. Memory: the most that is allocated by the process that plans, merges and counts,
+while its workers meet recordings that fail at once, so that 100,000 take minutes.
 """
 
 from __future__ import annotations
@@ -77,19 +77,19 @@ def speed(arguments: argparse.Namespace) -> None:
             )
 
 
-def pss_mb() -> float:
-    """Proportional set size of this process alone."""
+def allocated_mb() -> float:
+    """Memory of this process alone, without libraries: others share their pages, and end."""
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1000
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Anonymous:")) / 1000
 
 
 def run_watched(rows: int, engine: str) -> tuple[Summary, float]:
-    """The summary of a run in this process, and the largest set size in MB."""
-    readings, ended = [pss_mb()], threading.Event()
+    """The summary of a run in this process, and the most memory in MB."""
+    readings, ended = [allocated_mb()], threading.Event()
 
     def watch() -> None:
         while not ended.wait(EVERY_S):
-            readings.append(pss_mb())
+            readings.append(allocated_mb())
 
     watcher = threading.Thread(target=watch)
     watcher.start()

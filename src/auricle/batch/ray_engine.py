@@ -30,7 +30,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from auricle.allocator import trim
 from auricle.audio.load import load_audio
 from auricle.batch.attempts import Attempts, ended_after
 from auricle.batch.folder import INNER, ChunkFiles
@@ -41,6 +40,7 @@ from auricle.batch.ray_cluster import Needs, connected, room
 from auricle.errors import AuricleError, in_one_line
 from auricle.extras import module
 from auricle.processors import share, usable
+from auricle.shards import give_back
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,7 +90,7 @@ def run_ray(
             shutil.rmtree(_notes(job), ignore_errors=True)
             _notes(job).mkdir()
             yield from stages.reports(window)
-            trim()
+            give_back()
 
 
 @dataclass(frozen=True)
