@@ -19,8 +19,8 @@ SOURCE = Path(auricle.__file__).parent
 # From the ground up. A room may import rooms of the lines before its own, and itself; rooms of one
 # line do not know each other.
 FLOORS = """
-errors printable clock database
-files locks watch schema processors allocator markdown extras
+errors printable clock
+files locks database watch schema processors allocator markdown extras
 shards
 fetch recipes llm ledger
 audio

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 
-from auricle.database import UNWRITABLE, stored_text
+from auricle.database import stored_text, told_errors
 from auricle.errors import DataError, OutputError
 from auricle.locks import lock
 
@@ -254,21 +254,14 @@ class Ledger:
             run("PRAGMA journal_mode = WAL")
             run("PRAGMA synchronous = NORMAL")
 
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorname", "")
-            if code.startswith(UNWRITABLE):
-                raise OutputError(
-                    f"{self.path}: cannot be read or written ({error}); make room or allow it, then"
-                    " go on with --resume"
-                ) from error
-            raise DataError(
-                f"{self.path}: no ledger, or damaged ({error}); move it away, or name another by"
-                " --ledger: without it, --overwrite does all again"
-            ) from error
+    def _errors(self) -> contextlib.AbstractContextManager[None]:
+        return told_errors(self.path or Path(), "go on with --resume", self._damaged)
+
+    def _damaged(self, error: sqlite3.Error) -> DataError:
+        return DataError(
+            f"{self.path}: no ledger, or damaged ({error}); move it away, or name another by"
+            " --ledger: without it, --overwrite does all again"
+        )
 
     def _stored(self, path: str) -> str | bytes:
         return stored_text(self._relative(path))

@@ -347,3 +347,27 @@ def test_the_command_says_what_failed(monkeypatch: pytest.MonkeyPatch) -> None:
         "features             3 computed, 2 there already, 1 failed",
         "caption embeddings   7 computed, 0 there already, 0 failed",
     ]
+
+
+def test_what_another_process_has_just_stored_is_not_held(
+    tmp_path: Path, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes that each hold what the other waits for would wait for ever."""
+    run, held = Run(tmp_path), set[str]()
+    claim, release = run.store.claim, run.store.release
+
+    def claimed(key: str, wait: bool = False) -> bool:
+        if not held:
+            run.store.put_many([(key, np.zeros((1, run.store.width)))])
+        held.add(key)
+        return claim(key, wait)
+
+    def released(keys: Sequence[str]) -> None:
+        held.difference_update(keys)
+        release(keys)
+
+    monkeypatch.setattr(run.store, "claim", claimed)
+    monkeypatch.setattr(run.store, "release", released)
+    monkeypatch.setattr(run.store, "release_all", lambda: None)
+    assert run(clips).reused >= 1
+    assert held == set()

@@ -14,6 +14,7 @@ from auricle.batch.folder import Folder
 from auricle.batch.items import Item
 from auricle.batch.job import ChunkDone, Engine, JobSpec, chunks_of
 from auricle.batch.run import BatchWatch
+from auricle.errors import OutputError
 from auricle.shards import shards_in
 
 CHUNKS, BATCHES = 4, 2  # chunks of each worker, the first to warm up; batches in each
@@ -100,5 +101,11 @@ def estimate(
 
 
 def _parent(folder: str) -> Path:
-    """The nearest folder around ``folder`` that is there; workers of a cluster reach it, too."""
-    return next(one for one in Path(folder).parents if os.access(one, os.W_OK))
+    """The nearest folder around ``folder`` that can be written; workers of a cluster reach it, too.
+
+    Raises OutputError: there is none.
+    """
+    for one in Path(folder).parents:
+        if os.access(one, os.W_OK):
+            return one
+    raise OutputError(f"{folder}: no folder around it can be written; name another by --output")

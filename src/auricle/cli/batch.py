@@ -160,7 +160,8 @@ def _estimate(job: JobSpec, source: str, engine: Engine, workers: int, price: fl
     lines = [f"{found.total:,} recordings, {found.left:,} of them to do"]
     if found.sampled:
         lines += [
-            f"measured: {short(found.workers / found.each_s)}/s by {found.workers} workers, of"
+            f"measured: {short(found.workers / found.each_s)}/s by {found.workers}"
+            f" worker{'s' * (found.workers > 1)}, of"
             f" {found.sampled} recordings of {short(found.audio_s)} s; {found.failed} failed",
             f"time: {duration(found.hours * 3600)}; {short(found.worker_s / 3600)} worker-hours",
             f"shards: {size(found.size)}",

@@ -7,10 +7,11 @@ import secrets
 import sqlite3
 import struct
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-from auricle.database import UNWRITABLE, transaction
-from auricle.errors import AuricleError, DataError, OutputError, reason
+from auricle.database import told_errors, transaction
+from auricle.errors import AuricleError, DataError, reason
 from auricle.printable import printable
 from auricle.search.rows import Maker
 from auricle.search.sealed import WrongFileError
@@ -102,19 +103,9 @@ def prepare(database: sqlite3.Connection, path: Path, maker: Maker | None) -> No
         change(f"PRAGMA user_version = {VERSION}")
 
 
-@contextlib.contextmanager
-def errors(path: Path) -> Iterator[None]:
+def errors(path: Path) -> contextlib.AbstractContextManager[None]:
     """Errors of SQLite become DataError and OutputError."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorname", "")
-        if code.startswith(UNWRITABLE):
-            raise OutputError(
-                f"{path}: cannot be read or written ({error}); make room or allow it, then run"
-                " the same again"
-            ) from error
-        raise _damaged(path, error) from error
+    return told_errors(path, "run the same again", partial(_damaged, path))
 
 
 @contextlib.contextmanager

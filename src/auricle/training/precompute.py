@@ -175,11 +175,12 @@ def precompute_features(
                 return _Prepared(clip, key)
             if not store.claim(key):
                 return _Prepared(clip, key, left=True)
-            waveform = None
-            if key not in store:  # nor put there just now by another process
-                waveform = load_clip(
-                    clip, encoder.sample_rate_hz, max_duration_s, mix_range_db=keys.mix_range_db
-                )
+            if key in store:  # put there just now by another process
+                store.release([key])
+                return _Prepared(clip, key)
+            waveform = load_clip(
+                clip, encoder.sample_rate_hz, max_duration_s, mix_range_db=keys.mix_range_db
+            )
             return _Prepared(clip, key, waveform)
         except AudioError as error:
             if key:
