@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import tarfile
 import time
 from collections import Counter
 from functools import partial
@@ -176,3 +177,13 @@ def test_a_driver_that_is_killed_is_continued_and_its_workers_end(tmp_path):
         assert running(driver.pid) == []
     subprocess.run(command, env=environment, check=True)
     assert captions_of(out) == {name: name for name in names}
+
+
+def test_an_output_within_its_input_is_no_input(tmp_path):
+    folder, others = write_files(tmp_path / "in", ["a"]), write_files(tmp_path / "others", ["b"])
+    with tarfile.open(folder / "s.tar", "w") as tar:
+        tar.add(others / "b.wav", "b.wav")
+    for resume in (False, True):
+        summary = run(folder, folder / "out", resume=resume)
+    assert captions_of(folder / "out") == {"a": "a", "b": "b"}
+    assert (summary.done, summary.failed, summary.new) == (2, Counter(), 0)

@@ -22,6 +22,7 @@ from auricle.batch.items import Item, item_of, open_place
 from auricle.data.manifest import read_lines, to_json
 from auricle.errors import AuricleError, DataError, reason
 from auricle.extras import module
+from auricle.shards import JOB
 
 MANIFESTS = (".jsonl", ".ndjson")
 ARCHIVES = {".tar", ".parquet"}
@@ -72,7 +73,7 @@ def _of_path(text: str) -> Iterator[Item]:
         for found in files_below(path, SUFFIXES | ARCHIVES):
             if found.error or not found.path:
                 yield _broken(found.name, found.reason(found.error))
-            else:
+            elif not (found.path.parent / JOB).is_file():  # no shard of a batch
                 yield from _of_file(_local(found.name))
     elif path.suffix.lower() in ARCHIVES:
         if not path.is_file():
